@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::tickets::Tickets;
 use crate::ws::Sockets;
 
-/// The service with its options, and the tickets, WebSockets and held answers of all users.
+/// The service, the options, and the tickets, open WebSockets and unread answers of all users.
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) service: Service,

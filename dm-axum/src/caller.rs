@@ -2,13 +2,14 @@
 
 use dm_core::Principal;
 
-use crate::session::Terms;
+use crate::session::LoginSession;
 
-/// The caller, whom the host's middleware put into the request, or to whom a ticket was issued.
+/// The caller of a request: inserted by the host's middleware, or the holder of the ticket that the
+/// request redeems.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) who: Principal,
-    /// The end of the caller's session with the host. It also holds for a WebSocket that is opened
-    /// with a ticket of that session.
-    pub(crate) terms: Terms,
+    /// The expiry and the watch of the caller's login session. A ticket keeps them for the
+    /// WebSocket that it opens.
+    pub(crate) login: LoginSession,
 }

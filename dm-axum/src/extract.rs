@@ -1,4 +1,4 @@
-//! The inputs of calls: the caller, a JSON body within a limit, a query.
+//! Reads the inputs of calls: the caller, a JSON body within a limit, and the query.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::api::Api;
 use crate::caller::Caller;
 use crate::problem::{Kind, Problem};
-use crate::session::Terms;
+use crate::session::LoginSession;
 
 impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;
@@ -24,19 +24,24 @@ impl FromRequestParts<Arc<Api>> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Problem> {
         let who = parts.extensions.get::<Principal>().cloned();
         let who = who.ok_or_else(|| Problem::new(Kind::Unauthorized, ""))?;
-        Ok(Self { who, terms: Terms::of(&parts.extensions) })
+        Ok(Self { who, login: LoginSession::from_extensions(&parts.extensions) })
     }
 }
 
-/// The fields of a body. All are optional, so that a missing field and a wrong value are different
-/// problems that name the field.
-pub(crate) trait Shape: DeserializeOwned {
-    /// The names of the fields. A problem names no other: unknown names are the client's data.
+/// A JSON body. All its fields are optional, so that a missing field and a wrong value can be
+/// reported as different problems.
+pub(crate) trait BodyFields: DeserializeOwned {
+    /// The names of the fields. A problem names only these, because unknown names are the client's
+    /// data.
     const FIELDS: &'static [&'static str];
 }
 
-/// Reads a JSON body of at most `limit` bytes.
-pub(crate) async fn json<T: Shape>(api: &Api, request: Request, limit: usize) -> Result<T, Problem> {
+/// Reads and parses a JSON body of at most `limit` bytes.
+pub(crate) async fn json_body<T: BodyFields>(
+    api: &Api,
+    request: Request,
+    limit: usize,
+) -> Result<T, Problem> {
     if !is_json(request.headers()) {
         return Err(Problem::new(Kind::UnsupportedMediaType, "content-type must be application/json"));
     }
@@ -44,13 +49,14 @@ pub(crate) async fn json<T: Shape>(api: &Api, request: Request, limit: usize) ->
     parse(&body)
 }
 
-fn parse<T: Shape>(body: &[u8]) -> Result<T, Problem> {
+fn parse<T: BodyFields>(body: &[u8]) -> Result<T, Problem> {
     let deserializer = &mut serde_json::Deserializer::from_slice(body);
     let value: T = serde_path_to_error::deserialize(&mut *deserializer).map_err(|error| {
         let path = error.path().to_string();
-        let named = |field: &&&str| path.strip_prefix(**field).is_some_and(|rest| !rest.starts_with('_'));
-        let field = T::FIELDS.iter().filter(named).max_by_key(|field| field.len());
-        // Serde's own message would quote the value.
+        let is_in_path =
+            |field: &&&str| path.strip_prefix(**field).is_some_and(|rest| !rest.starts_with('_'));
+        let field = T::FIELDS.iter().filter(is_in_path).max_by_key(|field| field.len());
+        // Serde's own message is not used, because it quotes the value.
         match field {
             Some(field) if error.inner().is_data() => Problem::malformed(field, "not of the right type"),
             _ => Problem::new(Kind::Malformed, "not the JSON object expected"),
@@ -66,8 +72,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-/// Reads a whole body of at most `limit` bytes. A longer one is refused unread if it has a length,
-/// and otherwise at the limit.
+/// Reads a whole body of at most `limit` bytes. A longer body is refused before it is read if its
+/// length is known, and otherwise at the limit.
 async fn read(clock: &dyn Clock, body: Body, limit: usize, patience: Duration) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(Kind::TooLarge, format!("the body is larger than {limit} bytes"));
     if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
@@ -93,16 +99,16 @@ async fn read(clock: &dyn Clock, body: Body, limit: usize, patience: Duration) -
     }
 }
 
-/// A query, whose parameters are all optional text.
+/// Returns the parsed query, or a problem. All parameters are optional text.
 pub(crate) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     let Query(query) = query.map_err(|_| Problem::new(Kind::Malformed, "the query does not parse"))?;
     Ok(query)
 }
 
-/// The number in a parameter of a query: decimal digits only.
+/// Parses a number in a query. It has decimal digits only.
 pub(crate) fn number(field: &'static str, text: Option<String>) -> Result<Option<u64>, Problem> {
     let parse = |text: String| {
-        // `u64::from_str` takes a plus sign too.
+        // `u64::from_str` also accepts a plus sign.
         let digits = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
         let number = digits.then(|| text.parse().ok()).flatten();
         number.ok_or_else(|| Problem::malformed(field, "not a number"))
@@ -110,7 +116,7 @@ pub(crate) fn number(field: &'static str, text: Option<String>) -> Result<Option
     text.map(parse).transpose()
 }
 
-/// The `limit` in a query, at least 1. The callee has an upper limit of its own.
+/// Parses the `limit` in a query, which is at least 1. The service has its own maximum.
 pub(crate) fn limit(text: Option<String>) -> Result<Option<usize>, Problem> {
     match number("limit", text)? {
         Some(0) => Err(Problem::not_acceptable("limit", "must not be zero")),
@@ -118,7 +124,7 @@ pub(crate) fn limit(text: Option<String>) -> Result<Option<usize>, Problem> {
     }
 }
 
-/// The value of a field that a body must have.
+/// Returns the value of a field that a body must have.
 pub(crate) fn required<T>(field: &'static str, value: Option<T>) -> Result<T, Problem> {
     value.ok_or_else(|| Problem::malformed(field, "missing"))
 }
@@ -136,7 +142,7 @@ mod tests {
         id_list: Option<Vec<u64>>,
     }
 
-    impl Shape for Body {
+    impl BodyFields for Body {
         const FIELDS: &'static [&'static str] = &["id", "id_list"];
     }
 

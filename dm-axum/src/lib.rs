@@ -27,9 +27,22 @@
 //! # }
 //! ```
 //!
-//! A host whose sessions expire also inserts a [`SessionExpiry`]; a WebSocket then closes at that
-//! time. A host that can end a session earlier inserts a [`SessionWatch`]: a WebSocket closes as
-//! soon as the session says so, and asks the session with its pings.
+//! A host whose login sessions expire also inserts a [`SessionExpiry`]. A WebSocket then closes at
+//! that time. A host that can end a login session earlier inserts a [`SessionWatch`]. A WebSocket
+//! then closes as soon as the watch reports the end, and checks the login session with its pings.
+//!
+//! # Terms
+//!
+//! | Term | Meaning |
+//! |---|---|
+//! | login session | the caller's login at the host; [`SessionExpiry`] and [`SessionWatch`] describe its end |
+//! | delivery session | a [`dm_core::Session`]: the stream of inbox entries to one WebSocket |
+//! | hello | the first request of a client that wants positions and acknowledges ([`dm_proto::DmHello`]) |
+//! | seed client | a client of the first version of the protocol: it sends no hello and acknowledges over REST or by answering pings |
+//! | position | the number of an entry in the user's inbox |
+//! | budget | the bytes that unread answers may take: [`Options::answer_bytes`] in total, [`Options::answer_bytes_per_user`] for one user |
+//!
+//! The core's terms, such as inbox, cursor and window, are in the documentation of [`dm_core`].
 //!
 //! # Calls
 //!
@@ -43,43 +56,44 @@
 //! | `POST /api/dm/ws-ticket` | get a one-time ticket for a WebSocket |
 //! | `GET /api/dm/ws` | open a WebSocket: `?ticket=` without a principal, `?device=` to name the device |
 //!
-//! Bodies are JSON, refusals RFC 9457 problems, frames protobuf envelopes of `dm-proto`. The device
-//! of a client is the principal's. If that is the default device, the client may name one in a
-//! hello or in `?device=`.
+//! Bodies are JSON, refusals are RFC 9457 problems, and frames are protobuf envelopes of
+//! `dm-proto`. The device of a client is the device of its principal. If that is the default
+//! device, the client may name another one in a hello or in `?device=`.
 //!
 //! # Close codes
 //!
 //! | Code of [`dm_proto::close`] | Reason |
 //! |---|---|
-//! | 4001 | the session ended: it expired ([`SessionExpiry`]), or the host ended it with [`SignedOut`](dm_core::DisconnectReason::SignedOut) |
-//! | 4003 | refused: the host ended the session for another reason, a hello cannot be accepted (its version, its device, too many devices), or the device was forgotten |
+//! | 4001 | the login session expired ([`SessionExpiry`]), or the host ended the connection with [`SignedOut`](dm_core::DisconnectReason::SignedOut) |
+//! | 4003 | refused: the host ended the connection for another reason, a hello cannot be accepted (its version, its device, too many devices), or the device was forgotten |
 //! | 4009 | a newer connection of the same device took over |
-//! | 1009 | a message or frame beyond [`Options::max_message`] |
-//! | 1008 | policy: a text frame, a frame that only a server sends, a frame that does not decode, a frame that needs a hello before it, too many pings |
-//! | 1012 | the client may connect again: shutting down, the store cannot be read, no answer to a ping, a client that stopped reading |
+//! | 1009 | a message or frame of the client is larger than [`Options::max_message`] |
+//! | 1008 | the client broke a rule: a text frame, a frame that only a server sends, a frame that does not decode, a frame that needs a hello before it, too many pings |
+//! | 1012 | the client may connect again: the server shuts down, the store cannot be read, a ping was not answered, the client stopped reading, or too many answers to a seed client are unread |
 //!
-//! 4002 is kept for hosts: this crate refuses a request that is not authenticated with 401, before
+//! 4002 is reserved for hosts. This crate answers an unauthenticated request with status 401 before
 //! the upgrade.
 //!
 //! # Limits
 //!
-//! A field of [`Options`] limits everything that a client can make this API keep in memory: frames,
-//! WebSockets, tickets, requests that are worked on, and bytes of unread answers. The host itself
-//! has to limit connections, headers, and the time for which a peer may read nothing:
-//! `examples/chat-host` shows how.
+//! [`Options`] limits everything that a client can make this API keep in memory: frames,
+//! WebSockets, tickets, requests in progress, and bytes of unread answers. The host itself has to
+//! limit connections, headers, and the time for which a peer may read nothing. `examples/chat-host`
+//! shows how.
 //!
 //! # Logs
 //!
-//! Spans have the names of calls, ids and the first digits of users, and never payloads, keys,
-//! tickets or query strings. The WebSocket library logs whole frames through the `log` crate at its
-//! `trace` level: a host that passes `log` to its subscriber has to set the target `tungstenite`
-//! above that.
+//! Spans contain the routes of calls, ids and the first digits of users' keys. They never contain
+//! payloads, whole keys, tickets or query strings.
+//!
+//! The WebSocket library logs whole frames through the `log` crate at the `trace` level. A host
+//! that passes `log` records to its subscriber has to disable `trace` for the target `tungstenite`.
 //!
 //! # In reading order
 //!
-//! `router` has the calls, `rest` answers them, and `answers` holds answers that are not read yet.
-//! `ws` is the WebSocket, `problem` has all refusals, `parse` and `render` convert between the
-//! core's values and the wire's, and `api` is the state that all calls share.
+//! `router` has the routes, `rest` handles the REST calls, and `answers` holds answers that are not
+//! read yet. `ws` is the WebSocket, and `problem` has all refusals. `parse` and `render` convert
+//! between the core's values and the wire's. `api` is the state that all calls share.
 
 mod answers;
 mod api;

@@ -4,17 +4,17 @@ use std::collections::HashMap;
 
 use dm_core::{OpenDirectory, Service, UserId};
 
-/// Most characters of a name that are sent. A list of conversations consists of names, and the size
-/// of an answer is limited.
-const MAX_NAME: usize = 128;
+/// Maximum number of characters of a name that are sent. Names are a large part of a list of
+/// conversations, and the size of an answer is limited.
+const MAX_NAME_CHARS: usize = 128;
 
 /// The names of the users in one answer.
 #[derive(Debug, Default)]
 pub(crate) struct Names(HashMap<UserId, String>);
 
 impl Names {
-    /// Asks the directory once for all users. If it fails, every name is `Unknown`: messages matter
-    /// more than the names beside them, and the answer to a stored message must not be an error.
+    /// Asks the directory once for the names of all users. If the directory fails, every name is
+    /// `Unknown`, because the answer to a stored message must not be an error.
     pub(crate) async fn look_up(service: &Service, mut users: Vec<UserId>) -> Self {
         users.sort_unstable();
         users.dedup();
@@ -30,13 +30,14 @@ impl Names {
         Self(known.filter_map(|(user, profile)| Some((user, shortened(profile?.display_name)))).collect())
     }
 
+    /// Returns the name of a user, or `Unknown`.
     pub(crate) fn of(&self, user: UserId) -> &str {
         self.0.get(&user).map_or(OpenDirectory::UNKNOWN, String::as_str)
     }
 }
 
 fn shortened(mut name: String) -> String {
-    if let Some((end, _)) = name.char_indices().nth(MAX_NAME) {
+    if let Some((end, _)) = name.char_indices().nth(MAX_NAME_CHARS) {
         name.truncate(end);
     }
     name

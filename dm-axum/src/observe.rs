@@ -1,4 +1,4 @@
-//! The span and the metric of each call.
+//! Middleware that adds a span and a metric to each call.
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, Method, header};
@@ -7,15 +7,15 @@ use axum::response::Response;
 use dm_core::Principal;
 use tracing::Instrument as _;
 
-/// Adds a span and a count to each call, and keeps its answer out of caches.
+/// Adds a span to each call, counts it, and forbids caches to store the answer.
 ///
-/// The values of each label are a fixed set: a recorder keeps a series for every combination of
-/// labels for as long as the process lives. So the label is the route and not the path, which has
-/// ids, and a method that the client made up is `other`.
+/// A recorder keeps a series for every combination of label values for as long as the process
+/// lives, so each label has a fixed set of values. The route is a label instead of the path, which
+/// contains ids. A method that is not known becomes `other`.
 pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
     let user = request.extensions().get::<Principal>().map(|who| who.user);
-    let method = known(request.method());
+    let method = method_label(request.method());
     let span = tracing::debug_span!("dm_call", method, route, ?user);
     let mut response = next.run(request).instrument(span).await;
     let status = response.status().as_u16().to_string();
@@ -25,8 +25,8 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
     response
 }
 
-/// The method if RFC 9110 or RFC 5789 defines it, and `other` for any other that HTTP allows.
-const fn known(method: &Method) -> &'static str {
+/// Returns the method if RFC 9110 or RFC 5789 defines it, and `other` otherwise.
+const fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -48,10 +48,10 @@ mod tests {
     #[test]
     fn a_method_is_a_known_one_or_other() {
         for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"] {
-            assert_eq!(known(&method.parse().unwrap()), method);
+            assert_eq!(method_label(&method.parse().unwrap()), method);
         }
         for made_up in ["get", "PROPFIND", "MADE-UP-1", &"X".repeat(10_000)] {
-            assert_eq!(known(&made_up.parse().unwrap()), "other");
+            assert_eq!(method_label(&made_up.parse().unwrap()), "other");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Limits and modes of the API, beside those of the service's own configuration.
+//! Limits and settings of the API. [`dm_core::Config`] has those of the service.
 
 use std::time::Duration;
 
 use dm_core::Timestamp;
 
-/// Limits and modes of the REST and WebSocket API. Start from [`Options::default`] and change
+/// Limits and settings of the REST and WebSocket API. Start from [`Options::default`] and change
 /// fields.
 ///
 /// ```
@@ -16,60 +16,74 @@ use dm_core::Timestamp;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// The web pages that may open a WebSocket. Default: pages of the same host.
+    /// The origins of the web pages that may open a WebSocket. Default: the API's own host.
     pub origins: Origins,
-    /// Most bytes of a WebSocket message or frame of a client, and of a page of history in one
-    /// frame. Default 256 KiB: four payloads of the default size.
+    /// Maximum size in bytes of a WebSocket message or frame from a client. Default 256 KiB: four
+    /// payloads of the default size.
+    ///
+    /// It also limits a page of history and a list of conversations in one frame to a client. Such
+    /// a frame exceeds the limit only if a single element exceeds it.
     pub max_message: usize,
     /// Time between the answer to a ping and the next ping. Default 30 s.
     pub ping_interval: Duration,
-    /// Time that a client has to answer a ping, to read the frames that are written to it, and to
-    /// answer a close. A REST answer of which the client reads nothing for longer is dropped once
-    /// another request waits for the budget ([`answer_bytes`](Self::answer_bytes)). Default 10 s.
+    /// Time that a client has to answer a ping, to read the frames that are written to it, or to
+    /// answer a closing frame. Default 10 s.
+    ///
+    /// It also limits the wait for the budget of answers and the time for which an unread answer is
+    /// kept; see [`answer_bytes`](Self::answer_bytes).
     pub patience: Duration,
-    /// Time between a delivery and the next ping for a client that sent no hello: its answer
-    /// acknowledges the delivery. Default 1 s.
+    /// Time between a delivery and the next ping to a client that sent no hello. The client's
+    /// answer to that ping acknowledges the delivery. Default 1 s.
     pub confirm_interval: Duration,
-    /// Most pings that a client may send within a [`ping_interval`](Self::ping_interval). Default
-    /// 60.
+    /// Maximum number of pings that a client may send within a
+    /// [`ping_interval`](Self::ping_interval). Default 60.
     pub client_pings: u32,
-    /// Most requests of one WebSocket that are worked on at a time. With that many, no more frames
-    /// are read. Default 32.
+    /// Maximum number of requests of one WebSocket in progress at a time. At the maximum, no
+    /// further frame is read from the WebSocket until a request is answered. Default 32.
     pub in_flight: usize,
-    /// Most WebSockets that a user may have open, and may open in a row without a wait. Default 32.
+    /// Maximum number of WebSockets that a user may have open, and may open in a row without a
+    /// wait. Default 32.
     pub sockets_per_user: usize,
     /// Time after which a user who opened [`sockets_per_user`](Self::sockets_per_user) in a row may
-    /// open another one. Default 0.5 s. With zero, only open WebSockets count.
+    /// open another one. Default 0.5 s. With zero, only the number of open WebSockets is limited.
     pub socket_interval: Duration,
-    /// Most bytes of answers to all users that wait to be read: lists, history and pending
-    /// messages, and while an answer is made also the page that it is made of. A REST answer counts
-    /// until the HTTP server has taken it, and an answer of a WebSocket until it is written.
-    /// Default 256 MiB.
+    /// Maximum total size in bytes of the answers to all users that are being built or are not read
+    /// yet. Default 256 MiB.
     ///
-    /// A request that finds too little left waits for [`patience`](Self::patience) and a second.
-    /// Meanwhile, answers of which nothing was taken for two seconds may be dropped, first those of
-    /// the user with the most bytes in such answers. After that the request is refused with 503 and
-    /// `Retry-After`, or with the same problem in a frame; a WebSocket without a hello closes with
-    /// 1012. Answers of other calls do not count: none is larger than a message.
+    /// - Lists, history and pending messages count. Other answers do not: none is larger than a
+    ///   message.
+    /// - While an answer is being built, the page from the store counts as well.
+    /// - A REST answer counts until the HTTP server has taken it. An answer on a WebSocket counts
+    ///   until it is written.
+    /// - A request that finds too few bytes waits for up to [`patience`](Self::patience) and one
+    ///   second. It is then refused with 503 and `Retry-After`, or with the same problem in a
+    ///   frame. A WebSocket without a hello closes with 1012 instead.
+    /// - While a request waits, answers of which nothing was read for two seconds may be dropped,
+    ///   first the answers of the user with the most bytes in such answers. Answers of which
+    ///   nothing was read for [`patience`](Self::patience) are all dropped.
     pub answer_bytes: usize,
-    /// Most of these bytes for one user. Default 32 MiB: one answer of the default size while it is
-    /// made, or two that are not read. Further requests wait in the same way, and are refused with
-    /// 429.
+    /// Maximum size in bytes of the answers to one user; they also count for
+    /// [`answer_bytes`](Self::answer_bytes). Default 32 MiB: one answer of the default size while
+    /// it is being built, or two unread ones.
+    ///
+    /// A request of the user that finds too few bytes waits in the same way. It is then refused
+    /// with 429.
     pub answer_bytes_per_user: usize,
     /// Time within which the body of a request has to arrive. Default 30 s.
     pub body_timeout: Duration,
     /// Time for which a one-time ticket for a WebSocket is valid. Default 30 s.
     pub ticket_life: Duration,
-    /// Most tickets that are valid and unused at a time; each takes about 250 bytes. Default
-    /// 65,536.
+    /// Maximum number of tickets of all users that are valid and unused at a time. Each takes about
+    /// 250 bytes. Default 65,536.
     pub tickets: usize,
-    /// Most of these tickets for one user. Default 32.
+    /// Maximum number of valid and unused tickets of one user. Default 32.
     pub tickets_per_user: usize,
 }
 
-/// The `Origin` headers with which a WebSocket may be opened. A request without one is accepted:
-/// browsers always send it, and only a browser adds a user's credentials to a request of a foreign
-/// page.
+/// The `Origin` headers with which a WebSocket may be opened.
+///
+/// A request without the header is accepted. Browsers always send it, and only browsers add a
+/// user's credentials to a request of a foreign page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origins {
@@ -79,8 +93,9 @@ pub enum Origins {
     List(Vec<String>),
 }
 
-/// The time at which the caller's session with the host expires: a WebSocket closes with 4001 at
-/// that time. A request extension that the host's middleware may insert beside the
+/// The time at which the caller's login session expires. A WebSocket closes with 4001 at that time.
+///
+/// It is a request extension that the host's middleware may insert beside the
 /// [`Principal`](dm_core::Principal).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionExpiry(pub Timestamp);

@@ -1,4 +1,4 @@
-//! Refusals: RFC 9457 problems, over REST and over the WebSocket.
+//! Refusals of requests. They are RFC 9457 problems, both over REST and over the WebSocket.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::render::{self, KeyJson};
 
-/// The kind of a problem. Its `type` is for programs and never changes.
+/// The kind of a problem. Programs read its `type`, which therefore never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Malformed,
@@ -36,7 +36,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The kind's `type`, HTTP status and title.
+    /// Returns the kind's `type`, HTTP status and title.
     pub(crate) const fn parts(self) -> (&'static str, StatusCode, &'static str) {
         use StatusCode as S;
         match self {
@@ -105,8 +105,8 @@ impl Problem {
         Self { kind, detail: detail.into(), field: None, retry_after: None, current_key: None }
     }
 
-    /// The problem of a call that writes. A store that is unavailable has stored nothing for this
-    /// request. An earlier request with the same id may be stored: it is not looked up while the
+    /// Converts the error of a call that writes. An unavailable store has stored nothing for this
+    /// request. An earlier request with the same id may be stored. It is not looked up while the
     /// store is unavailable or full.
     pub(crate) fn of_write(error: Error) -> Self {
         let is_unavailable = matches!(error, Error::Unavailable(_) | Error::DirectoryUnavailable(_));
@@ -117,22 +117,23 @@ impl Problem {
         problem
     }
 
-    /// A value that does not have the form of its field.
+    /// The problem of a value that does not have the form of its field.
     pub(crate) fn malformed(field: &'static str, detail: &'static str) -> Self {
         Self::new(Kind::Malformed, detail).about(field)
     }
 
-    /// A well-formed value that is not allowed.
+    /// The problem of a well-formed value that is not allowed.
     pub(crate) fn not_acceptable(field: &'static str, detail: &'static str) -> Self {
         Self::new(Kind::NotAcceptable, detail).about(field)
     }
 
-    /// Names the field that the problem is about.
+    /// Adds the name of the field that the problem is about.
     pub(crate) const fn about(mut self, field: &'static str) -> Self {
         self.field = Some(field);
         self
     }
 
+    /// Adds the time after which the client may retry.
     pub(crate) const fn retry_after(mut self, span: Duration) -> Self {
         self.retry_after = Some(span);
         self
@@ -142,7 +143,7 @@ impl Problem {
         self.kind
     }
 
-    /// The problem as a frame of the WebSocket.
+    /// Returns the problem as a protobuf message for the WebSocket.
     pub(crate) fn to_frame(&self) -> DmProblem {
         let (kind, status, title) = self.kind.parts();
         DmProblem {
@@ -192,7 +193,7 @@ impl From<Error> for Problem {
             Error::OutcomeUnknown(_) => {
                 Self::new(Kind::OutcomeUnknown, "ask again with the same client_message_id")
             }
-            // An error that a later version of the core added.
+            // A later version of the core may add errors.
             _ => Self::new(Kind::Unavailable, ""),
         };
         match &error {
@@ -237,7 +238,7 @@ impl IntoResponse for Problem {
             retry_after_ms: self.retry_after.map(millis),
             current_key: self.current_key.map(|current| current.as_deref().map(KeyJson::from)),
         })
-        // Strings and numbers always serialize. Without a body, there is still the status.
+        // Strings and numbers always serialize. An empty body would still have the status.
         .unwrap_or_default();
         let mut response =
             (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
@@ -246,7 +247,7 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(millis(span).div_ceil(1_000)));
         }
         match self.kind {
-            // RFC 9110 requires a scheme. The wire format has bearer tokens.
+            // RFC 9110 requires a scheme. The clients of this API use bearer tokens.
             Kind::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }

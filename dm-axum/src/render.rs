@@ -1,5 +1,5 @@
-//! From the core's values to the wire's, which never fails: the protobuf messages, and a key in
-//! JSON. The other JSON is defined beside each REST call.
+//! Converts the core's values to the wire, which never fails: to protobuf messages, and a key to
+//! JSON. The files in `rest` define the other JSON.
 
 use axum::body::Bytes;
 use dm_core::{
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::names::Names;
 
-/// A published key.
+/// A published key in JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct KeyJson {
     ed25519_pubkey: String,
@@ -65,13 +65,13 @@ pub(crate) fn message(message: &Message, names: &Names) -> EncryptedDmMessage {
 }
 
 pub(crate) fn conversation(state: &ConversationState, names: &Names) -> DmConversation {
-    let mut conversation = opened(&state.conversation, names);
+    let mut conversation = new_conversation(&state.conversation, names);
     conversation.last_message_at = state.last_activity.map_or(0, Timestamp::as_millis);
     conversation
 }
 
-/// A conversation without a message yet.
-fn opened(conversation: &Conversation, names: &Names) -> DmConversation {
+/// A conversation that has no message yet.
+fn new_conversation(conversation: &Conversation, names: &Names) -> DmConversation {
     let (a, b) = (conversation.participants.a(), conversation.participants.b());
     DmConversation {
         id: conversation.id.to_string(),
@@ -85,14 +85,14 @@ fn opened(conversation: &Conversation, names: &Names) -> DmConversation {
     }
 }
 
-/// The two participants of a conversation.
+/// Returns the two participants of a conversation.
 pub(crate) fn participants(state: &ConversationState) -> [UserId; 2] {
     let participants = state.conversation.participants;
     [participants.a(), participants.b()]
 }
 
-/// The users whose display names the frame of a delivery has.
-pub(crate) fn named(delivery: &Delivery) -> impl Iterator<Item = UserId> {
+/// Returns the users whose display names are in the frame of a delivery.
+pub(crate) fn named_users(delivery: &Delivery) -> impl Iterator<Item = UserId> {
     let users = match delivery {
         Delivery::Entry(InboxEntry { event: Event::Message(message), .. }) => [Some(message.sender), None],
         Delivery::Entry(InboxEntry { event: Event::Notice(Notice::ConversationOpened(opened)), .. }) => {
@@ -103,19 +103,20 @@ pub(crate) fn named(delivery: &Delivery) -> impl Iterator<Item = UserId> {
     users.into_iter().flatten()
 }
 
-/// The variants of `T` that hold an event, so that an event is wrapped once.
+/// Constructors of `T` for each kind of event. Each dialect wraps an event in its own type `T`.
 pub(crate) struct EventVariants<T> {
     pub(crate) message: fn(DmMessageEvent) -> T,
     pub(crate) conversation_created: fn(DmConversationCreatedEvent) -> T,
     pub(crate) key_rotated: fn(DmKeyRotatedEvent) -> T,
 }
 
-/// The event of an entry; `None` for a notice that this version has no message for.
+/// Returns the event of an entry, or `None` for a notice that has no protobuf message in this
+/// version.
 pub(crate) fn event<T>(entry: &InboxEntry, names: &Names, variants: &EventVariants<T>) -> Option<T> {
     Some(match &entry.event {
         Event::Message(sent) => (variants.message)(DmMessageEvent { message: Some(message(sent, names)) }),
         Event::Notice(Notice::ConversationOpened(conversation)) => {
-            let conversation = Some(opened(conversation, names));
+            let conversation = Some(new_conversation(conversation, names));
             (variants.conversation_created)(DmConversationCreatedEvent { conversation })
         }
         Event::Notice(Notice::PeerKeyChanged(record)) => (variants.key_rotated)(DmKeyRotatedEvent {

@@ -1,4 +1,7 @@
-//! The session of a caller with the host, and its end.
+//! The caller's login session at the host, and its end.
+//!
+//! In this module a session is always a login session. The deliveries to a client belong to a
+//! [`dm_core::Session`], which is something else.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,8 +12,8 @@ use dm_core::DisconnectReason;
 
 use crate::SessionExpiry;
 
-/// A session that the host may end before it expires: because the user signed out, for instance, or
-/// was banned.
+/// A login session that the host may end before it expires, for instance because the user signed
+/// out or was banned.
 ///
 /// ```
 /// use dm_core::DisconnectReason;
@@ -28,17 +31,21 @@ use crate::SessionExpiry;
 /// ```
 #[async_trait]
 pub trait LiveSession: fmt::Debug + Send + Sync + 'static {
-    /// Checks whether the session still holds; the error is the reason why it does not. Called when
-    /// a WebSocket is opened, and then with a ping, at most once per
-    /// [`ping_interval`](crate::Options::ping_interval). The WebSocket is served meanwhile. A host
-    /// that cannot find out returns `Ok` and is asked again.
+    /// Checks whether the session is still valid. The error is the reason why the session is not
+    /// valid. A host that cannot find out returns `Ok`; `dm-axum` checks again later.
+    ///
+    /// `dm-axum` calls it when a WebSocket opens, and again when it sends a ping, at most once per
+    /// [`ping_interval`](crate::Options::ping_interval). The WebSocket stays in service while the
+    /// check runs.
     ///
     /// The future is dropped when the WebSocket ends.
     async fn check(&self) -> Result<(), DisconnectReason>;
 
-    /// Resolves as soon as this process knows that the session has ended. By default never: then
-    /// only [`check`](Self::check) finds out. It is polled before the first check, so that an end
-    /// between the two is not missed.
+    /// Resolves as soon as this process knows that the session has ended. The default never
+    /// resolves, so only [`check`](Self::check) detects the end.
+    ///
+    /// It is polled before `check` is polled for the first time, so an end between these two polls
+    /// is noticed.
     ///
     /// The future is dropped when the WebSocket ends.
     async fn ended(&self) -> DisconnectReason {
@@ -46,15 +53,17 @@ pub trait LiveSession: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// The caller's session: a request extension that the host's middleware may insert beside the
-/// [`Principal`](dm_core::Principal). A WebSocket closes when the session ends: with 4001 for
-/// [`DisconnectReason::SignedOut`], with 4003 otherwise. The same holds for a WebSocket that is
-/// opened with a ticket of this session.
+/// The caller's login session, for noticing its end. It is a request extension that the host's
+/// middleware may insert beside the [`Principal`](dm_core::Principal).
+///
+/// A WebSocket closes when the login session ends: with 4001 for [`DisconnectReason::SignedOut`],
+/// with 4003 for any other reason. A WebSocket that was opened with a ticket closes when the login
+/// session that requested the ticket ends.
 #[derive(Clone, Debug)]
 pub struct SessionWatch(pub Arc<dyn LiveSession>);
 
 impl PartialEq for SessionWatch {
-    /// Whether both are the same session object.
+    /// Whether both refer to the same session object.
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -62,15 +71,18 @@ impl PartialEq for SessionWatch {
 
 impl Eq for SessionWatch {}
 
-/// The end of a caller's session with the host: when it expires, and how the host ends it earlier.
+/// The two optional request extensions about the caller's login session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Terms {
+pub(crate) struct LoginSession {
+    /// The time at which the login session expires; `None` if it does not expire.
     pub(crate) expiry: Option<SessionExpiry>,
+    /// Reports an earlier end; `None` if the host does not end login sessions early.
     pub(crate) watch: Option<SessionWatch>,
 }
 
-impl Terms {
-    pub(crate) fn of(extensions: &Extensions) -> Self {
+impl LoginSession {
+    /// Reads both from the extensions of a request.
+    pub(crate) fn from_extensions(extensions: &Extensions) -> Self {
         Self { expiry: extensions.get().copied(), watch: extensions.get().cloned() }
     }
 }

@@ -1,4 +1,5 @@
-//! One-time tickets, with which a browser authenticates a WebSocket: it cannot set headers on one.
+//! One-time tickets. A browser authenticates a WebSocket with one, because it cannot set headers
+//! for a WebSocket.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -11,16 +12,17 @@ use sha2::{Digest, Sha256};
 use crate::caller::Caller;
 use crate::problem::{Kind, Problem};
 
-/// Bytes of randomness in a ticket, and of its digest.
+/// Size in bytes of a ticket's random secret, and of its digest.
 const LEN: usize = 32;
 
 type Hash = [u8; LEN];
 
-/// The tickets that are issued and not used. Only their digests are kept and compared, so that
-/// neither the memory nor the time of a look-up reveals a ticket.
+/// The tickets that are issued and not used. Only digests of tickets are kept and compared, so that
+/// neither a memory dump nor the time of a look-up reveals a ticket.
 #[derive(Debug)]
 pub(crate) struct Tickets {
     lifetime: Duration,
+    /// Maximum number of tickets of all users.
     limit: usize,
     limit_per_user: usize,
     issued: Mutex<Issued>,
@@ -28,10 +30,11 @@ pub(crate) struct Tickets {
 
 #[derive(Debug, Default)]
 struct Issued {
+    /// The expiry and the holder of each ticket.
     holders: HashMap<Hash, (Timestamp, Caller)>,
-    /// Ordered by expiry, so that removing expired tickets looks only at those.
+    /// The tickets ordered by expiry, so that only expired tickets are visited to remove them.
     by_expiry: BTreeSet<(Timestamp, Hash)>,
-    /// The number of tickets of each user, so that no user takes them all.
+    /// The number of tickets of each user, to apply `limit_per_user`.
     by_user: HashMap<UserId, usize>,
 }
 
@@ -62,7 +65,7 @@ impl Tickets {
         Ok((BASE64URL_NOPAD.encode(&secret), expires_at))
     }
 
-    /// Uses up a ticket. Returns its holder, or `None` if it is unknown, used or expired.
+    /// Uses a ticket up. Returns its holder, or `None` if the ticket is unknown, used or expired.
     pub(crate) fn redeem(&self, text: &str, now: Timestamp) -> Option<Caller> {
         let mut secret = [0; LEN];
         if text.len() != BASE64URL_NOPAD.encode_len(LEN) {
@@ -78,6 +81,7 @@ impl Tickets {
 }
 
 impl Issued {
+    /// Removes the expired tickets.
     fn expire(&mut self, now: Timestamp) {
         while let Some(&(expires_at, hash)) = self.by_expiry.first()
             && expires_at <= now
@@ -107,7 +111,7 @@ fn digest(secret: &[u8]) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::Terms;
+    use crate::session::LoginSession;
 
     const LIFE: Duration = Duration::from_secs(30);
 
@@ -116,7 +120,7 @@ mod tests {
     }
 
     fn user(text: &str) -> Caller {
-        Caller { who: text.parse::<UserId>().unwrap().into(), terms: Terms::default() }
+        Caller { who: text.parse::<UserId>().unwrap().into(), login: LoginSession::default() }
     }
 
     fn at(millis: u64) -> Timestamp {

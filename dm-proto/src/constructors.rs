@@ -4,12 +4,13 @@ use crate::envelope::Payload;
 use crate::{DmClientFrame, DmServerFrame, Envelope, dm_client_frame, dm_server_frame};
 
 impl Envelope {
-    /// An envelope with a payload. `request_id` is empty in a frame that answers no request.
+    /// An envelope with a payload. `request_id` is empty if the frame neither is a request nor
+    /// answers one.
     pub fn new(request_id: impl Into<String>, payload: Payload) -> Self {
         Self { request_id: request_id.into(), payload: Some(payload) }
     }
 
-    /// An envelope with a server's frame. `request_id` is empty in a frame that answers no request.
+    /// An envelope with a server's frame. `request_id` is empty if the frame answers no request.
     ///
     /// ```
     /// use dm_proto::{DmPong, Envelope, dm_server_frame::Frame};

@@ -1,5 +1,5 @@
-//! `Debug` of the messages that carry payloads, keys, identities or previews: it shows only lengths
-//! and beginnings.
+//! `Debug` of the messages that contain payloads, keys, identities or previews. It shows their
+//! lengths, and only the beginning of identities.
 
 use std::fmt;
 
@@ -77,7 +77,7 @@ impl fmt::Debug for DmSend {
     }
 }
 
-/// Shows the length in bytes of a value that must not be shown itself.
+/// Shows the length of a secret value in bytes instead of the value.
 struct Length(usize);
 
 impl fmt::Debug for Length {
@@ -86,7 +86,7 @@ impl fmt::Debug for Length {
     }
 }
 
-/// Shows the first eight characters of an identity: enough to tell a handful of users apart.
+/// Shows the first eight characters of an identity, which are enough to distinguish a few users.
 struct Beginning<'a>(&'a str);
 
 impl fmt::Debug for Beginning<'_> {

@@ -1,17 +1,17 @@
-//! Field numbers of the payloads of an [`Envelope`](crate::Envelope), for a reader that looks at a
-//! frame before it decodes the frame.
+//! Field numbers of the payloads of an [`Envelope`](crate::Envelope), for a reader that checks a
+//! frame before decoding it.
 
 use std::ops::RangeInclusive;
 
-/// All numbers that belong to direct messages. A host's own payloads use others.
+/// All field numbers that belong to direct messages. A host's own payloads use other numbers.
 pub const PAYLOADS: RangeInclusive<u32> = 150..=159;
-/// [`DmHistoryRequest`](crate::DmHistoryRequest).
+/// Field number of [`DmHistoryRequest`](crate::DmHistoryRequest).
 pub const HISTORY_REQUEST: u32 = 153;
-/// [`DmConversationListRequest`](crate::DmConversationListRequest).
+/// Field number of [`DmConversationListRequest`](crate::DmConversationListRequest).
 pub const CONVERSATION_LIST_REQUEST: u32 = 155;
-/// [`DmClientFrame`](crate::DmClientFrame).
+/// Field number of [`DmClientFrame`](crate::DmClientFrame).
 pub const CLIENT_FRAME: u32 = 159;
-/// The payloads that a client sends. Only a server sends the other [`PAYLOADS`].
+/// Field numbers of the payloads that a client sends. Only a server sends the other [`PAYLOADS`].
 pub const FROM_CLIENTS: [u32; 3] = [HISTORY_REQUEST, CONVERSATION_LIST_REQUEST, CLIENT_FRAME];
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The direct-message wire format: the protobuf messages in the frames of a WebSocket, and the
-//! constants that both ends use.
+//! constants that client and server share.
 //!
-//! Every binary frame holds one [`Envelope`]: a `request_id`, which ties an answer to its request,
-//! and one payload.
+//! Every binary frame holds one [`Envelope`]: a `request_id`, which an answer repeats, and one
+//! payload.
 //!
 //! ```
 //! use dm_proto::prost::Message as _;
@@ -24,7 +24,7 @@
 //!
 //! | Field | Payload | Sent by | Purpose |
 //! |---|---|---|---|
-//! | 150 | [`DmMessageEvent`] | server | a message arrived |
+//! | 150 | [`DmMessageEvent`] | server | a message was sent in a conversation of the user |
 //! | 151 | [`DmConversationCreatedEvent`] | server | a conversation was opened |
 //! | 152 | [`DmKeyRotatedEvent`] | server | a peer published a new key |
 //! | 153 | [`DmHistoryRequest`] | client | asks for a page of a conversation |
@@ -35,35 +35,38 @@
 //! | 158 | [`DmServerFrame`] | server | deliveries with positions, answers, problems |
 //! | 159 | [`DmClientFrame`] | client | hello, send, acknowledge, ping |
 //!
-//! A client that never sends a hello (159) is sent 150 to 152 and its answers 154 and 156, and no
-//! 158. After a hello, events arrive inside 158, each with its position in the user's inbox, to be
-//! acknowledged.
+//! The *position* of an event is its number in the user's inbox. A *hello* ([`DmHello`] in 159)
+//! requests positions. Without a hello, a client receives events as 150 to 152, answers as 154 and
+//! 156, and never 158. After a hello, it receives events in 158 with their positions, and
+//! acknowledges them.
 //!
-//! [`close`] names the codes with which a WebSocket is closed, [`field`] the field numbers of the
-//! payloads, and [`PROTOCOL_VERSION`] is the version that a hello names.
+//! [`close`] has the codes with which a WebSocket is closed, and [`field`] the field numbers of the
+//! payloads. [`PROTOCOL_VERSION`] is the version that a hello names.
 //!
 //! # Beside a host's own messages
 //!
-//! A host may send its own payloads over the same socket, under any field numbers but 1 and 150 to
-//! 159. Each side skips fields that it does not know: the host's frame decodes here as an
-//! [`Envelope`] without payload, and a frame made here decodes there as an envelope without
-//! payload. New fields reach old readers in the same way.
+//! A host may send its own payloads over the same socket, with any field numbers except 1 and 150
+//! to 159. A reader skips fields that it does not know. A host's frame therefore decodes as an
+//! [`Envelope`] without a payload, and a frame of this crate decodes as a host's envelope without a
+//! payload. Old readers skip new fields in the same way.
 //!
 //! # Limits
 //!
-//! Decoding accepts any bytes and returns an error or a message; it never panics. It has no limit
-//! on size: an empty element of two bytes on the wire becomes a value of up to 256 bytes, so limit
-//! a frame's length before decoding it. Nothing here checks that a key, a nonce or an id has the
-//! right length or form.
+//! Decoding any bytes returns a message or an error, and never panics. Decoding has no limit on
+//! memory: an empty list element of two bytes on the wire becomes a value of up to 256 bytes. Limit
+//! the length of a frame before you decode it. This crate does not check the length or form of
+//! keys, nonces and ids.
 //!
 //! # Debug output
 //!
-//! `Debug` shows only the length of payloads, nonces, keys and previews, and only the beginning of
-//! a user's identity. This holds for the messages that contain them too, so a frame may be logged
-//! while debugging.
+//! `Debug` shows only the length of payloads, nonces, keys and previews, and only the first eight
+//! characters of a user's identity. This also holds for the messages that contain them, so a frame
+//! may be logged while debugging.
 //!
-//! The Rust code is generated from the `.proto` files in the crate's `proto` folder and checked in;
-//! building needs no protobuf compiler.
+//! # Generated code
+//!
+//! The Rust code is generated from the `.proto` files in the crate's `proto` folder and checked in.
+//! Building the crate needs no protobuf compiler.
 
 pub mod close;
 mod constructors;
@@ -72,10 +75,10 @@ pub mod field;
 mod generated;
 
 pub use generated::*;
-/// The protobuf runtime: `prost::Message` has `encode` and `decode`, and `prost::bytes` has the
-/// type of the byte fields.
+/// The protobuf runtime. `prost::Message` has `encode` and `decode`, and `prost::bytes::Bytes` is
+/// the type of the byte fields.
 pub use prost;
 
-/// The version of the protocol that this crate describes, as a hello names it
-/// ([`DmHello::protocol`]).
+/// The version of the protocol that this crate describes. A hello names it in
+/// [`DmHello::protocol`].
 pub const PROTOCOL_VERSION: u32 = 1;

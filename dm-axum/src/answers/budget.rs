@@ -1,4 +1,5 @@
-//! The bytes that answers may take, for each user and for all users.
+//! The budget of answers: permits for the bytes that answers may take, in a pool for each user and
+//! in a pool that all users share.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -6,136 +7,151 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use dm_core::UserId;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-/// Bytes of one permit. Several permits are acquired as a `u32`, so a permit cannot be one byte.
-const UNIT: usize = 1024;
+/// The number of bytes that one permit stands for. A semaphore counts the permits of one request in
+/// a `u32`, so with permits for single bytes a request could not exceed 4 GiB.
+const PERMIT_BYTES: usize = 1024;
 
-/// Most answers of one user that are made at a time. An ordinary client asks for one after another;
-/// more at once, over many connections, could keep all readers of a store busy.
-const AT_ONCE: usize = 2;
+/// Maximum number of answers of one user that are built at a time. An ordinary client requests one
+/// after another. Many at a time, over many connections, could keep all readers of a store busy.
+const MAX_CONCURRENT: usize = 2;
 
-/// The permits that all users share, and those of each user.
+/// The shared pool, and the pools of each user.
 #[derive(Debug)]
 pub(super) struct Budget {
-    all: Pool,
-    per_user: usize,
-    /// The bytes of each user.
-    users: Mutex<Users>,
-    /// One permit for each user: to wait for `all`.
-    turns: Mutex<Users>,
-    /// [`AT_ONCE`] permits for each user: to make an answer.
-    making: Mutex<Users>,
+    /// The byte permits that all users share.
+    shared: Pool,
+    /// The size in bytes of each user's pool in `user_pools`.
+    bytes_per_user: usize,
+    /// The byte permits of each user.
+    user_pools: Mutex<UserPools>,
+    /// Lets only one request per user wait for `shared`.
+    shared_queue: Mutex<UserPools>,
+    /// Limits each user to [`MAX_CONCURRENT`] answers being built at a time.
+    in_progress: Mutex<UserPools>,
 }
 
-/// Permits of one answer, out of the user's own and out of all.
+/// The permits that one answer holds: from its user's pool and from the shared pool.
 #[derive(Debug)]
 pub(super) struct Share {
-    pub(super) of: UserId,
-    pub(super) user: OwnedSemaphorePermit,
-    pub(super) all: OwnedSemaphorePermit,
+    /// The user whom the answer is for.
+    pub(super) owner: UserId,
+    /// The permits from the user's pool.
+    pub(super) user_permits: OwnedSemaphorePermit,
+    /// The permits from the shared pool.
+    pub(super) shared_permits: OwnedSemaphorePermit,
 }
 
-/// A semaphore, and the number of its permits in total.
+/// A semaphore that knows its total number of permits.
 #[derive(Clone, Debug)]
 pub(super) struct Pool {
-    free: Arc<Semaphore>,
-    most: u32,
+    semaphore: Arc<Semaphore>,
+    /// The number of permits, both acquired and available.
+    total_permits: u32,
 }
 
-/// The pools of users by user, only those in use: a request waits for a permit or holds one.
+/// One semaphore per user, removed when no request holds or waits for its permits.
 #[derive(Debug, Default)]
-struct Users {
-    pools: HashMap<UserId, Weak<Semaphore>>,
-    /// The number of entries at which unused ones are removed next.
+struct UserPools {
+    by_user: HashMap<UserId, Weak<Semaphore>>,
+    /// Map size at which unused entries are removed.
     sweep_at: usize,
 }
 
 impl Budget {
+    /// A budget of `bytes` in total and `bytes_per_user` for each user.
     pub(super) fn new(bytes: usize, bytes_per_user: usize) -> Self {
         Self {
-            all: Pool::new(bytes),
-            per_user: bytes_per_user,
-            users: Mutex::default(),
-            turns: Mutex::default(),
-            making: Mutex::default(),
+            shared: Pool::new(bytes),
+            bytes_per_user,
+            user_pools: Mutex::default(),
+            shared_queue: Mutex::default(),
+            in_progress: Mutex::default(),
         }
     }
 
     #[cfg(test)]
-    pub(super) const fn all(&self) -> &Pool {
-        &self.all
+    pub(super) const fn shared(&self) -> &Pool {
+        &self.shared
     }
 
-    /// The pool of one user.
-    pub(super) fn of(&self, user: UserId) -> Pool {
-        Users::pool(&self.users, user, Pool::new(self.per_user))
+    /// Returns the byte permits of one user.
+    pub(super) fn user_pool(&self, user: UserId) -> Pool {
+        UserPools::get_or_insert(&self.user_pools, user, Pool::new(self.bytes_per_user))
     }
 
-    /// Waits until an answer of a user may be made, for as long as the permit is held.
-    pub(super) async fn begin(&self, user: UserId) -> Result<OwnedSemaphorePermit, AcquireError> {
-        Users::pool(&self.making, user, Pool::new(AT_ONCE * UNIT)).take(UNIT).await
+    /// Waits until the user may build another answer. The permit is to be held while the answer is
+    /// being built.
+    pub(super) async fn acquire_slot(&self, user: UserId) -> Result<OwnedSemaphorePermit, AcquireError> {
+        let pool = Pool::new(MAX_CONCURRENT * PERMIT_BYTES);
+        UserPools::get_or_insert(&self.in_progress, user, pool).acquire(PERMIT_BYTES).await
     }
 
-    /// Waits for permits that all users share. Only one request of a user waits in this queue at a
-    /// time, so that many requests of one user do not go before those of others.
-    pub(super) async fn take_of_all(
+    /// Waits for permits of the shared pool. At most one request per user waits in that pool's
+    /// queue, so that many requests of one user do not delay the requests of others.
+    pub(super) async fn acquire_shared(
         &self,
         user: UserId,
         bytes: usize,
     ) -> Result<OwnedSemaphorePermit, AcquireError> {
-        let _turn = Users::pool(&self.turns, user, Pool::new(UNIT)).take(UNIT).await?;
-        self.all.clone().take(bytes).await
+        let pool = UserPools::get_or_insert(&self.shared_queue, user, Pool::new(PERMIT_BYTES));
+        let _only_waiter = pool.acquire(PERMIT_BYTES).await?;
+        self.shared.clone().acquire(bytes).await
     }
 }
 
-impl Users {
-    /// The pool of a user, which is `new` if there is none.
-    fn pool(users: &Mutex<Self>, user: UserId, new: Pool) -> Pool {
-        // Nothing panics while this is locked.
-        let mut users = users.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(free) = users.pools.get(&user).and_then(Weak::upgrade) {
-            return Pool { free, ..new };
+impl UserPools {
+    /// Returns the pool of a user. Inserts `new` if the user has none.
+    fn get_or_insert(pools: &Mutex<Self>, user: UserId, new: Pool) -> Pool {
+        // Nothing panics while the lock is held, so a poisoned map is consistent.
+        let mut pools = pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(semaphore) = pools.by_user.get(&user).and_then(Weak::upgrade) {
+            return Pool { semaphore, ..new };
         }
-        if users.pools.len() >= users.sweep_at {
-            users.pools.retain(|_, pool| pool.strong_count() > 0);
-            users.sweep_at = (2 * users.pools.len()).max(64);
+        if pools.by_user.len() >= pools.sweep_at {
+            pools.by_user.retain(|_, semaphore| semaphore.strong_count() > 0);
+            pools.sweep_at = (2 * pools.by_user.len()).max(64);
         }
-        users.pools.insert(user, Arc::downgrade(&new.free));
+        pools.by_user.insert(user, Arc::downgrade(&new.semaphore));
         new
     }
 }
 
 impl Pool {
+    /// A pool for `bytes`, rounded down to whole permits, with at least one permit.
     fn new(bytes: usize) -> Self {
-        // The clamp is at 512 GiB, beyond any real budget.
-        let most = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX >> 3).clamp(1, u32::MAX >> 3);
-        Self { free: Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(1))), most }
+        // The upper bound is 512 GiB, which is more than any real budget.
+        let max = u32::MAX >> 3;
+        let total_permits = u32::try_from(bytes / PERMIT_BYTES).unwrap_or(max).clamp(1, max);
+        let semaphore = Arc::new(Semaphore::new(usize::try_from(total_permits).unwrap_or(1)));
+        Self { semaphore, total_permits }
     }
 
-    /// Bytes that are not acquired.
+    /// The number of bytes that are not acquired.
     #[cfg(test)]
-    pub(super) fn free(&self) -> usize {
-        self.free.available_permits() * UNIT
+    pub(super) fn free_bytes(&self) -> usize {
+        self.semaphore.available_permits() * PERMIT_BYTES
     }
 
-    /// Acquires permits for `bytes`, or all permits if there are fewer. Requests are served in
-    /// order.
-    pub(super) async fn take(self, bytes: usize) -> Result<OwnedSemaphorePermit, AcquireError> {
-        self.free.acquire_many_owned(units(bytes).min(self.most)).await
+    /// Waits for permits for `bytes`, or for all permits if the pool is smaller. Requests are
+    /// served in order.
+    pub(super) async fn acquire(self, bytes: usize) -> Result<OwnedSemaphorePermit, AcquireError> {
+        self.semaphore.acquire_many_owned(permits_for(bytes).min(self.total_permits)).await
     }
 }
 
 impl Share {
-    /// Returns the permits beyond `bytes`.
+    /// Keeps permits for `bytes`, and gives the other permits back to both pools.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
-        let keep = usize::try_from(units(bytes)).unwrap_or(usize::MAX);
-        for permit in [&mut self.user, &mut self.all] {
+        let keep = usize::try_from(permits_for(bytes)).unwrap_or(usize::MAX);
+        for permit in [&mut self.user_permits, &mut self.shared_permits] {
             drop(permit.split(permit.num_permits().saturating_sub(keep)));
         }
     }
 }
 
-fn units(bytes: usize) -> u32 {
-    u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
+/// The number of permits for `bytes`, rounded up.
+fn permits_for(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -150,54 +166,54 @@ mod tests {
 
     #[test]
     fn a_share_larger_than_the_pool_is_the_whole_pool() {
-        let budget = Budget::new(10 * UNIT, 4 * UNIT);
-        let whole = budget.all().clone().take(usize::MAX).now_or_never().unwrap().unwrap();
+        let budget = Budget::new(10 * PERMIT_BYTES, 4 * PERMIT_BYTES);
+        let whole = budget.shared().clone().acquire(usize::MAX).now_or_never().unwrap().unwrap();
         assert_eq!(whole.num_permits(), 10);
-        assert!(budget.all().clone().take(1).now_or_never().is_none());
+        assert!(budget.shared().clone().acquire(1).now_or_never().is_none());
     }
 
     #[test]
     fn users_have_pools_of_their_own_which_are_removed_when_unused() {
-        let budget = Budget::new(10 * UNIT, 4 * UNIT);
+        let budget = Budget::new(10 * PERMIT_BYTES, 4 * PERMIT_BYTES);
         let ana = user(1);
-        let all = budget.of(ana).take(4 * UNIT).now_or_never().unwrap().unwrap();
-        assert!(budget.of(ana).take(1).now_or_never().is_none());
-        assert!(budget.of(user(2)).take(1).now_or_never().is_some());
-        drop(all);
-        assert!(budget.of(ana).take(1).now_or_never().is_some());
+        let held = budget.user_pool(ana).acquire(4 * PERMIT_BYTES).now_or_never().unwrap().unwrap();
+        assert!(budget.user_pool(ana).acquire(1).now_or_never().is_none());
+        assert!(budget.user_pool(user(2)).acquire(1).now_or_never().is_some());
+        drop(held);
+        assert!(budget.user_pool(ana).acquire(1).now_or_never().is_some());
         for n in 0..10_000_u64 {
             let mut bytes = [0; 32];
             bytes[..8].copy_from_slice(&n.to_be_bytes());
-            drop(budget.of(UserId::from_stored(bytes)));
+            drop(budget.user_pool(UserId::from_stored(bytes)));
         }
-        assert!(budget.users.lock().unwrap().pools.len() <= 64);
+        assert!(budget.user_pools.lock().unwrap().by_user.len() <= 64);
     }
 
     #[test]
     fn the_pool_of_a_user_with_a_share_is_kept_however_many_users_follow() {
-        let budget = Budget::new(10 * UNIT, 4 * UNIT);
+        let budget = Budget::new(10 * PERMIT_BYTES, 4 * PERMIT_BYTES);
         let ana = user(1);
-        let all = budget.of(ana).take(4 * UNIT).now_or_never().unwrap().unwrap();
+        let held = budget.user_pool(ana).acquire(4 * PERMIT_BYTES).now_or_never().unwrap().unwrap();
         for n in 2..=200 {
-            drop(budget.of(user(n)));
+            drop(budget.user_pool(user(n)));
         }
-        assert!(budget.of(ana).take(1).now_or_never().is_none(), "there is a second pool");
-        drop(all);
+        assert!(budget.user_pool(ana).acquire(1).now_or_never().is_none(), "there is a second pool");
+        drop(held);
     }
 
     #[test]
     fn only_one_request_of_a_user_waits_in_the_queue_of_all() {
-        let budget = Budget::new(UNIT, UNIT);
-        let held = budget.all().clone().take(UNIT).now_or_never().unwrap().unwrap();
-        let mut ana = [(); 3].map(|()| Box::pin(budget.take_of_all(user(1), UNIT)));
-        let mut bo = Box::pin(budget.take_of_all(user(2), UNIT));
+        let budget = Budget::new(PERMIT_BYTES, PERMIT_BYTES);
+        let held = budget.shared().clone().acquire(PERMIT_BYTES).now_or_never().unwrap().unwrap();
+        let mut ana = [(); 3].map(|()| Box::pin(budget.acquire_shared(user(1), PERMIT_BYTES)));
+        let mut bo = Box::pin(budget.acquire_shared(user(2), PERMIT_BYTES));
         assert!(ana.iter_mut().all(|wait| wait.now_or_never().is_none()));
         assert!((&mut bo).now_or_never().is_none());
         drop(held);
         let [first, second, _] = &mut ana;
         let held = first.now_or_never().unwrap().unwrap();
         assert!(second.now_or_never().is_none());
-        // Bo asked after Ana's three requests, and only one of them was ahead of his.
+        // Bo's request came after Ana's three requests, but only one of those was served before it.
         drop(held);
         assert!(second.now_or_never().is_none());
         assert!(bo.now_or_never().is_some());
@@ -205,13 +221,16 @@ mod tests {
 
     #[test]
     fn shrinking_returns_permits_of_both_kinds() {
-        let budget = Budget::new(10 * UNIT, 8 * UNIT);
-        let take = |pool: Pool| pool.take(8 * UNIT).now_or_never().unwrap().unwrap();
-        let mut share =
-            Share { of: user(1), user: take(budget.of(user(1))), all: take(budget.all().clone()) };
-        share.shrink_to(UNIT + 1);
-        assert_eq!((share.user.num_permits(), share.all.num_permits()), (2, 2));
-        share.shrink_to(5 * UNIT);
-        assert_eq!((share.user.num_permits(), share.all.num_permits()), (2, 2));
+        let budget = Budget::new(10 * PERMIT_BYTES, 8 * PERMIT_BYTES);
+        let acquire = |pool: Pool| pool.acquire(8 * PERMIT_BYTES).now_or_never().unwrap().unwrap();
+        let mut share = Share {
+            owner: user(1),
+            user_permits: acquire(budget.user_pool(user(1))),
+            shared_permits: acquire(budget.shared().clone()),
+        };
+        share.shrink_to(PERMIT_BYTES + 1);
+        assert_eq!((share.user_permits.num_permits(), share.shared_permits.num_permits()), (2, 2));
+        share.shrink_to(5 * PERMIT_BYTES);
+        assert_eq!((share.user_permits.num_permits(), share.shared_permits.num_permits()), (2, 2));
     }
 }

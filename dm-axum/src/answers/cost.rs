@@ -1,15 +1,18 @@
-//! The bytes that an answer takes.
+//! The memory that an answer takes, in bytes.
 
 use dm_core::Config;
 
-/// Most bytes of a message in JSON beside its payload: ids, names of fields, and a display name of
-/// 128 characters that are all escaped.
+/// Maximum size in bytes of a message in JSON without its payload. It covers ids, names of fields,
+/// and a display name of 128 characters that are all escaped.
 const MESSAGE_OVERHEAD: usize = 1_536;
 
-/// Most bytes of memory that a page of messages takes while an answer is made of it: the page, and
-/// the JSON with its payloads in base64.
+/// Maximum memory in bytes that an answer with a page of messages takes while it is being built:
+/// the page itself, and the JSON with the payloads in base64.
+///
+/// `messages` is the maximum number of messages in the page. `page_bytes` is the size in bytes at
+/// which the page ends.
 pub(crate) fn cost_of_messages(config: &Config, messages: usize, page_bytes: usize) -> usize {
-    // A page ends after the message that exceeds its bytes.
+    // The last message of a page may exceed `page_bytes`.
     let payloads = page_bytes
         .saturating_add(config.max_payload)
         .min(messages.saturating_mul(config.max_payload.saturating_add(MESSAGE_OVERHEAD)));

@@ -11,26 +11,28 @@ use futures_util::FutureExt as _;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 
 use super::budget::{Budget, Share};
-use super::unread::Unread;
+use super::unread::UnreadAnswer;
 use crate::options::Options;
 use crate::problem::{Kind, Problem};
 
-/// The time between two attempts of a waiting request to drop answers.
+/// The time between two attempts of a waiting request to drop unread answers.
 const DROP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The answers of one API, and their budget.
+/// The unread answers of one API, and the budget of all its answers.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    /// For its clock.
+    /// Used for its clock.
     service: Service,
     pub(super) budget: Budget,
+    /// [`Options::patience`].
     pub(super) patience: Duration,
     held: Mutex<Held>,
 }
 
+/// The unread answers by the number that [`Answers::insert`] returned.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    pub(super) by_id: HashMap<u64, Unread>,
+    pub(super) by_id: HashMap<u64, UnreadAnswer>,
     next_id: u64,
 }
 
@@ -44,42 +46,45 @@ impl Answers {
         self.service.clock().now()
     }
 
-    /// Makes an answer of a user with `work`, once the budget has `bytes` left for it and few other
-    /// answers of the user are made. Refuses after a wait in vain. To be called in a task of its
-    /// own: permits are given in the order of requests, also to a future that is not polled.
-    pub(super) async fn make<T>(
+    /// Builds an answer to a user with `work`, once the budget has `bytes` for it and few other
+    /// answers to the user are being built. Refuses if the permits are not available in time.
+    ///
+    /// It must be called in a task of its own: permits are given in the order of requests, also to
+    /// a future that is not polled.
+    pub(super) async fn build<T>(
         &self,
         user: UserId,
         bytes: usize,
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<(T, Share), Problem> {
-        // The user's own permits first: a user with many requests waits for those, and delays no
-        // other user.
-        let own = self.budget.of(user).take(bytes);
-        let own = self.acquire(own, "user", Kind::TooManyAnswers, Self::drop_expired).await?;
-        let making = self.budget.begin(user);
-        let _making = self.acquire(making, "making", Kind::TooManyAnswers, Self::drop_expired).await?;
-        let of_all = self.budget.take_of_all(user, bytes);
-        let all = self.acquire(of_all, "process", Kind::Unavailable, Self::drop_stalled).await?;
-        Ok((work.await?, Share { of: user, user: own, all }))
+        // The user's permits are acquired first, so that a user with many requests waits there and
+        // delays no other user.
+        let permits = self.budget.user_pool(user).acquire(bytes);
+        let user_permits = self.acquire(permits, "user", Kind::TooManyAnswers, Self::drop_expired).await?;
+        let slot = self.budget.acquire_slot(user);
+        let _slot = self.acquire(slot, "making", Kind::TooManyAnswers, Self::drop_expired).await?;
+        let permits = self.budget.acquire_shared(user, bytes);
+        let shared_permits = self.acquire(permits, "process", Kind::Unavailable, Self::drop_stalled).await?;
+        Ok((work.await?, Share { owner: user, user_permits, shared_permits }))
     }
 
-    /// Bytes of all answers that are held.
+    /// The number of bytes in all unread answers.
     #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
-        self.lock().by_id.values().map(|unread| unread.left).sum()
+    pub(super) fn unread_bytes(&self) -> usize {
+        self.lock().by_id.values().map(|unread| unread.remaining_bytes).sum()
     }
 
-    /// Waits for permits, and meanwhile drops answers with `drop_answers`.
+    /// Waits for permits, and calls `drop_answers` regularly while it waits. Refuses with a problem
+    /// of `kind` when the wait took too long. `pool` is the pool's name in the metric.
     async fn acquire(
         &self,
         permits: impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>>,
-        of: &'static str,
+        pool: &'static str,
         kind: Kind,
         drop_answers: fn(&Self, Timestamp),
     ) -> Result<OwnedSemaphorePermit, Problem> {
         let refused = || {
-            metrics::counter!("dm_answers_refused_total", "budget" => of).increment(1);
+            metrics::counter!("dm_answers_refused_total", "budget" => pool).increment(1);
             Problem::new(kind, "too many answers are made or not read").retry_after(self.patience)
         };
         let clock = self.service.clock();
@@ -93,45 +98,46 @@ impl Answers {
         tokio::select! {
             biased;
             permits = &mut permits => return permits.map_err(|_| refused()),
-            // One attempt later than an unread answer may be dropped.
+            // An unread answer may be dropped after `patience`. The wait allows one more attempt.
             () = clock.sleep(self.patience + DROP_INTERVAL) => {}
             () = drop_regularly => {}
         }
-        // This task may not have run for a while, and have missed its attempts.
+        // If this task did not run for a while, it missed attempts.
         drop_answers(self, clock.now());
         permits.now_or_never().and_then(Result::ok).ok_or_else(refused)
     }
 
-    /// Drops the answers that were not read in time.
+    /// Drops all answers that were not read in time.
     fn drop_expired(&self, now: Timestamp) {
-        self.drop_if(|unread| unread.until <= now);
+        self.drop_where(|unread| unread.expires_at <= now);
     }
 
-    /// Drops the answers that were not read in time, and the stalled answers of the user with the
-    /// most bytes in stalled answers. Each request that waits does this regularly, until it has its
-    /// permits.
+    /// Drops all answers that were not read in time, and the stalled answers of the user with the
+    /// most bytes in stalled answers.
     fn drop_stalled(&self, now: Timestamp) {
         let mut bytes = HashMap::<UserId, usize>::new();
         for unread in self.lock().by_id.values().filter(|unread| unread.is_stalled(now)) {
-            *bytes.entry(unread.share.of).or_default() += unread.left;
+            *bytes.entry(unread.share.owner).or_default() += unread.remaining_bytes;
         }
         let heaviest = bytes.into_iter().max_by_key(|(_, bytes)| *bytes).map(|(user, _)| user);
-        self.drop_if(|unread| {
-            unread.until <= now || (Some(unread.share.of) == heaviest && unread.is_stalled(now))
+        self.drop_where(|unread| {
+            unread.expires_at <= now || (Some(unread.share.owner) == heaviest && unread.is_stalled(now))
         });
     }
 
-    fn drop_if(&self, over: impl Fn(&Unread) -> bool) {
-        // Dropped after the lock is released.
-        let dropped: Vec<_> = self.lock().by_id.extract_if(|_, unread| over(unread)).collect();
+    /// Drops the answers for which `is_due` returns true.
+    fn drop_where(&self, is_due: impl Fn(&UnreadAnswer) -> bool) {
+        // The answers are dropped after the lock is released.
+        let dropped: Vec<_> = self.lock().by_id.extract_if(|_, unread| is_due(unread)).collect();
         for (_, unread) in dropped {
             metrics::counter!("dm_answers_dropped_total").increment(1);
-            count_released(unread.left);
+            count_released(unread.remaining_bytes);
         }
     }
 
-    pub(super) fn insert(&self, unread: Unread) -> u64 {
-        metrics::gauge!("dm_answer_bytes").increment(bytes(unread.left));
+    /// Keeps an answer until its reader takes it or it is dropped. Returns its number.
+    pub(super) fn insert(&self, unread: UnreadAnswer) -> u64 {
+        metrics::gauge!("dm_answer_bytes").increment(gauge_value(unread.remaining_bytes));
         let mut held = self.lock();
         let id = held.next_id;
         held.next_id += 1;
@@ -140,19 +146,19 @@ impl Answers {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Held> {
-        // Nothing panics while this is locked.
+        // Nothing panics while the lock is held, so a poisoned map is consistent.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Counts bytes that are no longer held.
-pub(super) fn count_released(count: usize) {
-    metrics::gauge!("dm_answer_bytes").decrement(bytes(count));
+/// Subtracts bytes of answers that were read or dropped from the gauge.
+pub(super) fn count_released(bytes: usize) {
+    metrics::gauge!("dm_answer_bytes").decrement(gauge_value(bytes));
 }
 
-fn bytes(count: usize) -> f64 {
-    // Exact: fewer than 2^32 are held.
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+fn gauge_value(bytes: usize) -> f64 {
+    // The conversion is exact: unread answers have fewer than 2^32 bytes.
+    f64::from(u32::try_from(bytes).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -179,12 +185,15 @@ mod tests {
         Answers::new(service, &Options::default())
     }
 
-    /// Holds an answer of some bytes, of which no piece is taken.
+    /// Inserts an answer of `bytes` to user `n`, of which nothing is read. Returns its number.
     fn hold(answers: &Answers, n: u8, bytes: usize, now: Timestamp) -> u64 {
-        let take = |pool: Pool| pool.take(bytes).now_or_never().unwrap().unwrap();
-        let (user, all) = (take(answers.budget.of(user(n))), take(answers.budget.all().clone()));
-        let share = Share { of: self::user(n), user, all };
-        answers.insert(Unread::new(VecDeque::new(), bytes, share, now, answers.patience))
+        let acquire = |pool: Pool| pool.acquire(bytes).now_or_never().unwrap().unwrap();
+        let share = Share {
+            owner: user(n),
+            user_permits: acquire(answers.budget.user_pool(user(n))),
+            shared_permits: acquire(answers.budget.shared().clone()),
+        };
+        answers.insert(UnreadAnswer::new(VecDeque::new(), bytes, share, now, answers.patience))
     }
 
     #[tokio::test]
@@ -196,9 +205,9 @@ mod tests {
         let now = begin.after(STALLED_AFTER);
         let read_lately = [hold(&answers, 22, 9 * KIB, now), hold(&answers, 21, KIB, now)];
         answers.drop_stalled(now);
-        let mut left: Vec<_> = answers.lock().by_id.keys().copied().collect();
-        left.sort_unstable();
-        assert_eq!(left, [&one_each[..], &read_lately[..]].concat());
+        let mut kept: Vec<_> = answers.lock().by_id.keys().copied().collect();
+        kept.sort_unstable();
+        assert_eq!(kept, [&one_each[..], &read_lately[..]].concat());
     }
 
     #[tokio::test]
@@ -216,7 +225,7 @@ mod tests {
         });
     }
 
-    /// One gauge for all names; the test sets no other.
+    /// A recorder with one gauge for all names. The test sets only one gauge.
     #[derive(Default)]
     struct OneGauge(Arc<AtomicU64>);
 

@@ -1,23 +1,26 @@
-//! Long answers (lists, history and pending messages), within a budget of bytes until the
-//! connection has taken them.
+//! Long answers (lists, history and pending messages). They count against a budget of bytes until
+//! their connection has taken them.
 //!
-//! A client that asks and does not read costs the memory of its answer for as long as its
-//! connection lives. The budget limits the sum, for each user and for the process. A request that
-//! finds too little left waits, and is refused after
-//! [`Options::patience`](crate::Options::patience): to wait costs one parked task, and most answers
-//! are written within milliseconds. Every request is worked on in a task of its own, so that a
-//! connection which is not polled keeps no permit from others. Only a few answers of one user are
-//! made at a time, which leaves readers of the store to other users. An answer that is not read in
-//! time is dropped as soon as another request waits, also on a host that gives its connections no
-//! write timeout.
+//! The answer to a client that does not read stays in memory for as long as its connection lives.
+//! The budget limits the memory of all such answers, for each user and for the process.
 //!
-//! `rest` and `frames` make answers, in a `task` of their own. `pieces` is the JSON, `cost` the
-//! bytes that an answer takes, and `budget` the permits for them. `held` has the answers that wait
-//! to be taken, `unread` is one of them, and `reader` is the connection's end of one.
+//! - A request that finds too few permits in a pool waits there for up to
+//!   [`Options::patience`](crate::Options::patience) and one second, and is then refused. A waiting
+//!   request costs one parked task, and most answers are written within milliseconds.
+//! - Every answer is built in a task of its own, so that a connection which is not polled keeps no
+//!   permit from others.
+//! - Only a few answers of one user are built at a time, so that other users find idle readers of
+//!   the store.
+//! - An answer that is not read in time is dropped as soon as another request waits. A host
+//!   therefore needs no write timeout on its connections to bound the memory.
+//!
+//! `rest` and `websocket` build answers, each in a task that `task` spawns. `pieces` encodes JSON,
+//! `cost` estimates the bytes that an answer takes, and `budget` has the permits for them. `held`
+//! keeps the answers that their connections have not taken yet, `unread` is one such answer, and
+//! `reader` takes an answer for its connection.
 
 mod budget;
 mod cost;
-mod frames;
 mod held;
 mod pieces;
 mod reader;
@@ -26,9 +29,10 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod unread;
+mod websocket;
 
 pub(crate) use cost::cost_of_messages;
-pub(crate) use frames::{HeldFrame, TakenFrame, frame};
 pub(crate) use held::Answers;
 pub(crate) use pieces::Pieces;
-pub(crate) use rest::answer;
+pub(crate) use rest::rest_response;
+pub(crate) use websocket::{HeldFrame, TakenFrame, websocket_frame};

@@ -1,4 +1,4 @@
-//! JSON in pieces: each is written once, and freed on its own.
+//! JSON in pieces. Each piece is written once and freed separately.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,20 +9,24 @@ use serde::Serialize;
 
 use crate::problem::{Kind, Problem};
 
-/// Bytes of a piece. A connection takes one or a few pieces at a time; the others can be dropped.
-const PIECE: usize = 32 * 1024;
+/// Size of a piece in bytes. A connection takes one or a few pieces at a time. The other pieces can
+/// still be dropped.
+const PIECE_BYTES: usize = 32 * 1024;
 
-/// The body of an answer, and an additional header.
+/// The body of an answer in pieces, and an optional header.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
+    /// The pieces before the last one, in order.
     full: VecDeque<Bytes>,
+    /// The piece that is being written.
     last: Vec<u8>,
+    /// Total size in bytes.
     len: usize,
     header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Pieces {
-    /// A value as JSON. Pieces of a fixed size need no copies, unlike one buffer that grows.
+    /// Encodes a value as JSON. Pieces of a fixed size are never copied, unlike one growing buffer.
     pub(crate) fn json(value: &impl Serialize) -> Result<Self, Problem> {
         let mut pieces = Self::default();
         serde_json::to_writer(&mut pieces, value)
@@ -37,7 +41,7 @@ impl Pieces {
         self
     }
 
-    /// The length of the body, in bytes.
+    /// The size of the body in bytes.
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
@@ -51,11 +55,11 @@ impl Pieces {
 
 impl io::Write for Pieces {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.last.len() >= PIECE {
-            let full = std::mem::replace(&mut self.last, Vec::with_capacity(PIECE));
+        if self.last.len() >= PIECE_BYTES {
+            let full = std::mem::replace(&mut self.last, Vec::with_capacity(PIECE_BYTES));
             self.full.push_back(full.into());
         }
-        let (taken, _) = bytes.split_at(bytes.len().min(PIECE - self.last.len()));
+        let (taken, _) = bytes.split_at(bytes.len().min(PIECE_BYTES - self.last.len()));
         self.last.extend_from_slice(taken);
         self.len += taken.len();
         Ok(taken.len())
@@ -70,7 +74,8 @@ impl io::Write for Pieces {
 mod tests {
     use super::*;
 
-    /// Each piece that is taken extends the time for which an answer is held by a second.
+    /// Each piece that a client reads extends the time for which its answer is kept by one second,
+    /// so pieces must not be small.
     #[test]
     fn a_megabyte_has_few_pieces() {
         let (parts, _) = Pieces::json(&"x".repeat(1 << 20)).unwrap().into_parts();
@@ -79,13 +84,13 @@ mod tests {
 
     #[test]
     fn pieces_hold_every_byte_once_and_none_is_larger_than_the_others() {
-        for len in [0, 1, PIECE - 3, PIECE - 2, PIECE - 1, 3 * PIECE + 7] {
+        for len in [0, 1, PIECE_BYTES - 3, PIECE_BYTES - 2, PIECE_BYTES - 1, 3 * PIECE_BYTES + 7] {
             let text = "x".repeat(len);
             let pieces = Pieces::json(&text).unwrap();
             assert_eq!(pieces.len(), len + 2);
             let (parts, _) = pieces.into_parts();
-            assert!(parts.iter().all(|part| part.len() <= PIECE));
-            assert_eq!(parts.len(), (len + 2).div_ceil(PIECE));
+            assert!(parts.iter().all(|part| part.len() <= PIECE_BYTES));
+            assert_eq!(parts.len(), (len + 2).div_ceil(PIECE_BYTES));
             assert_eq!(parts.into_iter().flatten().collect::<Vec<u8>>(), format!("\"{text}\"").into_bytes());
         }
     }

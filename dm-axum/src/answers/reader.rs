@@ -1,59 +1,64 @@
-//! The connection's end of an answer that is held.
+//! Takes an unread answer for its connection.
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
 
 use super::held::{Answers, count_released};
-use super::unread::{PER_PIECE, Unread};
+use super::unread::{EXTENSION_PER_PIECE, UnreadAnswer};
 
-/// Takes one answer for its connection. Dropping it drops the rest of the answer.
+/// Takes the pieces of one unread answer for its connection. Dropping the reader drops the rest of
+/// the answer.
 pub(super) struct AnswerReader {
     answers: Arc<Answers>,
+    /// The number of the answer, from [`Answers::insert`].
     id: u64,
-    over: bool,
+    /// Whether [`next_piece`](Self::next_piece) has returned the last piece or an error.
+    is_finished: bool,
 }
 
-/// The answer was dropped, because it was not read in time and others waited.
+/// The error of a reader whose answer was dropped: it was not read in time, and another request
+/// waited for its bytes.
 #[derive(Debug)]
-pub(super) struct NotRead;
+pub(super) struct AnswerDropped;
 
 impl AnswerReader {
-    pub(super) fn new(answers: &Arc<Answers>, unread: Unread) -> Self {
-        Self { answers: Arc::clone(answers), id: answers.insert(unread), over: false }
+    pub(super) fn new(answers: &Arc<Answers>, unread: UnreadAnswer) -> Self {
+        Self { answers: Arc::clone(answers), id: answers.insert(unread), is_finished: false }
     }
 
-    /// Takes the rest of the answer; `None` if it was dropped.
-    pub(super) fn take(&self) -> Option<Unread> {
+    /// Takes all pieces that are left. Returns `None` if the answer was dropped.
+    pub(super) fn take_rest(&self) -> Option<UnreadAnswer> {
         let unread = self.answers.lock().by_id.remove(&self.id)?;
-        count_released(unread.left);
+        count_released(unread.remaining_bytes);
         Some(unread)
     }
 
-    /// Takes the next piece.
-    pub(super) fn next(&mut self) -> Option<Result<Bytes, NotRead>> {
-        if self.over {
+    /// Takes the next piece. Returns `None` after the last piece, and an error if the answer was
+    /// dropped.
+    pub(super) fn next_piece(&mut self) -> Option<Result<Bytes, AnswerDropped>> {
+        if self.is_finished {
             return None;
         }
         let now = self.answers.now();
         let mut held = self.answers.lock();
         let piece = held.by_id.get_mut(&self.id).map(|unread| {
             let piece = unread.pieces.pop_front().unwrap_or_default();
-            unread.left -= piece.len();
-            unread.share.shrink_to(unread.left);
-            unread.taken_at = now;
-            unread.latest = unread.latest.after(PER_PIECE);
-            unread.until = now.after(self.answers.patience).min(unread.latest);
-            self.over = unread.pieces.is_empty();
+            unread.remaining_bytes -= piece.len();
+            unread.share.shrink_to(unread.remaining_bytes);
+            unread.last_read_at = now;
+            unread.latest_expiry = unread.latest_expiry.after(EXTENSION_PER_PIECE);
+            unread.expires_at = now.after(self.answers.patience).min(unread.latest_expiry);
+            self.is_finished = unread.pieces.is_empty();
             piece
         });
-        if self.over {
+        if self.is_finished {
             held.by_id.remove(&self.id);
         }
         drop(held);
         let Some(piece) = piece else {
-            self.over = true;
-            return Some(Err(NotRead));
+            self.is_finished = true;
+            return Some(Err(AnswerDropped));
         };
         count_released(piece.len());
         Some(Ok(piece))
@@ -62,14 +67,14 @@ impl AnswerReader {
 
 impl Drop for AnswerReader {
     fn drop(&mut self) {
-        drop(self.take());
+        drop(self.take_rest());
     }
 }
 
-impl std::fmt::Display for NotRead {
+impl std::fmt::Display for AnswerDropped {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("the answer was not read in time")
     }
 }
 
-impl std::error::Error for NotRead {}
+impl std::error::Error for AnswerDropped {}

@@ -1,4 +1,4 @@
-//! The answers of REST calls, which are held until their connection takes them.
+//! Answers of REST calls. They are kept until the HTTP server takes them.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,43 +15,43 @@ use super::budget::Share;
 use super::held::Answers;
 use super::pieces::Pieces;
 use super::reader::AnswerReader;
-use super::task::in_task;
-use super::unread::Unread;
+use super::task::run_in_task;
+use super::unread::UnreadAnswer;
 use crate::problem::Problem;
 
-/// Makes an answer out of the result of `read`. It takes at most `cost` bytes while it is made.
-/// Cancel safe: dropping the future ends the work.
-pub(crate) async fn answer(
+/// Builds the response from the result of `read`. It takes at most `cost` bytes of memory while it
+/// is being built. Cancel safe: dropping the future stops the work.
+pub(crate) async fn rest_response(
     answers: &Arc<Answers>,
     user: UserId,
     cost: usize,
     read: impl Future<Output = Result<Pieces, Problem>> + Send + 'static,
 ) -> Result<Response, Problem> {
     let answers = Arc::clone(answers);
-    in_task(async move {
-        let (pieces, share) = answers.make(user, cost, read).await?;
-        Ok(hold(&answers, pieces, share))
+    run_in_task(async move {
+        let (pieces, share) = answers.build(user, cost, read).await?;
+        Ok(streamed_response(&answers, pieces, share))
     })
     .await
 }
 
-/// Holds an answer until its connection takes it.
-fn hold(answers: &Arc<Answers>, pieces: Pieces, mut share: Share) -> Response {
-    let left = pieces.len();
+/// Keeps an answer until the HTTP server has taken all its pieces. Returns the response.
+fn streamed_response(answers: &Arc<Answers>, pieces: Pieces, mut share: Share) -> Response {
+    let body_bytes = pieces.len();
     let (mut pieces, header) = pieces.into_parts();
     let body = if pieces.len() <= 1 {
-        // The connection takes the whole answer at once.
+        // The HTTP server takes the whole body at once.
         Body::from(pieces.pop_front().unwrap_or_default())
     } else {
-        share.shrink_to(left);
-        let unread = Unread::new(pieces, left, share, answers.now(), answers.patience);
+        share.shrink_to(body_bytes);
+        let unread = UnreadAnswer::new(pieces, body_bytes, share, answers.now(), answers.patience);
         let mut reader = AnswerReader::new(answers, unread);
-        Body::from_stream(stream::poll_fn(move |_| Poll::Ready(reader.next())))
+        Body::from_stream(stream::poll_fn(move |_| Poll::Ready(reader.next_piece())))
     };
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(left));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body_bytes));
     headers.extend(header);
     response
 }

@@ -1,4 +1,4 @@
-//! The task in which an answer is made.
+//! The task in which an answer is built.
 
 use std::future::Future;
 
@@ -7,9 +7,9 @@ use tracing::Instrument as _;
 
 use crate::problem::{Kind, Problem};
 
-/// Works on an answer in a task of its own, which is aborted when this future is dropped. A future
-/// that is not polled could hold permits and not use them; a task is always polled.
-pub(super) async fn in_task<T: Send + 'static>(
+/// Runs `work` in a task of its own, and aborts the task when this future is dropped. A task is
+/// always polled. A future that is not polled could hold permits without using them.
+pub(super) async fn run_in_task<T: Send + 'static>(
     work: impl Future<Output = Result<T, Problem>> + Send + 'static,
 ) -> Result<T, Problem> {
     // The set aborts the task when it is dropped.

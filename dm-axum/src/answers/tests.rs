@@ -1,4 +1,4 @@
-//! Clients that ask for long answers and do not read them.
+//! Tests with clients that request long answers and do not read them.
 
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -33,20 +33,20 @@ const BO: &str = "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd60
 const SILENT: usize = 100;
 const MESSAGES: usize = 64;
 const SOCKETS: usize = 32;
-/// Most requests of one WebSocket that are worked on at a time.
+/// Maximum number of requests of one WebSocket in progress, by default.
 const IN_FLIGHT: usize = 32;
 const SECOND: Duration = Duration::from_secs(1);
-/// Longer than any test takes by its clock.
+/// Longer than any test takes on its manual clock.
 const FOREVER: Duration = Duration::from_secs(1_000_000_000);
 
-/// A server at which Ana and Bo have 4 MiB pending from each other, with a manual clock.
+/// A server with a manual clock, on which Ana and Bo each have 4 MiB of pending messages.
 struct World {
     api: Arc<Api>,
     clock: ManualClock,
     address: SocketAddr,
     /// The number of requests that arrived.
     asked: Arc<AtomicUsize>,
-    /// The id of their conversation.
+    /// The id of Ana's and Bo's conversation.
     conversation: String,
 }
 
@@ -79,7 +79,8 @@ impl World {
         Self { api, clock, address, asked, conversation: opened.conversation.id.to_string() }
     }
 
-    /// Makes another user, with a conversation with Bo that fills a page. Returns both ids.
+    /// Creates the `n`-th user, with a conversation with Bo that fills a page. Returns the ids of
+    /// the user and of the conversation.
     async fn another(&self, n: u64) -> (String, String) {
         let key = EdwardsPoint::mul_base(&Scalar::from(n)).compress().to_bytes();
         let (user, bo) = (UserId::from_stored(key), BO.parse::<UserId>().unwrap());
@@ -93,14 +94,14 @@ impl World {
         (user.to_string(), conversation.to_string())
     }
 
-    /// A connection with the smallest receive buffer that the system allows.
+    /// Opens a connection with the smallest receive buffer that the system allows.
     async fn connect(&self) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4_096).unwrap();
         socket.connect(self.address).await.unwrap()
     }
 
-    /// A WebSocket on which a user asked `times` times for the newest page of history.
+    /// Opens a WebSocket on which a user requests the newest page of history `times` times.
     async fn ask_for_history(&self, user: &str, times: usize) -> WebSocketStream<TcpStream> {
         self.ask_for_history_of(user, &self.conversation, times).await
     }
@@ -124,7 +125,7 @@ impl World {
         socket
     }
 
-    /// A connection on which a user asked for all pending messages.
+    /// Opens a connection on which a user requests all pending messages.
     async fn ask(&self, user: &str) -> TcpStream {
         let mut stream = self.connect().await;
         let request =
@@ -133,15 +134,16 @@ impl World {
         stream
     }
 
-    /// Waits until `done`, and checks all the while that the budget of one user is kept.
+    /// Waits until `done` returns true. Asserts while it waits that unread answers stay within the
+    /// budget of one user.
     async fn until(&self, mut done: impl FnMut() -> bool) {
         while !done() {
-            assert!(self.api.answers.bytes() <= self.api.options.answer_bytes_per_user);
+            assert!(self.api.answers.unread_bytes() <= self.api.options.answer_bytes_per_user);
             tokio::task::yield_now().await;
         }
     }
 
-    /// Waits for a task, and advances the clock meanwhile.
+    /// Waits for a task, and advances the clock while it waits.
     async fn passing_time_until<T>(&self, task: JoinHandle<T>) -> T {
         while !task.is_finished() {
             self.clock.advance(SECOND);
@@ -153,8 +155,8 @@ impl World {
     }
 }
 
-/// A listener whose connections inherit a small send buffer. The system would let the buffer grow
-/// to the size of a whole answer, and the budget would then hold an amount that no test knows.
+/// A listener whose connections have a small, fixed send buffer. A buffer without a fixed size
+/// could grow to the size of a whole answer, and the number of unread bytes would be unpredictable.
 fn listen() -> TcpListener {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_send_buffer_size(16 * 1024).unwrap();
@@ -166,7 +168,7 @@ fn options() -> Options {
     Options { answer_bytes: 64 << 20, answer_bytes_per_user: 12 << 20, ..Options::default() }
 }
 
-/// All bytes of the answer until the connection ends, also with an error.
+/// Reads the answer until the connection ends, also with an error.
 async fn read(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     let _ended = stream.read_to_end(&mut answer).await;
@@ -180,17 +182,16 @@ async fn a_hundred_unread_answers_take_no_more_than_the_budget_of_one_user() {
     for _ in 0..SILENT {
         silent.push(world.ask(ANA).await);
     }
-    let asked = &world.asked;
-    world.until(|| asked.load(Ordering::Relaxed) == SILENT && world.api.answers.bytes() > 1 << 20).await;
+    let (asked, answers) = (&world.asked, &world.api.answers);
+    world.until(|| asked.load(Ordering::Relaxed) == SILENT && answers.unread_bytes() > 1 << 20).await;
 
-    // Bo gets a whole answer, although nothing of Ana's was read.
+    // Bo gets a whole answer, although none of Ana's answers was read.
     let answer = read(world.ask(BO).await).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{}", &answer[..200]);
     assert_eq!(answer.matches("encrypted_payload").count(), MESSAGES);
-    assert!(world.api.answers.bytes() > 1 << 20);
+    assert!(world.api.answers.unread_bytes() > 1 << 20);
 
-    // A request that waits is refused in time, or gets the permits of an answer that is dropped for
-    // it.
+    // A waiting request is refused in time, or gets the permits of an answer that is dropped.
     let readers: Vec<_> = silent.into_iter().map(|stream| tokio::spawn(read(stream))).collect();
     let mut refused = 0;
     for reader in readers {
@@ -202,7 +203,7 @@ async fn a_hundred_unread_answers_take_no_more_than_the_budget_of_one_user() {
         }
     }
     assert!(refused > 0);
-    world.until(|| world.api.answers.bytes() == 0).await;
+    world.until(|| world.api.answers.unread_bytes() == 0).await;
     assert_eq!(read(world.ask(ANA).await).await.matches("encrypted_payload").count(), MESSAGES);
 }
 
@@ -213,9 +214,9 @@ async fn closing_the_connections_returns_all_permits() {
     for _ in 0..SILENT {
         silent.push(world.ask(ANA).await);
     }
-    world.until(|| world.api.answers.bytes() > 1 << 20).await;
+    world.until(|| world.api.answers.unread_bytes() > 1 << 20).await;
     drop(silent);
-    world.until(|| world.api.answers.bytes() == 0).await;
+    world.until(|| world.api.answers.unread_bytes() == 0).await;
     // The clock does not advance, so this request gets the permits that were returned.
     assert_eq!(read(world.ask(ANA).await).await.matches("encrypted_payload").count(), MESSAGES);
 }
@@ -224,14 +225,14 @@ async fn closing_the_connections_returns_all_permits() {
 async fn unread_pages_of_websockets_take_no_more_than_the_budget_of_one_user() {
     let world = World::new(options()).await;
     let (ana, answers) = (ANA.parse().unwrap(), &world.api.answers);
-    let all = answers.free_of(ana);
+    let all = answers.free_bytes_of(ana);
     let mut silent = Vec::new();
     for _ in 0..SOCKETS {
         silent.push(world.ask_for_history(ANA, IN_FLIGHT).await);
     }
-    // Too little is left to make another page.
+    // Too few bytes are free to build another page.
     let little = all / 4;
-    world.until(|| answers.bytes() > 1 << 20 && answers.free_of(ana) < little).await;
+    world.until(|| answers.unread_bytes() > 1 << 20 && answers.free_bytes_of(ana) < little).await;
 
     // Bo is answered, on a socket and over REST.
     let mut bo = world.ask_for_history(BO, 1).await;
@@ -244,21 +245,22 @@ async fn unread_pages_of_websockets_take_no_more_than_the_budget_of_one_user() {
 
     // Closing returns all permits; the clock did not advance.
     drop(silent);
-    world.until(|| answers.bytes() == 0 && answers.free_of(ana) == all).await;
+    world.until(|| answers.unread_bytes() == 0 && answers.free_bytes_of(ana) == all).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_keeps_its_share_until_its_websocket_has_written_it() {
     let world = World::new(options()).await;
     let (ana, answers) = (ANA.parse().unwrap(), &world.api.answers);
-    let all = answers.free_of(ana);
+    let all = answers.free_bytes_of(ana);
     let silent = world.ask_for_history(ANA, 1).await;
-    // The first bytes arrived, and the rest fits into no buffer.
+    // The first bytes have arrived. The rest does not fit into the buffers.
     silent.get_ref().readable().await.unwrap();
-    assert_eq!(answers.bytes(), 0, "the page is taken");
-    assert!(all - answers.free_of(ana) > 128 * 1024, "{} of {all} are free", answers.free_of(ana));
+    assert_eq!(answers.unread_bytes(), 0, "the page is taken");
+    let free = answers.free_bytes_of(ana);
+    assert!(all - free > 128 * 1024, "{free} of {all} are free");
     drop(silent);
-    world.until(|| answers.free_of(ana) == all).await;
+    world.until(|| answers.free_bytes_of(ana) == all).await;
 }
 
 #[tokio::test]
@@ -272,11 +274,11 @@ async fn two_answers_of_a_user_are_made_at_a_time_and_all_in_the_end() {
         Ok(())
     };
     let mut ana: FuturesUnordered<_> =
-        (0..8).map(|_| answers.make(ANA.parse().unwrap(), 1_024, read())).collect();
+        (0..8).map(|_| answers.build(ANA.parse().unwrap(), 1_024, read())).collect();
     assert!(ana.next().now_or_never().is_none());
     assert_eq!(begun.load(Ordering::Relaxed), 2, "the others wait before they read");
     // Bo's answer begins at once.
-    let bo = answers.make(BO.parse().unwrap(), 1_024, read());
+    let bo = answers.build(BO.parse().unwrap(), 1_024, read());
     assert!(bo.now_or_never().is_none());
     assert_eq!(begun.load(Ordering::Relaxed), 3);
     reads.add_permits(8);
@@ -290,18 +292,18 @@ async fn two_answers_of_a_user_are_made_at_a_time_and_all_in_the_end() {
 async fn an_answer_that_waits_in_vain_is_refused_in_time_and_holds_no_shared_permits() {
     let world = World::new(options()).await;
     let (answers, clock, ana) = (&world.api.answers, &world.clock, ANA.parse().unwrap());
-    let (all, cost) = (answers.free(), 64 * 1024);
-    let stuck = || Box::pin(answers.make(ana, cost, pending::<Result<(), Problem>>()));
+    let (all, cost) = (answers.free_bytes(), 64 * 1024);
+    let stuck = || Box::pin(answers.build(ana, cost, pending::<Result<(), Problem>>()));
     let (mut first, mut second, mut third) = (stuck(), stuck(), stuck());
     assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
     assert!((&mut third).now_or_never().is_none());
-    assert_eq!(answers.free(), all - 2 * cost, "the third only has permits of its user");
+    assert_eq!(answers.free_bytes(), all - 2 * cost, "the third only has permits of its user");
     clock.advance(12 * SECOND);
     assert!(third.await.is_err());
-    // The reads of the store have no deadline here.
+    // Nothing limits the time of the reads of the store in this test.
     assert!((&mut first).now_or_never().is_none());
     drop((first, second));
-    assert!(answers.make(ana, cost, async { Ok(()) }).await.is_ok());
+    assert!(answers.build(ana, cost, async { Ok(()) }).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -320,12 +322,12 @@ async fn a_client_that_reads_is_answered_although_others_that_do_not_took_the_wh
             silent.push(world.ask_for_history_of(&user, &conversation, IN_FLIGHT).await);
         }
     }
-    // The buffers of the sockets are full, and the next request has to wait: fewer bytes are free
-    // than a page takes while it is made, each time that this is checked.
+    // Wait until the sockets' buffers are full and the next request has to wait: fewer bytes are
+    // free than a page takes while it is being built, at 10,000 checks in a row.
     let (answers, mut full) = (&world.api.answers, 0);
     while full < 10_000 {
         tokio::task::yield_now().await;
-        full = if answers.free() < 1 << 20 && answers.bytes() > 8 << 20 { full + 1 } else { 0 };
+        full = if answers.free_bytes() < 1 << 20 && answers.unread_bytes() > 8 << 20 { full + 1 } else { 0 };
     }
     let frame = loop {
         let mut ana = world.ask_for_history(ANA, 1).await;
@@ -333,7 +335,7 @@ async fn a_client_that_reads_is_answered_although_others_that_do_not_took_the_wh
         if let Some(Ok(Message::Binary(frame))) = answer {
             break frame;
         }
-        // The clock was faster than the socket: for seconds nothing of Ana's was taken either.
+        // The manual clock was faster than Ana's socket, so her answer was also dropped as stalled.
     };
     let payload = Envelope::decode(frame).unwrap().payload;
     assert!(matches!(payload, Some(Payload::DmHistoryResponse(page)) if !page.messages.is_empty()));
@@ -351,12 +353,12 @@ async fn an_unread_answer_is_dropped_for_a_request_that_waits() {
     })
     .await;
     let silent = world.ask(ANA).await;
-    // The connection has begun to write the answer.
+    // The server has started to write the answer.
     silent.readable().await.unwrap();
-    assert!(world.api.answers.bytes() > 1 << 20);
+    assert!(world.api.answers.unread_bytes() > 1 << 20);
     let answer = world.passing_time_until(tokio::spawn(read(world.ask(BO).await))).await;
     assert_eq!(answer.matches("encrypted_payload").count(), MESSAGES, "{}", &answer[..100]);
-    // The connection is still open, and its answer is cut off.
+    // The first connection is still open, and its answer is incomplete.
     let cut = read(silent).await;
     assert!(cut.starts_with("HTTP/1.1 200 OK") && !cut.ends_with('}'), "{} bytes", cut.len());
 }

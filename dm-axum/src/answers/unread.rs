@@ -1,4 +1,4 @@
-//! One answer that its connection has not taken yet.
+//! One answer that its connection has not read to its end.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,46 +8,48 @@ use dm_core::Timestamp;
 
 use super::budget::Share;
 
-/// How much longer an answer may be held in total with each piece that is taken. A piece has 32
-/// KiB, so a client that reads 32 KiB per second keeps its answer.
-pub(super) const PER_PIECE: Duration = Duration::from_secs(1);
+/// The time by which each piece that is read extends the total time for which an answer is kept. A
+/// piece has 32 KiB, so a client that reads 32 KiB per second gets its whole answer.
+pub(super) const EXTENSION_PER_PIECE: Duration = Duration::from_secs(1);
 
-/// The time after which an answer of which nothing was taken counts as stalled, while others wait
-/// for the budget of all users. Shorter than [`Options::patience`](crate::Options::patience), after
-/// which those are refused.
+/// The time without a read after which an answer is stalled. A stalled answer may be dropped while
+/// a request waits for the shared budget. The time is shorter than the default of
+/// [`Options::patience`](crate::Options::patience), after which the waiting request is refused.
 pub(super) const STALLED_AFTER: Duration = Duration::from_secs(2);
 
-/// An answer, or the rest of it.
+/// The part of an answer that is not read yet.
 #[derive(Debug)]
-pub(super) struct Unread {
+pub(super) struct UnreadAnswer {
     pub(super) pieces: VecDeque<Bytes>,
-    /// Bytes of the pieces.
-    pub(super) left: usize,
+    /// Total size of the pieces in bytes.
+    pub(super) remaining_bytes: usize,
+    /// The permits for the pieces.
     pub(super) share: Share,
-    /// The time from which on any request that waits drops the answer:
-    /// [`Options::patience`](crate::Options::patience) after the last piece was taken, but no later
-    /// than `latest`. A stalled answer may be dropped earlier.
-    pub(super) until: Timestamp,
-    /// [`Options::patience`](crate::Options::patience) after the answer was made, plus
-    /// [`PER_PIECE`] for each piece that was taken.
-    pub(super) latest: Timestamp,
-    /// The time at which a piece was taken last, or the answer was made.
-    pub(super) taken_at: Timestamp,
+    /// The time from which on any waiting request drops the answer. It is
+    /// [`Options::patience`](crate::Options::patience) after the last read, but not later than
+    /// `latest_expiry`. A stalled answer may be dropped earlier.
+    pub(super) expires_at: Timestamp,
+    /// The maximum of `expires_at`: [`Options::patience`](crate::Options::patience) after the
+    /// answer was built, plus [`EXTENSION_PER_PIECE`] for each piece that was read.
+    pub(super) latest_expiry: Timestamp,
+    /// The time of the last read, or the time at which the answer was built.
+    pub(super) last_read_at: Timestamp,
 }
 
-impl Unread {
+impl UnreadAnswer {
     pub(super) fn new(
         pieces: VecDeque<Bytes>,
-        left: usize,
+        remaining_bytes: usize,
         share: Share,
         now: Timestamp,
         patience: Duration,
     ) -> Self {
-        let until = now.after(patience);
-        Self { pieces, left, share, until, latest: until, taken_at: now }
+        let expires_at = now.after(patience);
+        Self { pieces, remaining_bytes, share, expires_at, latest_expiry: expires_at, last_read_at: now }
     }
 
+    /// Whether nothing was read for [`STALLED_AFTER`].
     pub(super) fn is_stalled(&self, now: Timestamp) -> bool {
-        self.taken_at.after(STALLED_AFTER) <= now
+        self.last_read_at.after(STALLED_AFTER) <= now
     }
 }

@@ -14,17 +14,17 @@ use super::BODY_OVERHEAD;
 use crate::answers::{self, Pieces};
 use crate::api::Api;
 use crate::caller::Caller;
-use crate::extract::{Shape, json, limit, query, required};
+use crate::extract::{BodyFields, json_body, limit, query, required};
 use crate::names::Names;
 use crate::parse;
 use crate::problem::{Kind, Problem};
 use crate::render;
 
-/// Most bytes of memory that a conversation takes while a list is made: its JSON, with two display
-/// names of 128 characters that are all escaped, and the value from the store.
+/// Maximum memory in bytes that a conversation takes while a list is being built: its JSON, with
+/// two display names of 128 characters that are all escaped, and the value from the store.
 pub(crate) const CONVERSATION_COST: usize = 2 * 1024 + 256;
 
-/// The header with the cursor of the rest of a list, if the list is an array.
+/// The header with the cursor of the next page, if the list is a plain array.
 const NEXT: HeaderName = HeaderName::from_static("dm-next");
 
 #[derive(Serialize)]
@@ -54,11 +54,11 @@ impl ConversationJson {
 }
 
 #[derive(Deserialize)]
-struct Open {
+struct OpenBody {
     recipient_pubkey: Option<String>,
 }
 
-impl Shape for Open {
+impl BodyFields for OpenBody {
     const FIELDS: &'static [&'static str] = &["recipient_pubkey"];
 }
 
@@ -68,10 +68,10 @@ pub(crate) async fn open(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let body: Open = json(&api, request, BODY_OVERHEAD).await?;
+    let body: OpenBody = json_body(&api, request, BODY_OVERHEAD).await?;
     let recipient = parse::user("recipient_pubkey", &required("recipient_pubkey", body.recipient_pubkey)?)?;
     if recipient == caller.who.user {
-        // The seed's answer to this is 400, though it is well-formed.
+        // The value is well-formed, but the first version of the protocol answers it with 400.
         return Err(Problem::new(Kind::Malformed, "a conversation with oneself").about("recipient_pubkey"));
     }
     let opened = api.service.open_conversation(&caller.who, recipient).await.map_err(Problem::of_write)?;
@@ -87,24 +87,24 @@ pub(crate) async fn open(
 }
 
 #[derive(Deserialize)]
-pub(crate) struct List {
+pub(crate) struct ListQuery {
     limit: Option<String>,
     cursor: Option<String>,
 }
 
-/// A page of the list, for a request with a limit.
+/// The answer to a list request with a limit.
 #[derive(Serialize)]
-struct Page {
+struct ListPageJson {
     conversations: Vec<ConversationJson>,
     next: Option<String>,
 }
 
-/// Lists the caller's conversations: an array, as the seed's client expects, or with a limit an
-/// object.
+/// Lists the caller's conversations. Without a limit the answer is an array, as seed clients
+/// expect. With a limit it is an object.
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    list: Result<Query<List>, QueryRejection>,
+    list: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let list = query(list)?;
     let limit = limit(list.limit)?;
@@ -113,11 +113,11 @@ pub(crate) async fn list(
         .map(|text| text.parse())
         .transpose()
         .map_err(|_| Problem::malformed("cursor", "not a cursor of this list"))?;
-    let most = limit.unwrap_or(api.service.config().list_page);
-    let cost = most.min(api.service.config().list_page).saturating_mul(CONVERSATION_COST);
+    let max_count = limit.unwrap_or(api.service.config().list_page);
+    let cost = max_count.min(api.service.config().list_page).saturating_mul(CONVERSATION_COST);
     let service = api.service.clone();
-    answers::answer(&api.answers, caller.who.user, cost, async move {
-        let page = service.conversations(&caller.who, most, cursor).await?;
+    answers::rest_response(&api.answers, caller.who.user, cost, async move {
+        let page = service.conversations(&caller.who, max_count, cursor).await?;
         let names =
             Names::look_up(&service, page.conversations.iter().flat_map(render::participants).collect())
                 .await;
@@ -125,9 +125,9 @@ pub(crate) async fn list(
             page.conversations.iter().map(|state| ConversationJson::new(state, &names)).collect::<Vec<_>>();
         let next = page.next.map(|next| next.to_string());
         if limit.is_some() {
-            return Pieces::json(&Page { conversations, next });
+            return Pieces::json(&ListPageJson { conversations, next });
         }
-        // A cursor is hexadecimal digits, which a header can hold.
+        // A cursor consists of hexadecimal digits, so it is a valid header value.
         let next = next.and_then(|next| HeaderValue::try_from(next).ok());
         Ok(Pieces::json(&conversations)?.with_header(NEXT, next))
     })

@@ -1,7 +1,7 @@
 //! `GET /api/dm/devices`, `DELETE /api/dm/devices/{device}`.
 //!
-//! Neither registers the caller's device: a device beyond the limit can forget another one, and
-//! then register.
+//! These calls do not register the caller's device. A device beyond the limit can forget another
+//! device, and can then register.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl From<DeviceState> for DeviceJson {
     }
 }
 
-/// Lists the caller's devices, oldest registration first.
+/// Lists the caller's devices. The oldest registration comes first.
 pub(crate) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<DevicesJson>, Problem> {
     let devices = api.service.devices(&caller.who).await?;
     Ok(Json(DevicesJson { devices: devices.into_iter().map(DeviceJson::from).collect() }))

@@ -11,18 +11,18 @@ use serde::Deserialize;
 use super::BODY_OVERHEAD;
 use crate::api::Api;
 use crate::caller::Caller;
-use crate::extract::{Shape, json, required};
+use crate::extract::{BodyFields, json_body, required};
 use crate::parse;
 use crate::problem::Problem;
 use crate::render::KeyJson;
 
 #[derive(Deserialize)]
-struct Publish {
+struct PublishBody {
     x25519_pubkey: Option<String>,
     signature: Option<String>,
 }
 
-impl Shape for Publish {
+impl BodyFields for PublishBody {
     const FIELDS: &'static [&'static str] = &["x25519_pubkey", "signature"];
 }
 
@@ -32,7 +32,7 @@ pub(crate) async fn publish(
     caller: Caller,
     request: Request,
 ) -> Result<Json<KeyJson>, Problem> {
-    let body: Publish = json(&api, request, BODY_OVERHEAD).await?;
+    let body: PublishBody = json_body(&api, request, BODY_OVERHEAD).await?;
     let text = required("x25519_pubkey", body.x25519_pubkey)?;
     if !parse::is_hex64(&text) {
         return Err(Problem::malformed("x25519_pubkey", "not 64 hexadecimal digits"));
@@ -45,7 +45,7 @@ pub(crate) async fn publish(
     Ok(Json(KeyJson::from(&record)))
 }
 
-/// Looks a user's key up.
+/// Returns a user's current key.
 pub(crate) async fn look_up(
     State(api): State<Arc<Api>>,
     _: Caller,
@@ -56,7 +56,7 @@ pub(crate) async fn look_up(
     if !parse::is_hex64(&text) {
         return Err(malformed());
     }
-    // Digits that are no valid identity belong to no user, and so have no key.
+    // Digits that are not a valid identity belong to no user, so there is no key.
     let user: UserId = text.parse().map_err(|_| dm_core::Error::NotFound)?;
     Ok(Json(KeyJson::from(&api.service.key(user).await?)))
 }

@@ -19,15 +19,15 @@ use super::BODY_OVERHEAD;
 use crate::answers::{self, Pieces};
 use crate::api::Api;
 use crate::caller::Caller;
-use crate::extract::{Shape, json, limit, number, query, required};
+use crate::extract::{BodyFields, json_body, limit, number, query, required};
 use crate::names::Names;
 use crate::parse;
 use crate::problem::Problem;
 
-/// Messages in a page of history if the client names no limit.
+/// Number of messages in a page of history if the client names no limit.
 pub(crate) const DEFAULT_PAGE: usize = 50;
 
-/// A stored message. Its payload is borrowed, and encoded directly into the JSON.
+/// A stored message. Its payload is borrowed and encoded directly into the JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct MessageJson<'a> {
     id: String,
@@ -46,7 +46,7 @@ pub(crate) struct MessageJson<'a> {
     suite: Option<u32>,
 }
 
-/// Bytes as base64 of the standard alphabet, with padding.
+/// Bytes that serialize as base64 of the standard alphabet, with padding.
 #[derive(Debug)]
 struct Base64<'a>(&'a [u8]);
 
@@ -77,7 +77,7 @@ impl<'a> MessageJson<'a> {
 }
 
 #[derive(Deserialize)]
-struct Send {
+struct SendBody {
     conversation_id: Option<String>,
     encrypted_payload: Option<String>,
     nonce: Option<String>,
@@ -88,7 +88,7 @@ struct Send {
     suite: Option<u32>,
 }
 
-impl Shape for Send {
+impl BodyFields for SendBody {
     const FIELDS: &'static [&'static str] = &[
         "conversation_id",
         "encrypted_payload",
@@ -101,13 +101,13 @@ impl Shape for Send {
     ];
 }
 
-impl Send {
+impl SendBody {
     fn into_message(self) -> Result<SendMessage, Problem> {
         let conversation = parse::id("conversation_id", &required("conversation_id", self.conversation_id)?)?;
-        let payload = bytes("encrypted_payload", self.encrypted_payload.as_deref())?;
-        let nonce = bytes("nonce", self.nonce.as_deref())?;
+        let payload = base64_bytes("encrypted_payload", self.encrypted_payload.as_deref())?;
+        let nonce = base64_bytes("nonce", self.nonce.as_deref())?;
         let ephemeral = match self.ephemeral_pubkey {
-            Some(text) => bytes("ephemeral_pubkey", Some(&text))?,
+            Some(text) => base64_bytes("ephemeral_pubkey", Some(&text))?,
             None => Vec::new(),
         };
         let ciphertext = parse::ciphertext(payload.into(), &nonce, &ephemeral, self.suite.unwrap_or(0))?;
@@ -120,14 +120,14 @@ impl Send {
     }
 }
 
-/// The key version that a sender named.
+/// Parses the key version that a sender named.
 pub(crate) fn key_version(version: u32) -> Result<KeyVersion, Problem> {
     KeyVersion::new(version)
         .map_err(|invalid| Problem::not_acceptable("recipient_key_version", invalid.reason()))
 }
 
-/// Bytes in canonical base64 of the standard alphabet, with padding.
-fn bytes(field: &'static str, text: Option<&str>) -> Result<Vec<u8>, Problem> {
+/// Decodes a required field in canonical base64 of the standard alphabet, with padding.
+fn base64_bytes(field: &'static str, text: Option<&str>) -> Result<Vec<u8>, Problem> {
     STANDARD.decode(required(field, text)?).map_err(|_| Problem::malformed(field, "not canonical base64"))
 }
 
@@ -138,7 +138,7 @@ pub(crate) async fn send(
     request: Request,
 ) -> Result<Response, Problem> {
     let body_limit = api.service.config().max_payload.div_ceil(3) * 4 + BODY_OVERHEAD;
-    let body: Send = json(&api, request, body_limit).await?;
+    let body: SendBody = json_body(&api, request, body_limit).await?;
     let sent = api.service.send(&caller.who, body.into_message()?).await.map_err(Problem::of_write)?;
     let names = Names::look_up(&api.service, vec![sent.message.sender]).await;
     let status = if sent.repeated { StatusCode::OK } else { StatusCode::CREATED };
@@ -146,7 +146,7 @@ pub(crate) async fn send(
 }
 
 #[derive(Deserialize)]
-pub(crate) struct History {
+pub(crate) struct HistoryQuery {
     before: Option<String>,
     after: Option<String>,
     limit: Option<String>,
@@ -158,12 +158,12 @@ struct HistoryJson<'a> {
     has_more: bool,
 }
 
-/// Reads a conversation back.
+/// Reads a page of a conversation's messages.
 pub(crate) async fn history(
     State(api): State<Arc<Api>>,
     caller: Caller,
     path: Result<Path<String>, PathRejection>,
-    history: Result<Query<History>, QueryRejection>,
+    history: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Path(text) = path.map_err(|_| Problem::malformed("conversation_id", "not a UUID"))?;
     let conversation: ConversationId = parse::id("conversation_id", &text)?;
@@ -180,7 +180,7 @@ pub(crate) async fn history(
     let config = api.service.config();
     let cost = answers::cost_of_messages(config, limit.min(config.history_page), config.history_bytes);
     let service = api.service.clone();
-    answers::answer(&api.answers, caller.who.user, cost, async move {
+    answers::rest_response(&api.answers, caller.who.user, cost, async move {
         let page = service.history(&caller.who, conversation, range, limit).await?;
         let names =
             Names::look_up(&service, page.messages.iter().map(|message| message.sender).collect()).await;

@@ -1,4 +1,4 @@
-//! The REST calls, a file for each resource, with their JSON.
+//! The handlers of the REST calls and their JSON, one file per resource.
 
 pub(crate) mod conversations;
 pub(crate) mod devices;
@@ -7,6 +7,6 @@ pub(crate) mod messages;
 pub(crate) mod offline;
 pub(crate) mod ticket;
 
-/// Bytes that a body may have beside its large field, for ids, names of fields and additions of
-/// later versions.
+/// Maximum size in bytes of a body without its large field. It covers ids, names of fields and
+/// additions of later versions.
 const BODY_OVERHEAD: usize = 4 * 1024;

@@ -14,16 +14,16 @@ use super::messages::MessageJson;
 use crate::answers::{self, Pieces};
 use crate::api::Api;
 use crate::caller::Caller;
-use crate::extract::{Shape, json, limit, number, query};
+use crate::extract::{BodyFields, json_body, limit, number, query};
 use crate::names::Names;
 use crate::parse;
 use crate::problem::Problem;
 
-/// Most bytes of an id in a JSON array, with quotes, a comma and an indent.
+/// Maximum size in bytes of an id in a JSON array, with quotes, a comma and an indent.
 const ID_BYTES: usize = 64;
 
 #[derive(Deserialize)]
-pub(crate) struct Fetch {
+pub(crate) struct FetchQuery {
     limit: Option<String>,
     after: Option<String>,
     include_sent: Option<String>,
@@ -38,7 +38,7 @@ struct OfflineJson<'a> {
     gap: Option<GapJson>,
 }
 
-/// A range of the inbox whose entries are gone. History may still have their messages.
+/// A range of inbox positions whose entries were removed. History may still have their messages.
 #[derive(Serialize)]
 struct GapJson {
     from: u64,
@@ -52,13 +52,15 @@ impl From<Gap> for GapJson {
     }
 }
 
-/// Fetches the pending messages of the caller's device. With a `limit` the answer may end early,
-/// even without a message, and `next` is the position to continue after. Without a `limit` it does
-/// not: the seed's clients ask once and read no `next`.
+/// Fetches the pending messages of the caller's device.
+///
+/// With a `limit`, the answer may have fewer messages than the limit, even none, although more are
+/// pending. `next` is then the position to continue after. Without a `limit`, the answer does not
+/// end early, because seed clients ask once and do not read `next`.
 pub(crate) async fn fetch(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    fetch: Result<Query<Fetch>, QueryRejection>,
+    fetch: Result<Query<FetchQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let fetch = query(fetch)?;
     let kind = match fetch.include_sent.as_deref() {
@@ -69,10 +71,11 @@ pub(crate) async fn fetch(
     let after = number("after", fetch.after)?.map(InboxSeq::new);
     let pending_query = PendingQuery { after, limit: limit(fetch.limit)?, kind };
     let config = api.service.config();
-    let most = pending_query.limit.map_or(config.pending_page, |limit| limit.min(config.pending_page));
-    let cost = answers::cost_of_messages(config, most, config.pending_bytes);
+    let max_messages =
+        pending_query.limit.map_or(config.pending_page, |limit| limit.min(config.pending_page));
+    let cost = answers::cost_of_messages(config, max_messages, config.pending_bytes);
     let service = api.service.clone();
-    answers::answer(&api.answers, caller.who.user, cost, async move {
+    answers::rest_response(&api.answers, caller.who.user, cost, async move {
         let pending = service.pending(&caller.who, pending_query).await?;
         let messages = || pending.entries.iter().filter_map(|entry| entry.message());
         let names = Names::look_up(&service, messages().map(|message| message.sender).collect()).await;
@@ -87,12 +90,12 @@ pub(crate) async fn fetch(
 }
 
 #[derive(Deserialize)]
-struct Acknowledge {
+struct AckBody {
     message_ids: Option<Vec<String>>,
     up_to: Option<u64>,
 }
 
-impl Shape for Acknowledge {
+impl BodyFields for AckBody {
     const FIELDS: &'static [&'static str] = &["message_ids", "up_to"];
 }
 
@@ -103,7 +106,7 @@ pub(crate) struct AcknowledgedJson {
     remaining: u64,
 }
 
-/// Acknowledges messages.
+/// Acknowledges a position, messages or both, for the caller's device.
 pub(crate) async fn acknowledge(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -111,8 +114,8 @@ pub(crate) async fn acknowledge(
 ) -> Result<Json<AcknowledgedJson>, Problem> {
     let config = api.service.config();
     let body_limit = config.list_page.max(config.pending_page) * ID_BYTES + BODY_OVERHEAD;
-    let body: Acknowledge = json(&api, request, body_limit).await?;
-    // Everything is parsed before anything is acknowledged.
+    let body: AckBody = json_body(&api, request, body_limit).await?;
+    // All fields are parsed before any entry is acknowledged.
     let ids = body.message_ids.map(|ids| {
         ids.iter().map(|id| parse::id("message_ids", id)).collect::<Result<Vec<MessageId>, Problem>>()
     });

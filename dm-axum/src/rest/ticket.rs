@@ -16,7 +16,7 @@ pub(crate) struct TicketJson {
     expires_at: u64,
 }
 
-/// Issues a ticket for one WebSocket. The request needs no body; if it has one, it is not read.
+/// Issues a ticket for one WebSocket. The request needs no body. A body is not read.
 pub(crate) async fn issue(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<TicketJson>, Problem> {
     let (ticket, expires_at) = api.tickets.issue(caller, api.service.clock().now())?;
     Ok(Json(TicketJson { ticket, expires_at: expires_at.as_millis() }))

@@ -6,29 +6,32 @@ use dm_proto::close;
 /// The reason for which a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Close {
-    /// The client's session with the host expired, or the host ended it.
+    /// The client's login session expired, or the host ended the connection because the user signed
+    /// out.
     Expired,
-    /// A hello cannot be accepted, or the host refuses the user.
+    /// A hello cannot be accepted, or the host ended the connection for another reason.
     Refused,
-    /// The device was forgotten. The code tells clients not to connect again: that would register
-    /// the device anew.
+    /// The device was forgotten. The code tells the client not to connect again, because a new
+    /// connection would register the device anew.
     Forgotten,
     /// A newer connection of the same device replaces this one.
     Replaced,
-    /// A message or a frame is larger than the limit.
+    /// A message or a frame of the client is larger than the limit.
     TooLarge,
-    /// The client broke the rule that the text names.
+    /// The client broke a rule. The text names the violation.
     Policy(&'static str),
-    /// The client did nothing wrong and may connect again at once. The text is the reason.
+    /// The server ends the connection. The client may connect again at once. The text is the
+    /// reason.
     Reconnect(&'static str),
-    /// The client does not answer or does not read, as the text says. It may connect again.
+    /// The client does not answer or does not read; the text says which. The client may connect
+    /// again.
     Unresponsive(&'static str),
     /// The client closed the connection, or is gone.
     Gone,
 }
 
 impl Close {
-    /// For a call that failed and was not the client's fault.
+    /// The reason to close after the service returned an error that the client did not cause.
     pub(super) const fn from_error(error: &Error) -> Self {
         match error {
             Error::ShuttingDown => Self::Reconnect("shutting down"),
@@ -36,7 +39,7 @@ impl Close {
         }
     }
 
-    /// The close code, of [`dm_proto::close`].
+    /// The close code, from [`dm_proto::close`].
     pub(super) const fn code(self) -> u16 {
         match self {
             Self::Expired => close::TOKEN_EXPIRED,
@@ -49,7 +52,7 @@ impl Close {
         }
     }
 
-    /// The text beside the close code, for people.
+    /// The text of the closing frame, for people. Empty if no closing frame is sent.
     pub(super) const fn reason(self) -> &'static str {
         match self {
             Self::Expired => "the session has ended",
@@ -57,7 +60,7 @@ impl Close {
             Self::Forgotten => "the device was forgotten",
             Self::Replaced => "replaced by a newer connection of the same device",
             Self::TooLarge => "too large",
-            Self::Policy(why) | Self::Reconnect(why) | Self::Unresponsive(why) => why,
+            Self::Policy(text) | Self::Reconnect(text) | Self::Unresponsive(text) => text,
             Self::Gone => "",
         }
     }
@@ -83,7 +86,7 @@ impl From<&SessionEnd> for Close {
                 tracing::warn!(%error, "a session could not read its inbox");
                 Self::Reconnect("the inbox could not be read")
             }
-            // A reason that a later version of the core added.
+            // A later version of the core may add reasons.
             _ => Self::Reconnect("the session is over"),
         }
     }

@@ -1,12 +1,14 @@
-//! One connection, from its upgrade to its end: one task, one loop. The files below handle the
-//! events: `frames` begins the work on requests, `work` is its results, `done` answers them,
-//! `deliveries` writes what the session delivers, and `ends` waits for the end.
+//! One connection, from its upgrade to its end. One task serves it, in one loop over events.
+//!
+//! `received` handles a frame of the client and starts the work on its request. `outcome` defines
+//! the result of that work, and `respond` answers the request with it. `deliveries` writes the
+//! deliveries of the [`Session`]. `end_monitor` waits for reasons to end the connection.
 
 mod deliveries;
-mod done;
-mod ends;
-mod frames;
-mod work;
+mod end_monitor;
+mod outcome;
+mod received;
+mod respond;
 
 use std::sync::Arc;
 
@@ -17,55 +19,66 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
-use self::ends::Ends;
-use self::work::Done;
+use self::end_monitor::EndMonitor;
+use self::outcome::Outcome;
 use super::close::Close;
 use super::dialect::Dialect;
-use super::heartbeat::{Beat, Heartbeat, timer};
-use super::lifetime::Lifetime;
+use super::heartbeat::{Heartbeat, HeartbeatAction, timer};
+use super::login_monitor::LoginMonitor;
 use super::socket::{Received, Socket};
 use crate::api::Api;
-use crate::session::Terms;
+use crate::session::LoginSession;
 
-/// One connection.
+/// The state of one connection.
 pub(super) struct Connection {
     api: Arc<Api>,
+    /// The user on the device of this connection.
     who: Principal,
     socket: Socket,
+    /// The source of deliveries.
     session: Session,
     dialect: Dialect,
     heartbeat: Heartbeat,
-    ends: Ends,
-    /// Requests and acknowledgements that are worked on.
-    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    end_monitor: EndMonitor,
+    /// Requests in progress, and the acknowledgement that is being stored.
+    in_progress: FuturesUnordered<BoxFuture<'static, Outcome>>,
 }
 
+/// The events of a connection, highest priority first.
 enum Event {
-    Beat,
-    Over(Close),
-    Done(Done),
+    /// The timer of the heartbeat expired.
+    HeartbeatDue,
+    /// The connection has to end.
+    MustEnd(Close),
+    /// The work on a request or an acknowledgement is done.
+    WorkDone(Outcome),
+    /// The session has a delivery, or has ended.
     Delivery(Result<Delivery, SessionEnd>),
+    /// The client sent a frame, or the socket failed.
     Received(Result<Received, Close>),
 }
 
 impl Connection {
-    /// Serves a connection until it is over and closed. Its beginning, its end and the handling of
-    /// events are boxed: a connection waits for most of its life, and a future that waits is as
-    /// large as its largest part that is not boxed.
-    pub(super) async fn serve(api: Arc<Api>, who: Principal, terms: Terms, socket: WebSocket) {
-        match Box::pin(Self::begin(api, who, terms, socket)).await {
+    /// Serves a connection until its socket is closed.
+    ///
+    /// The futures that start the connection, end it and handle events are boxed. A connection is
+    /// idle for most of its life, and an idle future is as large as the largest future inside it
+    /// that is not boxed.
+    pub(super) async fn serve(api: Arc<Api>, who: Principal, login: LoginSession, socket: WebSocket) {
+        match Box::pin(Self::start(api, who, login, socket)).await {
             Ok(mut connection) => {
                 let close = connection.run().await;
-                Box::pin(async move { end(connection.leave(close).await, close).await }).await;
+                Box::pin(async move { close_socket(connection.into_socket(close).await, close).await }).await;
             }
-            Err((socket, close)) => Box::pin(end(*socket, close)).await,
+            Err((socket, close)) => Box::pin(close_socket(*socket, close)).await,
         }
     }
 
-    async fn begin(
+    /// Starts the delivery session. If that fails, returns the socket and the reason to close it.
+    async fn start(
         api: Arc<Api>,
         who: Principal,
-        terms: Terms,
+        login: LoginSession,
         socket: WebSocket,
     ) -> Result<Box<Self>, (Box<Socket>, Close)> {
         let socket = Socket::new(Arc::clone(&api), socket);
@@ -74,123 +87,132 @@ impl Connection {
             Err(error) => return Err((Box::new(socket), Close::from_error(&error))),
         };
         let heartbeat = Heartbeat::new(&api);
-        let ends = Ends::new(Lifetime::new(&api, terms), &session);
-        let (dialect, work) = (Dialect::seed(), FuturesUnordered::new());
-        Ok(Box::new(Self { api, who, socket, session, dialect, heartbeat, ends, work }))
+        let end_monitor = EndMonitor::new(LoginMonitor::new(&api, login), &session);
+        let (dialect, in_progress) = (Dialect::before_hello(), FuturesUnordered::new());
+        Ok(Box::new(Self { api, who, socket, session, dialect, heartbeat, end_monitor, in_progress }))
     }
 
+    /// Handles events until the connection has to end. Returns the reason.
     async fn run(&mut self) -> Close {
         loop {
-            let event = self.next().await;
-            if let Err(close) = self.handle(event).await {
+            let event = self.next_event().await;
+            if let Err(close) = self.handle_event(event).await {
                 return close;
             }
         }
     }
 
-    /// Waits for the next event. No frame is read while too many requests are worked on, and no
-    /// delivery is taken while too many are unconfirmed: this bounds the memory of a connection.
-    async fn next(&mut self) -> Event {
-        let (reads, delivers) = (self.reads(), self.dialect.takes_deliveries());
+    /// Waits for the next event. To bound the memory of a connection, no frame is read while too
+    /// many requests are in progress, and no delivery is taken while too many are unconfirmed.
+    async fn next_event(&mut self) -> Event {
+        let (can_read, can_deliver) = (self.can_read(), self.dialect.accepts_deliveries());
         tokio::select! {
             biased;
-            () = self.heartbeat.due() => Event::Beat,
-            close = self.ends.over() => Event::Over(close),
-            Some(done) = self.work.next(), if !self.work.is_empty() => Event::Done(done),
-            delivery = self.session.next(), if delivers => Event::Delivery(delivery),
-            received = self.socket.read(), if reads => Event::Received(received),
+            () = self.heartbeat.expired() => Event::HeartbeatDue,
+            close = self.end_monitor.ended() => Event::MustEnd(close),
+            Some(outcome) = self.in_progress.next(), if !self.in_progress.is_empty() => {
+                Event::WorkDone(outcome)
+            }
+            delivery = self.session.next(), if can_deliver => Event::Delivery(delivery),
+            received = self.socket.read(), if can_read => Event::Received(received),
         }
     }
 
-    async fn handle(&mut self, event: Event) -> Result<(), Close> {
+    /// Handles an event. Fails if the connection has to end.
+    async fn handle_event(&mut self, event: Event) -> Result<(), Close> {
         match event {
-            Event::Beat => Box::pin(self.beat()).await,
-            Event::Over(close) => Err(close),
-            Event::Done(done) => Box::pin(self.done(done)).await,
+            Event::HeartbeatDue => Box::pin(self.handle_heartbeat()).await,
+            Event::MustEnd(close) => Err(close),
+            Event::WorkDone(outcome) => Box::pin(self.respond(outcome)).await,
             Event::Delivery(delivery) => Box::pin(self.deliver(delivery)).await,
             Event::Received(received) => match received? {
-                Received::Frame(frame) => Box::pin(self.frame(frame)).await,
-                Received::Ping => self.heartbeat.ping(),
+                Received::Frame(frame) => Box::pin(self.handle_frame(frame)).await,
+                Received::Ping => self.heartbeat.count_client_ping(),
                 Received::Pong(payload) => {
-                    self.pong(&payload);
+                    self.handle_pong(&payload);
                     Ok(())
                 }
             },
         }
     }
 
-    /// Whether another frame may be read.
-    fn reads(&self) -> bool {
-        self.work.len() + self.dialect.waiting_acks() < self.api.options.in_flight
+    /// Whether another frame may be read from the socket.
+    fn can_read(&self) -> bool {
+        self.in_progress.len() + self.dialect.waiting_acks() < self.api.options.in_flight
     }
 
-    /// Writes frames, unless the connection has to end first.
+    /// Writes frames. Fails if the connection has to end before they are written.
     async fn write(&mut self, frames: Vec<Envelope>) -> Result<(), Close> {
         if frames.is_empty() {
             return Ok(());
         }
-        self.ends.or(self.socket.write(frames)).await
+        self.end_monitor.unless_ended(self.socket.write(frames)).await
     }
 
-    async fn beat(&mut self) -> Result<(), Close> {
-        match self.heartbeat.beat() {
-            Beat::Ping(payload) => {
+    /// Handles the expiry of the heartbeat's timer.
+    async fn handle_heartbeat(&mut self) -> Result<(), Close> {
+        match self.heartbeat.handle_expiry() {
+            HeartbeatAction::SendPing(payload) => {
                 self.dialect.ping_sent();
-                self.ends.beat();
-                self.ends.or(self.socket.ping(payload)).await
+                self.end_monitor.check_login();
+                self.end_monitor.unless_ended(self.socket.ping(payload)).await
             }
-            // The answer may be in the buffers, unread while too many requests are worked on.
-            Beat::Silence if !self.reads() => {
-                self.heartbeat.wait();
+            // The answer may be in the receive buffers, which are not read while too many requests
+            // are in progress.
+            HeartbeatAction::AnswerMissing if !self.can_read() => {
+                self.heartbeat.start_answer_timeout();
                 Ok(())
             }
-            Beat::Silence => Err(Close::Unresponsive("a ping was not answered")),
+            HeartbeatAction::AnswerMissing => Err(Close::Unresponsive("a ping was not answered")),
         }
     }
 
-    fn pong(&mut self, payload: &[u8]) {
-        if self.heartbeat.pong(payload) {
+    /// Handles a pong of the client.
+    fn handle_pong(&mut self, payload: &[u8]) {
+        if self.heartbeat.handle_pong(payload) {
             self.dialect.ping_answered();
             self.ping_if_wanted();
-            self.acknowledge();
+            self.start_next_ack();
         }
     }
 
-    /// Pings sooner than usual if the answer would acknowledge deliveries.
+    /// Sends the next ping earlier than usual if its answer will acknowledge deliveries.
     fn ping_if_wanted(&mut self) {
         if self.dialect.wants_ping() {
-            self.heartbeat.ping_soon();
+            self.heartbeat.schedule_early_ping();
         }
     }
 
-    /// Drops everything but the socket. A client that may connect again is first sent the answers
-    /// to its requests.
-    async fn leave(mut self, close: Close) -> Socket {
+    /// Drops everything but the socket. Before a [`Close::Reconnect`], the client is sent the
+    /// answers to its requests.
+    async fn into_socket(mut self, close: Close) -> Socket {
         if let Close::Reconnect(reason) = close
-            && self.finish_work(reason).await.is_err()
+            && self.write_last_answers(reason).await.is_err()
         {
             tracing::debug!("the client did not take its last answers");
         }
         self.socket
     }
 
-    async fn finish_work(&mut self, reason: &str) -> Result<(), Close> {
-        self.ends.clear();
+    /// Announces the end, and writes the answers that are built within
+    /// [`Options::patience`](crate::Options::patience).
+    async fn write_last_answers(&mut self, reason: &str) -> Result<(), Close> {
+        self.end_monitor.stop();
         self.write(self.dialect.going_away(reason).into_iter().collect()).await?;
         let mut patience = timer(&self.api, self.api.options.patience);
-        while !self.work.is_empty() {
-            let done = tokio::select! {
-                Some(done) = self.work.next() => done,
+        while !self.in_progress.is_empty() {
+            let outcome = tokio::select! {
+                Some(outcome) = self.in_progress.next() => outcome,
                 () = &mut patience => break,
             };
-            self.done(done).await?;
+            self.respond(outcome).await?;
         }
         Ok(())
     }
 }
 
 /// Logs and counts the end of a connection, and closes its socket.
-async fn end(socket: Socket, close: Close) {
+async fn close_socket(socket: Socket, close: Close) {
     tracing::debug!(code = close.code(), reason = close.reason(), "a WebSocket is closed");
     metrics::counter!("dm_websockets_closed_total", "code" => close.code().to_string()).increment(1);
     socket.close(close).await;
@@ -204,7 +226,7 @@ mod tests {
         size_of::<F>()
     }
 
-    /// Every open connection holds one of each, most of them idle.
+    /// Every open connection holds one such future and one `Connection`, mostly idle.
     #[test]
     fn an_idle_connection_takes_little_memory() {
         let sizes = (size_of_future(Connection::serve), size_of::<Connection>());

@@ -1,4 +1,4 @@
-//! The heartbeat: pings to the client and their answers, and a limit on the client's own pings.
+//! Sends pings to the client, waits for the answers, and limits the client's own pings.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,97 +11,103 @@ use dm_core::Timestamp;
 use super::close::Close;
 use crate::api::Api;
 
-/// A future that resolves after a time by the service's clock.
+/// A future that resolves after some time on the service's clock.
 pub(super) type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// A timer that expires after `span`.
 pub(super) fn timer(api: &Arc<Api>, span: Duration) -> Timer {
     let api = Arc::clone(api);
     Box::pin(async move { api.service.clock().sleep(span).await })
 }
 
-/// Pings a client at intervals. A client that does not answer is gone, even if TCP still has the
-/// connection.
+/// Decides when to ping the client. A client that does not answer a ping is gone, even if TCP still
+/// reports the connection as open.
 pub(super) struct Heartbeat {
     api: Arc<Api>,
     state: State,
+    /// Expires when the next ping is due, or when the wait for an answer ends.
     timer: Timer,
-    /// The payload of the last ping. Its answer repeats it, so an older answer is told apart.
+    /// The payload of the last ping. Its answer repeats the payload, so answers to older pings can
+    /// be ignored.
     nonce: u64,
-    /// The beginning of an interval, and the number of pings that the client sent in it.
+    /// The start of the current interval, and the number of pings that the client sent in it.
     client_pings: (Timestamp, u32),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Until the next ping, which comes sooner than usual if `soon`.
-    Idle { soon: bool },
-    /// Until the answer to the last ping.
-    Waiting,
+    /// The timer runs until the next ping. `is_early` says whether that ping comes earlier than
+    /// usual.
+    Idle { is_early: bool },
+    /// The last ping is not answered. The timer limits the wait for the answer.
+    AwaitingPong,
 }
 
-/// The event at the end of the timer.
-pub(super) enum Beat {
-    /// A ping with this payload has to be sent.
-    Ping(Bytes),
+/// The action that is due when the timer has expired.
+pub(super) enum HeartbeatAction {
+    /// Send a ping with this payload.
+    SendPing(Bytes),
     /// The last ping was not answered in time.
-    Silence,
+    AnswerMissing,
 }
 
 impl Heartbeat {
     pub(super) fn new(api: &Arc<Api>) -> Self {
         Self {
             api: Arc::clone(api),
-            state: State::Idle { soon: false },
+            state: State::Idle { is_early: false },
             timer: timer(api, api.service.clock().now().grouped(api.options.ping_interval)),
             nonce: 0,
             client_pings: (api.service.clock().now(), 0),
         }
     }
 
-    /// Resolves when [`beat`](Self::beat) has to be called. Cancel safe.
-    pub(super) async fn due(&mut self) {
+    /// Resolves when the timer expires. [`handle_expiry`](Self::handle_expiry) must then be called.
+    /// Cancel safe.
+    pub(super) async fn expired(&mut self) {
         (&mut self.timer).await;
     }
 
-    /// Handles the end of the timer.
-    pub(super) fn beat(&mut self) -> Beat {
-        if self.state == State::Waiting {
-            return Beat::Silence;
+    /// Handles the expiry of the timer. Starts the wait for the answer if a ping is due.
+    pub(super) fn handle_expiry(&mut self) -> HeartbeatAction {
+        if self.state == State::AwaitingPong {
+            return HeartbeatAction::AnswerMissing;
         }
         self.nonce += 1;
-        self.wait();
-        Beat::Ping(Bytes::copy_from_slice(&self.nonce.to_be_bytes()))
+        self.start_answer_timeout();
+        HeartbeatAction::SendPing(Bytes::copy_from_slice(&self.nonce.to_be_bytes()))
     }
 
-    /// Starts to wait for the answer to a ping, for
+    /// Starts the timer that limits the wait for the answer to
     /// [`Options::patience`](crate::Options::patience).
-    pub(super) fn wait(&mut self) {
-        self.state = State::Waiting;
+    pub(super) fn start_answer_timeout(&mut self) {
+        self.state = State::AwaitingPong;
         self.timer = timer(&self.api, self.api.options.patience);
     }
 
-    /// Takes a pong. Returns whether it answers the last ping.
-    pub(super) fn pong(&mut self, payload: &[u8]) -> bool {
-        let answers = self.state == State::Waiting && payload == self.nonce.to_be_bytes();
+    /// Handles a pong of the client. Returns whether it answers the last ping.
+    pub(super) fn handle_pong(&mut self, payload: &[u8]) -> bool {
+        let answers = self.state == State::AwaitingPong && payload == self.nonce.to_be_bytes();
         if answers {
-            self.idle_for(self.api.options.ping_interval, false);
+            self.schedule_ping(self.api.options.ping_interval, false);
         }
         answers
     }
 
-    /// Sends the next ping sooner than usual: after
+    /// Makes the next ping due earlier than usual, after
     /// [`Options::confirm_interval`](crate::Options::confirm_interval).
-    pub(super) fn ping_soon(&mut self) {
-        if self.state == (State::Idle { soon: false }) {
-            self.idle_for(self.api.options.confirm_interval, true);
+    pub(super) fn schedule_early_ping(&mut self) {
+        if self.state == (State::Idle { is_early: false }) {
+            self.schedule_ping(self.api.options.confirm_interval, true);
         }
     }
 
-    /// Counts a ping of the client, which the socket answers by itself.
-    pub(super) fn ping(&mut self) -> Result<(), Close> {
+    /// Counts a ping of the client. Fails if the client sends too many. The WebSocket library
+    /// answers the ping.
+    pub(super) fn count_client_ping(&mut self) -> Result<(), Close> {
         let now = self.api.service.clock().now();
         let (since, count) = &mut self.client_pings;
-        // A clock that was set back begins a new interval as well.
+        // A new interval also starts when the clock was set back.
         if now >= since.after(self.api.options.ping_interval) || now < *since {
             (*since, *count) = (now, 0);
         }
@@ -109,8 +115,9 @@ impl Heartbeat {
         if *count > self.api.options.client_pings { Err(Close::Policy("too many pings")) } else { Ok(()) }
     }
 
-    fn idle_for(&mut self, span: Duration, soon: bool) {
-        self.state = State::Idle { soon };
+    /// Starts the timer for the next ping.
+    fn schedule_ping(&mut self, span: Duration, is_early: bool) {
+        self.state = State::Idle { is_early };
         self.timer = timer(&self.api, self.api.service.clock().now().grouped(span));
     }
 }

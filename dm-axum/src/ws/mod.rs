@@ -1,19 +1,22 @@
-//! The WebSocket: binary frames, one protobuf `Envelope` each.
+//! The WebSocket. Each binary frame is one protobuf [`Envelope`](dm_proto::Envelope).
 //!
-//! `upgrade` decides who may connect. `connection` is one connection from then to its end: one
-//! task, one loop. `dialect` has everything that differs before and after a hello, and `welcome`
-//! answers a hello. `requests` answers the other requests. Below are `socket`, which reads and
-//! writes within bounds, `frames`, which checks a frame before it is decoded, `heartbeat`, which
-//! pings, `lifetime`, which waits for the end of the client's session with the host, and `close`,
-//! which has every reason for which a connection ends. `sockets` counts and limits the WebSockets
-//! of each user.
+//! - `upgrade` decides who may connect; `origin` checks the origin, and `sockets` limits the
+//!   WebSockets of each user.
+//! - `connection` serves one connection until it ends, in one task with one loop.
+//! - `dialect` has everything that differs before and after a hello.
+//! - `welcome` answers a hello, and `requests` answers the other requests.
+//! - `socket` reads and writes within limits of size and time.
+//! - `client_frame` checks and decodes a frame.
+//! - `heartbeat` sends pings.
+//! - `login_monitor` waits for the end of the client's login session at the host.
+//! - `close` has every reason for which a connection ends.
 
+mod client_frame;
 mod close;
 mod connection;
 mod dialect;
-mod frames;
 mod heartbeat;
-mod lifetime;
+mod login_monitor;
 mod origin;
 mod requests;
 mod socket;

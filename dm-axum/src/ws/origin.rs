@@ -1,16 +1,16 @@
-//! The check of the `Origin` of a WebSocket upgrade.
+//! Checks the `Origin` header of a WebSocket upgrade.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::Origins;
 
-/// Whether a request may open a WebSocket as far as its `Origin` is concerned. Browsers let any
-/// page open a WebSocket to any server, and send the user's cookies along; only this check keeps a
-/// foreign page out.
+/// Whether the `Origin` header of a request allows it to open a WebSocket. Browsers let any page
+/// open a WebSocket to any server, and send the user's cookies with it. Only this check prevents a
+/// foreign page from doing so.
 pub(super) fn is_allowed(origins: &Origins, headers: &HeaderMap) -> bool {
     let mut sent = headers.get_all(header::ORIGIN).iter();
     let Some(origin) = sent.next() else { return true };
-    // Browsers send one; two are refused.
+    // Browsers send one `Origin`. A request with two is refused.
     let (Some(origin), None) = (text(origin), sent.next()) else { return false };
     match origins {
         Origins::List(allowed) => allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)),

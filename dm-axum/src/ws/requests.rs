@@ -1,4 +1,4 @@
-//! Requests of a WebSocket, and their answers.
+//! Handles the requests on a WebSocket, except a hello and acknowledgements.
 
 use std::sync::Arc;
 
@@ -18,12 +18,13 @@ use crate::render;
 use crate::rest::conversations::CONVERSATION_COST;
 use crate::rest::messages::{DEFAULT_PAGE, key_version};
 
-/// Bytes of an answer beside its elements: the request id and protobuf's own bytes, rounded up.
+/// Size in bytes of an answer without its elements: the request id and protobuf's keys and lengths,
+/// rounded up.
 const ENVELOPE_OVERHEAD: usize = 512;
-/// Bytes that protobuf adds to an element, rounded up.
+/// Size in bytes of the key and the length that protobuf adds to an element, rounded up.
 const ELEMENT_OVERHEAD: usize = 8;
 
-/// Stores a message. The answer is its receipt, or a problem.
+/// Stores a message. Returns the answer: a [`DmSent`] or a problem.
 pub(super) async fn send(api: Arc<Api>, who: Principal, request_id: String, send: DmSend) -> Envelope {
     let sent = async { api.service.send(&who, to_message(&send)?).await.map_err(Problem::of_write) }.await;
     let frame = match sent {
@@ -41,10 +42,11 @@ pub(super) async fn send(api: Arc<Api>, who: Principal, request_id: String, send
     Envelope::server(request_id, frame)
 }
 
+/// Parses the fields of a send.
 fn to_message(send: &DmSend) -> Result<SendMessage, Problem> {
     let conversation = parse::id("conversation_id", &send.conversation_id)?;
-    // Copied: the bytes are a part of the frame, which would otherwise stay in memory for as long
-    // as the message.
+    // The payload is copied because its bytes belong to the frame. Without the copy, the frame
+    // would stay in memory for as long as the message.
     let payload = Bytes::copy_from_slice(&send.encrypted_payload);
     let ciphertext = parse::ciphertext(payload, &send.nonce, &send.ephemeral_pubkey, send.suite)?;
     let mut message = SendMessage::new(conversation, ciphertext, Timestamp::from_millis(send.timestamp));
@@ -57,27 +59,28 @@ fn to_message(send: &DmSend) -> Result<SendMessage, Problem> {
     Ok(message)
 }
 
-/// Most bytes of memory that a page of history takes while it is made.
+/// Maximum memory in bytes that a page of history takes while it is being built.
 pub(super) fn cost_of_history(api: &Api, request: &DmHistoryRequest) -> usize {
     let config = api.service.config();
     let page_bytes = config.history_bytes.min(api.options.max_message);
-    answers::cost_of_messages(config, limit(request).min(config.history_page), page_bytes)
+    answers::cost_of_messages(config, page_limit(request).min(config.history_page), page_bytes)
 }
 
-/// Most bytes of memory that a list of conversations takes while it is made.
+/// Maximum memory in bytes that a list of conversations takes while it is being built.
 pub(super) fn cost_of_conversations(api: &Api) -> usize {
     api.service.config().list_page.saturating_mul(CONVERSATION_COST)
 }
 
-fn limit(request: &DmHistoryRequest) -> usize {
+/// The maximum number of messages that a request asks for.
+fn page_limit(request: &DmHistoryRequest) -> usize {
     match request.limit {
         0 => DEFAULT_PAGE,
         limit => usize::try_from(limit).unwrap_or(usize::MAX),
     }
 }
 
-/// A page of a conversation, newest first, no larger than
-/// [`Options::max_message`](crate::Options::max_message) unless a single message is.
+/// Reads a page of a conversation, newest message first. It is no larger than
+/// [`Options::max_message`](crate::Options::max_message), unless a single message is larger.
 pub(super) async fn history(
     api: &Api,
     who: &Principal,
@@ -88,39 +91,41 @@ pub(super) async fn history(
         0 => HistoryRange::Newest,
         before => HistoryRange::Before(ServerSequence::new(before)),
     };
-    // More than fits into a frame would be read in vain.
-    let most = api.options.max_message;
-    let page = api.service.history_within(who, conversation, range, limit(request), most).await?;
+    // The store reads no more than fits into one frame.
+    let max_bytes = api.options.max_message;
+    let page = api.service.history_within(who, conversation, range, page_limit(request), max_bytes).await?;
     let names =
         Names::look_up(&api.service, page.messages.iter().map(|message| message.sender).collect()).await;
-    let all = page.messages.len();
-    let messages = that_fit(api, page.messages.iter().map(|message| render::message(message, &names)));
-    let has_more = page.has_more || messages.len() < all;
+    let read_count = page.messages.len();
+    let messages = take_fitting(api, page.messages.iter().map(|message| render::message(message, &names)));
+    let has_more = page.has_more || messages.len() < read_count;
     Ok(DmHistoryResponse { messages, has_more })
 }
 
-/// The most recently active conversations, as many as fit into a frame: about 700. REST has pages
-/// for the rest.
+/// Lists the most recently active conversations: at most
+/// [`Config::list_page`](dm_core::Config::list_page), and as many as fit into one frame. With the
+/// default limits these are about 700. A client reads the others over REST, in pages.
 pub(super) async fn conversations(api: &Api, who: &Principal) -> Result<DmConversationListResponse, Error> {
     let page = api.service.conversations(who, api.service.config().list_page, None).await?;
     let names =
         Names::look_up(&api.service, page.conversations.iter().flat_map(render::participants).collect())
             .await;
     let conversations =
-        that_fit(api, page.conversations.iter().map(|state| render::conversation(state, &names)));
+        take_fitting(api, page.conversations.iter().map(|state| render::conversation(state, &names)));
     Ok(DmConversationListResponse { conversations })
 }
 
-/// The first elements, as many as fit into a frame, but at least one.
-fn that_fit<T: dm_proto::prost::Message>(api: &Api, elements: impl Iterator<Item = T>) -> Vec<T> {
-    let mut left = api.options.max_message.saturating_sub(ENVELOPE_OVERHEAD);
+/// Returns the first elements, as many as fit into one frame. The first element is returned even if
+/// it does not fit.
+fn take_fitting<T: dm_proto::prost::Message>(api: &Api, elements: impl Iterator<Item = T>) -> Vec<T> {
+    let mut remaining_bytes = api.options.max_message.saturating_sub(ENVELOPE_OVERHEAD);
     let mut taken = Vec::new();
     for element in elements {
-        let cost = element.encoded_len() + ELEMENT_OVERHEAD;
-        if cost > left && !taken.is_empty() {
+        let encoded_bytes = element.encoded_len() + ELEMENT_OVERHEAD;
+        if encoded_bytes > remaining_bytes && !taken.is_empty() {
             break;
         }
-        left = left.saturating_sub(cost);
+        remaining_bytes = remaining_bytes.saturating_sub(encoded_bytes);
         taken.push(element);
     }
     taken

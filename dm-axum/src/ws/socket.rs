@@ -1,4 +1,4 @@
-//! Reading and writing of one WebSocket, within bounds of size and time.
+//! Reads and writes one WebSocket, within limits of size and time.
 
 use std::future::Future;
 use std::pin::pin;
@@ -14,35 +14,39 @@ use super::close::Close;
 use crate::answers::TakenFrame;
 use crate::api::Api;
 
-/// Bytes of the read buffer, which every idle connection holds. A larger frame gets a buffer of its
-/// own. With four times as much, a client that sends many small frames at once is 2 % faster.
+/// Size of the read buffer in bytes. Every idle connection holds one. A larger frame gets its own
+/// buffer. With a buffer four times as large, a client that sends many small frames at once is 2 %
+/// faster.
 const READ_BUFFER: usize = 1_024;
-/// Bytes that are collected before they are written, so that many small frames are not as many
-/// small packets.
+/// Size in bytes at which collected frames are written. Many small frames then do not become as
+/// many small packets.
 const WRITE_BUFFER: usize = 4_096;
-/// Most bytes that wait to be written, for the default sizes: one large frame beside small ones.
-const MAX_WRITE_BUFFER: usize = 1024 * 1024;
-/// Most frames that are read and dropped while the client's closing frame is awaited.
-const READS_BEFORE_CLOSE: usize = 1_000;
+/// Lower bound of [`write_buffer_limit`] in bytes. It is enough for one frame of the default
+/// maximum size together with small frames.
+const MIN_WRITE_BUFFER_LIMIT: usize = 1024 * 1024;
+/// Maximum number of frames that are read and dropped while waiting for the client's closing frame.
+const MAX_READS_BEFORE_CLOSE: usize = 1_000;
 
 /// One WebSocket.
 pub(super) struct Socket {
     api: Arc<Api>,
     inner: WebSocket,
-    /// The answer that is being written, with its share of the budget. It is kept after a write was
-    /// given up, because the bytes are in memory until the socket closes.
+    /// The answer that is being written, with its permits. After a failed write it is kept until
+    /// the socket closes, because its bytes stay in memory until then.
     writing: Option<TakenFrame>,
 }
 
-/// A frame of the client.
+/// A frame that the client sent.
 pub(super) enum Received {
+    /// The content of a binary frame.
     Frame(Bytes),
     Ping,
+    /// The payload of a pong.
     Pong(Bytes),
 }
 
-/// Sets every limit of the WebSocket library. Its defaults are messages of 64 MiB and a write
-/// buffer without a limit.
+/// Sets every limit of the WebSocket library. By default the library accepts messages of 64 MiB,
+/// and its write buffer has no limit.
 pub(super) fn with_limits(api: &Api, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     let largest = api.options.max_message.max(api.service.config().max_payload);
     upgrade
@@ -50,13 +54,13 @@ pub(super) fn with_limits(api: &Api, upgrade: WebSocketUpgrade) -> WebSocketUpgr
         .max_frame_size(api.options.max_message)
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        .max_write_buffer_size(max_write_buffer(largest))
+        .max_write_buffer_size(write_buffer_limit(largest))
         .accept_unmasked_frames(false)
 }
 
-/// Most bytes that wait to be written, if the largest frame has `largest` bytes.
-fn max_write_buffer(largest: usize) -> usize {
-    MAX_WRITE_BUFFER.max(largest.saturating_add(64 * 1024))
+/// Maximum number of bytes that wait to be written, if the largest frame has `largest` bytes.
+fn write_buffer_limit(largest: usize) -> usize {
+    MIN_WRITE_BUFFER_LIMIT.max(largest.saturating_add(64 * 1024))
 }
 
 impl Socket {
@@ -64,7 +68,7 @@ impl Socket {
         Self { api, inner, writing: None }
     }
 
-    /// Reads the next frame. Cancel safe: a frame is taken as a whole or not at all.
+    /// Reads the next frame. Cancel safe: a dropped call loses no bytes of a frame.
     pub(super) async fn read(&mut self) -> Result<Received, Close> {
         match self.inner.recv().await {
             Some(Ok(Message::Binary(frame))) => Ok(Received::Frame(frame)),
@@ -82,7 +86,7 @@ impl Socket {
         self.write_frames(envelopes.into_iter().map(|envelope| envelope.encode_to_vec().into())).await
     }
 
-    /// Writes an answer in the same way, and then returns its share of the budget.
+    /// Writes an answer in the same way, and then returns its permits to the budget.
     pub(super) async fn write_held(&mut self, taken: TakenFrame) -> Result<(), Close> {
         let frame = taken.frame.clone();
         self.writing = Some(taken);
@@ -91,13 +95,13 @@ impl Socket {
 
     async fn write_frames(&mut self, frames: impl Iterator<Item = Bytes>) -> Result<(), Close> {
         let (api, inner) = (&self.api, &mut self.inner);
-        let work = async move {
+        let io = async move {
             for frame in frames {
                 inner.feed(Message::Binary(frame)).await.map_err(|_| Close::Gone)?;
             }
             inner.flush().await.map_err(|_| Close::Gone)
         };
-        with_patience(api, work).await?;
+        with_patience(api, io).await?;
         self.writing = None;
         Ok(())
     }
@@ -108,13 +112,14 @@ impl Socket {
             .await
     }
 
-    /// Sends the closing frame and waits for the client's own: to close at once, with unread bytes
-    /// in the buffers, would reset the connection, and the client would not get the reason.
+    /// Sends the closing frame and waits for the client's closing frame. If the socket closed at
+    /// once, unread bytes in the receive buffers would reset the connection, and the client might
+    /// not read the reason.
     pub(super) async fn close(mut self, close: Close) {
         let (api, inner) = (&self.api, &mut self.inner);
         if let Close::Unresponsive(_) = close {
-            // To wait again for a client that did not answer would only keep the connection's
-            // memory.
+            // The client did not answer within `patience`. Another wait would only keep the memory
+            // of the connection.
             let _sent = inner.send(Message::Close(Some(close_frame(close)))).now_or_never();
             return;
         }
@@ -122,7 +127,7 @@ impl Socket {
             if close != Close::Gone && inner.send(Message::Close(Some(close_frame(close)))).await.is_err() {
                 return Ok(());
             }
-            for _ in 0..READS_BEFORE_CLOSE {
+            for _ in 0..MAX_READS_BEFORE_CLOSE {
                 if !matches!(inner.recv().await, Some(Ok(_))) {
                     break;
                 }
@@ -134,16 +139,17 @@ impl Socket {
     }
 }
 
-/// Does work that depends on the client, within [`Options::patience`](crate::Options::patience).
-async fn with_patience(api: &Api, work: impl Future<Output = Result<(), Close>>) -> Result<(), Close> {
-    let mut work = pin!(work);
-    // In most cases the socket takes everything at once, and no timer is needed.
-    if let Some(done) = work.as_mut().now_or_never() {
+/// Runs work that waits for the client. Fails after
+/// [`Options::patience`](crate::Options::patience).
+async fn with_patience(api: &Api, io: impl Future<Output = Result<(), Close>>) -> Result<(), Close> {
+    let mut io = pin!(io);
+    // The socket mostly takes everything at once, and no timer is needed.
+    if let Some(done) = io.as_mut().now_or_never() {
         return done;
     }
     tokio::select! {
         biased;
-        done = work => done,
+        done = io => done,
         () = api.service.clock().sleep(api.options.patience) => Err(Close::Unresponsive("too slow a reader")),
     }
 }
@@ -152,6 +158,7 @@ fn close_frame(close: Close) -> CloseFrame {
     CloseFrame { code: close.code(), reason: close.reason().into() }
 }
 
+/// The reason to close after a read failed.
 fn read_failure(error: &axum::Error) -> Close {
     match std::error::Error::source(error).and_then(|source| source.downcast_ref()) {
         Some(WsError::Capacity(_)) => Close::TooLarge,
@@ -160,8 +167,8 @@ fn read_failure(error: &axum::Error) -> Close {
             Close::Gone
         }
         Some(WsError::Io(_) | WsError::ConnectionClosed | WsError::AlreadyClosed) => Close::Gone,
-        // This also covers an error of another version of the library than this crate is built
-        // with: an unknown error does not mean that the client is gone.
+        // This also covers an error type of another version of the library than this crate uses.
+        // An unknown error does not mean that the client is gone.
         _ => Close::Policy("not WebSocket frames"),
     }
 }

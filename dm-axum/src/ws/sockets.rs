@@ -1,4 +1,4 @@
-//! Limits on the open WebSockets of a user, and on how often the user opens one.
+//! Limits the open WebSockets of each user, and the rate at which the user opens them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,18 +8,20 @@ use dm_core::{Timestamp, UserId};
 
 use crate::Options;
 
-/// The number of users from which on unused entries are removed.
-const SWEEP_FROM: usize = 1_024;
+/// Minimum map size at which unused entries are removed.
+const MIN_SWEEP_SIZE: usize = 1_024;
 
-/// Counts the WebSockets of each user.
+/// Counts the WebSockets of each user, and refuses those beyond the limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Sockets {
-    most: usize,
+    /// [`Options::sockets_per_user`].
+    max_open: usize,
+    /// [`Options::socket_interval`].
     interval: Duration,
     users: Arc<Mutex<Users>>,
 }
 
-/// An open WebSocket. Once it is dropped, the user may open another.
+/// Counts as one open WebSocket of a user until it is dropped.
 #[derive(Debug)]
 pub(super) struct OpenSocket {
     sockets: Sockets,
@@ -28,75 +30,77 @@ pub(super) struct OpenSocket {
 
 /// The reason why a user may not open another WebSocket now.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refused {
-    /// The user has as many open as allowed.
+pub(super) enum OpenRefused {
+    /// The user has the maximum number of WebSockets open.
     TooMany,
-    /// The user opened as many lately as allowed, and may open the next after this time.
+    /// The user opened WebSockets too fast, and may open the next one after this time.
     TooSoon(Duration),
 }
 
 #[derive(Debug)]
 struct Users {
-    by_id: HashMap<UserId, Opened>,
-    /// The number of entries at which unused ones are removed next.
+    by_id: HashMap<UserId, UserSockets>,
+    /// Map size at which unused entries are removed.
     sweep_at: usize,
 }
 
-/// The WebSockets of a user: the open ones, and the rate at which they were opened.
+/// The number of open WebSockets of a user, and the rate at which the user opened them.
 #[derive(Debug)]
-struct Opened {
-    open: usize,
-    /// The time at which the user may open as many at once as ever: each opening moves it on by one
-    /// interval. (The theoretical arrival time of the generic cell rate algorithm.)
+struct UserSockets {
+    open_count: usize,
+    /// The time from which on the user may open the maximum number at once again. Each opening
+    /// moves it by one interval. (It is the theoretical arrival time of the generic cell rate
+    /// algorithm.)
     credit_full_at: Timestamp,
 }
 
 impl Sockets {
     pub(crate) fn new(options: &Options) -> Self {
-        let users = Users { by_id: HashMap::new(), sweep_at: SWEEP_FROM };
+        let users = Users { by_id: HashMap::new(), sweep_at: MIN_SWEEP_SIZE };
         Self {
-            most: options.sockets_per_user,
+            max_open: options.sockets_per_user,
             interval: options.socket_interval,
             users: Arc::new(Mutex::new(users)),
         }
     }
 
-    /// Counts another WebSocket of a user, unless it is one too many.
-    pub(super) fn open(&self, user: UserId, now: Timestamp) -> Result<OpenSocket, Refused> {
+    /// Counts another WebSocket of a user. Refuses if the user has too many or opens them too fast.
+    pub(super) fn open(&self, user: UserId, now: Timestamp) -> Result<OpenSocket, OpenRefused> {
         let mut users = self.lock();
         users.sweep(now);
-        let opened = users.by_id.entry(user).or_insert(Opened { open: 0, credit_full_at: now });
-        if opened.open >= self.most {
-            return Err(Refused::TooMany);
+        let sockets = users.by_id.entry(user).or_insert(UserSockets { open_count: 0, credit_full_at: now });
+        if sockets.open_count >= self.max_open {
+            return Err(OpenRefused::TooMany);
         }
-        let most = self.interval.saturating_mul(u32::try_from(self.most).unwrap_or(u32::MAX));
-        let latest = now.after(most);
-        // No later than if all were opened now: the clock may have been set back.
-        opened.credit_full_at = opened.credit_full_at.clamp(now, latest);
-        let credit_full_at = opened.credit_full_at.after(self.interval);
+        let burst = self.interval.saturating_mul(u32::try_from(self.max_open).unwrap_or(u32::MAX));
+        let latest = now.after(burst);
+        // If the clock was set back, the stored time may be too late. It is reduced to the time
+        // that opening the maximum number now would give.
+        sockets.credit_full_at = sockets.credit_full_at.clamp(now, latest);
+        let credit_full_at = sockets.credit_full_at.after(self.interval);
         if credit_full_at > latest {
             let millis = credit_full_at.as_millis() - latest.as_millis();
-            return Err(Refused::TooSoon(Duration::from_millis(millis)));
+            return Err(OpenRefused::TooSoon(Duration::from_millis(millis)));
         }
-        *opened = Opened { open: opened.open + 1, credit_full_at };
+        *sockets = UserSockets { open_count: sockets.open_count + 1, credit_full_at };
         drop(users);
         metrics::gauge!("dm_websockets").increment(1);
         Ok(OpenSocket { sockets: self.clone(), user })
     }
 
     fn lock(&self) -> MutexGuard<'_, Users> {
-        // Nothing panics while the counts are locked; a poisoned map is whole.
+        // Nothing panics while the counts are locked, so a poisoned map is consistent.
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Users {
-    /// Removes users with nothing open and all credit back, once there are twice as many entries as
-    /// after the last time.
+    /// Removes the users without open WebSockets who may open the maximum number at once. Does
+    /// nothing until the map has twice as many entries as after the last removal.
     fn sweep(&mut self, now: Timestamp) {
         if self.by_id.len() >= self.sweep_at {
-            self.by_id.retain(|_, opened| opened.open > 0 || opened.credit_full_at > now);
-            self.sweep_at = SWEEP_FROM.max(2 * self.by_id.len());
+            self.by_id.retain(|_, sockets| sockets.open_count > 0 || sockets.credit_full_at > now);
+            self.sweep_at = MIN_SWEEP_SIZE.max(2 * self.by_id.len());
         }
     }
 }
@@ -104,8 +108,8 @@ impl Users {
 impl Drop for OpenSocket {
     fn drop(&mut self) {
         metrics::gauge!("dm_websockets").decrement(1);
-        if let Some(opened) = self.sockets.lock().by_id.get_mut(&self.user) {
-            opened.open -= 1;
+        if let Some(sockets) = self.sockets.lock().by_id.get_mut(&self.user) {
+            sockets.open_count -= 1;
         }
     }
 }
@@ -134,7 +138,7 @@ mod tests {
     fn an_open_socket_is_no_longer_counted_once_it_is_dropped() {
         let sockets = two_at_once();
         let (first, _second) = (sockets.open(user(1), at(0)).unwrap(), sockets.open(user(1), at(0)).unwrap());
-        assert_eq!(sockets.open(user(1), at(9_999)).unwrap_err(), Refused::TooMany);
+        assert_eq!(sockets.open(user(1), at(9_999)).unwrap_err(), OpenRefused::TooMany);
         let _of_another = sockets.open(user(2), at(9_999)).unwrap();
         drop(first);
         sockets.open(user(1), at(9_999)).unwrap();
@@ -145,10 +149,14 @@ mod tests {
         let sockets = two_at_once();
         let open = |millis| sockets.open(user(1), at(millis)).map(drop);
         assert_eq!([open(1_000), open(1_000)], [Ok(()), Ok(())]);
-        assert_eq!(open(1_000), Err(Refused::TooSoon(INTERVAL)));
-        assert_eq!(open(1_499), Err(Refused::TooSoon(Duration::from_millis(1))), "a refusal costs nothing");
+        assert_eq!(open(1_000), Err(OpenRefused::TooSoon(INTERVAL)));
+        assert_eq!(
+            open(1_499),
+            Err(OpenRefused::TooSoon(Duration::from_millis(1))),
+            "a refusal costs nothing"
+        );
         assert_eq!(open(1_500), Ok(()));
-        assert_eq!(open(1_999), Err(Refused::TooSoon(Duration::from_millis(1))));
+        assert_eq!(open(1_999), Err(OpenRefused::TooSoon(Duration::from_millis(1))));
         assert_eq!([open(9_000), open(9_000)], [Ok(()), Ok(())]);
         assert!(open(9_000).is_err(), "unused intervals do not add up");
     }
@@ -157,7 +165,7 @@ mod tests {
     fn a_clock_that_is_set_back_delays_no_longer_than_opening_all_at_once_does() {
         let sockets = two_at_once();
         sockets.open(user(1), at(100_000)).unwrap();
-        assert_eq!(sockets.open(user(1), at(1_000)).unwrap_err(), Refused::TooSoon(INTERVAL));
+        assert_eq!(sockets.open(user(1), at(1_000)).unwrap_err(), OpenRefused::TooSoon(INTERVAL));
         sockets.open(user(1), at(1_500)).unwrap();
     }
 
@@ -176,6 +184,6 @@ mod tests {
         sockets.open(user(4), at(500)).unwrap();
         let users = sockets.lock();
         let kept = [1, 2, 3, 4].map(|n| users.by_id.contains_key(&user(n)));
-        assert_eq!((kept, users.sweep_at), ([true, false, true, true], SWEEP_FROM));
+        assert_eq!((kept, users.sweep_at), ([true, false, true, true], MIN_SWEEP_SIZE));
     }
 }

@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use super::connection::Connection;
 use super::origin;
 use super::socket::with_limits;
-use super::sockets::Refused;
+use super::sockets::OpenRefused;
 use super::welcome::named_device;
 use crate::api::Api;
 use crate::caller::Caller;
@@ -27,8 +27,8 @@ pub(crate) struct Parameters {
     device: Option<String>,
 }
 
-/// Upgrades a request to a WebSocket. It has to come from an allowed origin, with a principal or a
-/// ticket, and within the limits on the user's WebSockets.
+/// Upgrades a request to a WebSocket. The request must have an allowed origin and a principal or a
+/// ticket, and the user must be within the limits on WebSockets.
 pub(crate) async fn upgrade(
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
@@ -43,9 +43,10 @@ pub(crate) async fn upgrade(
     if parameters.ticket.is_none() {
         caller.as_ref().map_err(Clone::clone)?;
     }
-    // Before the ticket is used up: a request that is no upgrade must not use it up.
+    // This check comes before the ticket is redeemed, so that a request that is no upgrade does not
+    // use the ticket up.
     let upgrade = upgrade.map_err(|_| Problem::new(Kind::NotAnUpgrade, ""))?;
-    let Caller { who, terms } = match (caller, parameters.ticket) {
+    let Caller { who, login } = match (caller, parameters.ticket) {
         (Ok(caller), _) => caller,
         (Err(unauthorized), None) => return Err(unauthorized),
         (Err(unauthorized), Some(ticket)) => {
@@ -54,10 +55,10 @@ pub(crate) async fn upgrade(
     };
     let who = named_device(&who, parameters.device.as_deref())?;
     let open_socket = api.sockets.open(who.user, api.service.clock().now()).map_err(|refused| {
-        let most = api.options.sockets_per_user;
+        let max_open = api.options.sockets_per_user;
         let (detail, after) = match refused {
-            Refused::TooMany => (format!("a user may have {most}"), api.options.ping_interval),
-            Refused::TooSoon(after) => (format!("a user may open {most} at once"), after),
+            OpenRefused::TooMany => (format!("a user may have {max_open}"), api.options.ping_interval),
+            OpenRefused::TooSoon(after) => (format!("a user may open {max_open} at once"), after),
         };
         Problem::new(Kind::TooManySockets, detail).retry_after(after)
     })?;
@@ -65,7 +66,7 @@ pub(crate) async fn upgrade(
     let upgrade = with_limits(&api, upgrade);
     Ok(upgrade.on_upgrade(move |socket| {
         async move {
-            Connection::serve(api, who, terms, socket).await;
+            Connection::serve(api, who, login, socket).await;
             drop(open_socket);
         }
         .instrument(span)

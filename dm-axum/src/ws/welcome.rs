@@ -1,4 +1,4 @@
-//! The answer to a hello: the device is registered, and its session starts.
+//! Answers a hello: registers the device and starts its delivery session.
 
 use dm_core::{DeviceId, DeviceStart, Error, InboxSeq, Principal, Session};
 use dm_proto::{DmHello, DmWelcome, PROTOCOL_VERSION};
@@ -7,25 +7,26 @@ use super::close::Close;
 use crate::api::Api;
 use crate::problem::{Kind, Problem};
 
-/// Bytes of a send's frame beside its payload, rounded up.
+/// Size in bytes of a send's frame without its payload, rounded up.
 const SEND_OVERHEAD: usize = 1024;
 
 /// An accepted hello.
 pub(super) struct Welcomed {
     /// The user on the device that the hello names.
     pub(super) who: Principal,
-    /// The session of that device.
+    /// The delivery session of that device.
     pub(super) session: Session,
+    /// The answer to the hello.
     pub(super) welcome: DmWelcome,
 }
 
-/// A hello that is not accepted: the answer, and the close code after it.
+/// A refused hello: the answer, and the reason to close the connection after the answer.
 pub(super) struct HelloRefused {
     pub(super) problem: Problem,
     pub(super) close: Close,
 }
 
-/// Registers the device that a hello names, and starts its session.
+/// Registers the device that a hello names, and starts its delivery session.
 pub(super) async fn welcome(api: &Api, who: &Principal, hello: &DmHello) -> Result<Welcomed, HelloRefused> {
     let refused = |problem| HelloRefused { problem, close: Close::Refused };
     let failed = |error: Error| {
@@ -55,8 +56,8 @@ pub(super) async fn welcome(api: &Api, who: &Principal, hello: &DmHello) -> Resu
     Ok(Welcomed { who, session, welcome })
 }
 
-/// The principal on the device that a client names. If the host named a device, the client may only
-/// name the same one.
+/// Returns the principal on the device that a client names. If the host named a device, the client
+/// may only name the same device.
 pub(super) fn named_device(who: &Principal, named: Option<&str>) -> Result<Principal, Problem> {
     let Some(named) = named else { return Ok(who.clone()) };
     let device: DeviceId = named

@@ -11,7 +11,7 @@ use crate::socket::{Socket, until};
 use crate::world::{World, user};
 
 /// Opens a conversation and sends messages, so that user 2's inbox has entries up to a position.
-/// Entry 1 is the conversation; the payload of each message is its position.
+/// Entry 1 announces the conversation. The payload of each message is its position.
 async fn with_backlog(world: &World, up_to: u64) -> String {
     let conversation = world.open(1, 2).await;
     for position in 2..=up_to {
@@ -23,7 +23,7 @@ async fn with_backlog(world: &World, up_to: u64) -> String {
 /// Connects user 2's phone and receives its backlog: positions and message ids.
 async fn catch_up(world: &World) -> (Socket, Vec<(u64, String)>) {
     let (mut socket, _) = Socket::hello(world, 2, "phone").await;
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     loop {
         match socket.receive_server().await.1 {
             Frame::Delivery(delivery) => {
@@ -31,9 +31,9 @@ async fn catch_up(world: &World) -> (Socket, Vec<(u64, String)>) {
                     Some(Event::Message(event)) => event.message.unwrap().id,
                     _ => String::new(),
                 };
-                heard.push((delivery.position, id));
+                received.push((delivery.position, id));
             }
-            Frame::CaughtUp(_) => return (socket, heard),
+            Frame::CaughtUp(_) => return (socket, received),
             other => panic!("{other:?}"),
         }
     }
@@ -46,8 +46,8 @@ async fn receive_message(socket: &mut Socket) -> (u64, String) {
     (delivery.position, event.message.unwrap().id)
 }
 
-fn positions(heard: &[(u64, String)]) -> Vec<u64> {
-    heard.iter().map(|(position, _)| *position).collect()
+fn positions(received: &[(u64, String)]) -> Vec<u64> {
+    received.iter().map(|(position, _)| *position).collect()
 }
 
 async fn depth(world: &World) -> u64 {
@@ -63,17 +63,17 @@ fn acknowledged(up_to: u64, acknowledged: u32, unknown: u32) -> DmAcknowledged {
 async fn unacknowledged_entries_are_delivered_again_once_on_the_next_connection() {
     let world = World::new().await;
     with_backlog(&world, 5).await;
-    let (mut socket, heard) = catch_up(&world).await;
-    assert_eq!(positions(&heard), [1, 2, 3, 4, 5]);
+    let (mut socket, received) = catch_up(&world).await;
+    assert_eq!(positions(&received), [1, 2, 3, 4, 5]);
     socket.ack("up to", 2, &[]).await;
     assert_eq!(socket.receive_acknowledged("up to").await, acknowledged(2, 2, 0));
-    socket.ack("with a hole", 0, &[&heard[3].1]).await;
+    socket.ack("with a hole", 0, &[&received[3].1]).await;
     assert_eq!(socket.receive_acknowledged("with a hole").await, acknowledged(2, 1, 0));
-    // The client is gone without a closing frame.
+    // The client disconnects without a closing frame.
     drop(socket);
 
-    let (mut socket, heard) = catch_up(&world).await;
-    assert_eq!(positions(&heard), [3, 5]);
+    let (mut socket, received) = catch_up(&world).await;
+    assert_eq!(positions(&received), [3, 5]);
     socket.receive_nothing_more().await;
     socket.ack("rest", 5, &[]).await;
     assert_eq!(socket.receive_acknowledged("rest").await, acknowledged(5, 3, 0));
@@ -87,10 +87,11 @@ async fn repeated_and_unknown_ids_are_counted_and_no_error() {
     with_backlog(&world, 3).await;
     let foreign = world.open(1, 3).await;
     let foreign = world.send(1, &foreign, "not theirs").await["id"].as_str().unwrap().to_owned();
-    let (mut socket, heard) = catch_up(&world).await;
-    let (known, none) = (&*heard[1].1, "0190b6a0-0000-7000-8000-000000000001");
+    let (mut socket, received) = catch_up(&world).await;
+    let (known, none) = (&*received[1].1, "0190b6a0-0000-7000-8000-000000000001");
     let table: [(_, &[&str], _); 6] = [
-        // The entry of the conversation has no id; it is acknowledged with the message after it.
+        // The entry for the conversation has no message id. It is acknowledged together with the
+        // message after it.
         (0, &[known, none, &foreign], acknowledged(2, 1, 2)),
         (0, &[known], acknowledged(2, 1, 0)),
         (1, &[], acknowledged(2, 0, 0)),
@@ -109,8 +110,8 @@ async fn repeated_and_unknown_ids_are_counted_and_no_error() {
 async fn an_invalid_acknowledgement_is_refused_and_acknowledges_nothing() {
     let world = World::new().await;
     with_backlog(&world, 3).await;
-    let (mut socket, heard) = catch_up(&world).await;
-    let known = &*heard[1].1;
+    let (mut socket, received) = catch_up(&world).await;
+    let known = &*received[1].1;
     let many = vec![known; 1_001];
     let table: [(u64, &[&str], _); 6] = [
         (4, &[], (422, "up_to")),
@@ -137,15 +138,15 @@ async fn acknowledgements_that_wait_for_another_are_stored_in_one_write() {
     with_backlog(&world, 4).await;
     let (mut socket, _) = catch_up(&world).await;
     let writes = store.writes();
-    store.hold(true);
+    store.hold_commits(true);
     socket.ack("1", 1, &[]).await;
     until(async || store.writes() == writes + 1).await;
     for (id, up_to) in [("2", 2), ("3", 4), ("4", 3)] {
         socket.ack(id, up_to, &[]).await;
     }
-    // The server has read all of them.
+    // The server has read all requests.
     socket.receive_nothing_more().await;
-    store.hold(false);
+    store.hold_commits(false);
     assert_eq!(socket.receive_acknowledged("1").await, acknowledged(1, 1, 0));
     assert_eq!(socket.receive_acknowledged("2").await, acknowledged(4, 0, 0));
     assert_eq!(socket.receive_acknowledged("3").await, acknowledged(4, 0, 0));
@@ -160,13 +161,13 @@ async fn an_acknowledgement_behind_a_refused_one_is_stored_all_the_same() {
     with_backlog(&world, 4).await;
     let (mut socket, _) = catch_up(&world).await;
     let writes = store.writes();
-    store.hold(true);
+    store.hold_commits(true);
     socket.ack("held", 1, &[]).await;
     until(async || store.writes() == writes + 1).await;
     socket.ack("beyond", 99, &[]).await;
     socket.ack("good", 3, &[]).await;
     socket.receive_nothing_more().await;
-    store.hold(false);
+    store.hold_commits(false);
     socket.receive_acknowledged("held").await;
     assert_eq!(socket.receive_problem("beyond").await.status, 422);
     assert_eq!(socket.receive_acknowledged("good").await, acknowledged(3, 2, 0));
@@ -208,17 +209,17 @@ async fn deliveries_stop_at_the_window_and_continue_after_acknowledgements() {
     socket.receive_acknowledged("all").await;
     assert_eq!((socket.receive_text().await.0, socket.receive_text().await.0), (5, 6));
     socket.receive_nothing_more().await;
-    // A client with a full window can still send requests, and another device is not held up.
+    // A client with a full window can still send requests, and another device is not delayed.
     assert_eq!(socket.list("l").await.conversations.len(), 1);
     let (mut laptop, _) = Socket::hello(&world, 2, "laptop").await;
     assert_eq!(laptop.receive_delivery().await.position, 1);
     world.send(1, &conversation, "live").await;
     socket.ack("rest", 6, &[]).await;
     socket.receive_acknowledged("rest").await;
-    let mut heard = [socket.receive_server().await.1, socket.receive_server().await.1];
-    heard.sort_by_key(|frame| matches!(frame, Frame::CaughtUp(_)));
-    assert!(matches!(&heard[0], Frame::Delivery(delivery) if delivery.position == 7), "{heard:?}");
-    assert!(matches!(heard[1], Frame::CaughtUp(_)), "{heard:?}");
+    let mut received = [socket.receive_server().await.1, socket.receive_server().await.1];
+    received.sort_by_key(|frame| matches!(frame, Frame::CaughtUp(_)));
+    assert!(matches!(&received[0], Frame::Delivery(delivery) if delivery.position == 7), "{received:?}");
+    assert!(matches!(received[1], Frame::CaughtUp(_)), "{received:?}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Hostile bodies: each is refused, and stores nothing.
+//! Hostile bodies. Each is refused, and nothing is stored.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,8 +19,8 @@ async fn every_field_of_a_send_is_checked_by_name() {
     let before = world.stored().await;
     let long = "x".repeat(64 * 1024);
     let mut table: Vec<(&str, Value, u16)> = Vec::new();
-    // Base64: padding missing, doubled and misplaced; trailing bits; whitespace; the URL alphabet;
-    // nothing.
+    // Invalid base64: padding missing, doubled and misplaced; trailing bits; whitespace; the URL
+    // alphabet; an empty text.
     for bad in [
         "QQ", "QQ=", "QQ===", "=QQ=", "QQ==QQ==", "QR==", "QQ==\n", " QQ==", "Q Q=", "-_-_", "Q\0==", "é", "",
     ] {
@@ -36,8 +36,8 @@ async fn every_field_of_a_send_is_checked_by_name() {
     for length in [1, 31, 33, 64] {
         table.push(("ephemeral_pubkey", json!(base64(vec![7; length])), 400));
     }
-    // Ids: no UUID, another form of one, NUL, right-to-left marks, quotes, both Unicode normal
-    // forms, far too long.
+    // Invalid ids: not a UUID, a UUID in another form, NUL, right-to-left marks, quotes, both
+    // Unicode normal forms, a text that is far too long.
     let braces = format!("{{{id}}}");
     let simple = id.replace('-', "");
     for bad in ["", "x", &braces, &simple, "a\0b", "\u{202e}", "'; --", "\"", "é", "e\u{301}", &long] {

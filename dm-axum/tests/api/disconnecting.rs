@@ -1,11 +1,11 @@
-//! Sessions that the host ends: the effect on WebSockets.
+//! The effect on WebSockets when the host disconnects a user or forgets a device.
 
 use dm_core::DisconnectReason;
 
 use crate::socket::Socket;
 use crate::world::{World, user};
 
-/// Most deliveries to a socket without a hello that answers no ping.
+/// Maximum number of deliveries to a socket without a hello whose client answers no ping.
 const UNCONFIRMED: usize = 512;
 
 #[tokio::test]

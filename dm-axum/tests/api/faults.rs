@@ -1,5 +1,5 @@
-//! A store whose commits for callers fail or wait on demand. The service's own housekeeping, which
-//! comes at any time, is not affected.
+//! A store whose commits for callers fail or wait when a test says so. The service's own
+//! housekeeping, which runs at any time, is not affected.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -38,12 +38,12 @@ impl FaultyStore {
     }
 
     /// Whether the commit of [`fail_next`](Self::fail_next) has failed.
-    pub fn is_spent(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         self.next.lock().unwrap().is_none()
     }
 
     /// Makes commits for callers wait, or continue.
-    pub fn hold(&self, held: bool) {
+    pub fn hold_commits(&self, held: bool) {
         self.held.send_replace(held);
     }
 
@@ -53,7 +53,7 @@ impl FaultyStore {
     }
 
     /// The number of reads of history that began.
-    pub fn histories(&self) -> usize {
+    pub fn history_reads(&self) -> usize {
         self.histories.load(Ordering::Relaxed)
     }
 

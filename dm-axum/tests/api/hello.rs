@@ -90,7 +90,7 @@ async fn a_device_whose_backlog_expired_is_sent_the_gap_before_the_rest() {
     world.send(1, &conversation, "live").await;
     assert_eq!(socket.receive_text().await, (5, "live".to_owned()));
 
-    // The end of the gap is acknowledged like a delivery, and the gap is not sent again.
+    // The client acknowledges the end of the gap like a delivery. The gap is then not sent again.
     socket.ack("b", gap.to, &[]).await;
     assert_eq!(socket.receive_acknowledged("b").await.up_to, 3);
     socket.close().await;
@@ -147,16 +147,17 @@ async fn a_newer_connection_of_the_device_replaces_the_older_and_loses_nothing()
     assert_eq!((welcome.cursor, newer.receive_delivery().await.position), (0, 1));
     assert_eq!(newer.receive_text().await, (2, "delivered".to_owned()));
     // The last message may be a part of the backlog or live.
-    let mut heard = Vec::new();
-    while heard.len() < 2 {
-        heard.push(newer.receive_server().await.1);
+    let mut received = Vec::new();
+    while received.len() < 2 {
+        received.push(newer.receive_server().await.1);
     }
-    let texts = heard.iter().filter(|frame| matches!(frame, Frame::Delivery(d) if d.position == 3)).count();
-    let caught_up = heard.iter().filter(|frame| matches!(frame, Frame::CaughtUp(_))).count();
-    assert_eq!((texts, caught_up), (1, 1), "{heard:?}");
+    let texts =
+        received.iter().filter(|frame| matches!(frame, Frame::Delivery(d) if d.position == 3)).count();
+    let caught_up = received.iter().filter(|frame| matches!(frame, Frame::CaughtUp(_))).count();
+    assert_eq!((texts, caught_up), (1, 1), "{received:?}");
     until(async || world.hub.connections() == 1).await;
 
-    // Another device of the same user replaces no connection.
+    // A connection of another device of the same user replaces no connection.
     let (mut laptop, _) = Socket::hello(&world, 2, "laptop").await;
     laptop.receive_delivery().await;
     newer.receive_nothing_more().await;
@@ -254,8 +255,8 @@ async fn a_connection_whose_pong_waits_behind_requests_stays_open() {
     socket.receive_delivery().await;
     socket.receive_caught_up().await;
     let writes = store.writes();
-    store.hold(true);
-    // No frame is read until this one is answered.
+    store.hold_commits(true);
+    // No further frame is read until this request is answered.
     socket.send("s", &conversation, "slow").await;
     until(async || store.writes() > writes).await;
     world.clock.advance(30 * SECOND);
@@ -264,10 +265,10 @@ async fn a_connection_whose_pong_waits_behind_requests_stays_open() {
         world.clock.advance(10 * SECOND);
         tokio::task::yield_now().await;
     }
-    store.hold(false);
+    store.hold_commits(false);
     assert_eq!(socket.receive_sent("s").await.server_sequence, 1);
     socket.receive_nothing_more().await;
-    // The answer to the ping was read as well.
+    // The answer to the ping was also read.
     world.clock.advance(10 * SECOND);
     socket.receive_nothing_more().await;
 }
@@ -281,7 +282,7 @@ async fn a_shutdown_answers_pending_requests_and_then_closes_with_1012() {
     socket.receive_delivery().await;
     socket.receive_caught_up().await;
     let writes = store.writes();
-    store.hold(true);
+    store.hold_commits(true);
     socket.send("s", &conversation, "under way").await;
     until(async || store.writes() > writes).await;
 
@@ -289,7 +290,7 @@ async fn a_shutdown_answers_pending_requests_and_then_closes_with_1012() {
     let shutdown = tokio::spawn(async move { dm.shutdown(SECOND).await });
     let (_, Frame::GoingAway(going)) = socket.receive_server().await else { panic!() };
     assert_eq!((&*going.reason, going.reconnect_after_ms > 0), ("shutting down", true));
-    store.hold(false);
+    store.hold_commits(false);
     assert_eq!(socket.receive_sent("s").await.server_sequence, 1);
     assert_eq!(socket.receive_close().await, (1012, "shutting down".to_owned()));
     shutdown.await.unwrap();
@@ -309,21 +310,21 @@ async fn a_shutdown_also_answers_pending_requests_of_a_client_that_reads_late() 
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
     while !matches!(socket.receive_server().await.1, Frame::CaughtUp(_)) {}
     store.hold_history(true);
-    // More than the buffers between the two hold.
-    let asked = 30;
+    // The answers do not fit into the buffers between the client and the server.
+    let requests = 30;
     let page = DmHistoryRequest { conversation_id: conversation, before_sequence: 0, limit: 0 };
-    for _ in 0..asked {
+    for _ in 0..requests {
         socket.send_envelope(&Envelope::new("p", Payload::DmHistoryRequest(page.clone()))).await;
     }
-    // The server has read all requests, and works on them.
+    // The server has read all requests, and they are in progress.
     socket.receive_nothing_more().await;
     let dm = world.dm.clone();
     let shutdown = tokio::spawn(async move { dm.shutdown(SECOND).await });
     until(async || !world.dm.health().accepting).await;
     store.hold_history(false);
-    until(async || store.histories() == asked).await;
+    until(async || store.history_reads() == requests).await;
     let (_, Frame::GoingAway(_)) = socket.receive_server().await else { panic!() };
-    for _ in 0..asked {
+    for _ in 0..requests {
         let Some(Payload::DmHistoryResponse(page)) = socket.receive().await.payload else { panic!() };
         assert_eq!(page.messages.len(), 3);
     }
@@ -338,7 +339,7 @@ async fn a_hello_that_waits_while_the_service_shuts_down_is_refused_and_closed_w
     let conversation = world.open(1, 2).await;
     let (mut other, _) = Socket::hello(&world, 1, "phone").await;
     let writes = store.writes();
-    store.hold(true);
+    store.hold_commits(true);
     other.send("s", &conversation, "under way").await;
     until(async || store.writes() > writes).await;
     let mut socket = Socket::open(&world, 2).await;

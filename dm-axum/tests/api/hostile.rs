@@ -1,5 +1,5 @@
-//! Bytes that no client should send over a WebSocket: each ends the connection with a code, stores
-//! nothing and affects no other connection.
+//! Hostile bytes over a WebSocket. Each input ends the connection with a code, stores nothing and
+//! affects no other connection.
 
 use dm_proto::prost::Message as _;
 use dm_proto::{DmHello, DmPing, Envelope, dm_client_frame, envelope::Payload};
@@ -25,12 +25,12 @@ async fn world() -> (World, String) {
 }
 
 /// Checks that a connection ends with this code and reason, and that nothing else has changed.
-async fn ends(world: &World, before: &str, mut socket: Socket, expected: (u16, &str), what: &str) {
+async fn assert_closed(world: &World, before: &str, mut socket: Socket, expected: (u16, &str), input: &str) {
     let (code, reason) = socket.receive_close().await;
-    assert_eq!((code, &*reason), expected, "{what}");
+    assert_eq!((code, &*reason), expected, "{input}");
     until(async || world.hub.connections() == 0).await;
-    assert_eq!(world.stored().await, before, "{what}");
-    assert_eq!(Socket::open(world, 2).await.list("alive").await.conversations.len(), 1, "{what}");
+    assert_eq!(world.stored().await, before, "{input}");
+    assert_eq!(Socket::open(world, 2).await.list("alive").await.conversations.len(), 1, "{input}");
     until(async || world.hub.connections() == 0).await;
 }
 
@@ -73,10 +73,10 @@ async fn bytes_that_are_no_envelope_close_with_1008() {
         ("a hello that is a number", field(159, &[0x08, 0x01])),
         ("frames within frames", field(159, &field(1, &field(1, &nests[..])))),
     ];
-    for (what, frame) in frames {
+    for (input, frame) in frames {
         let mut socket = Socket::open(&world, 1).await;
         socket.write(frame).await;
-        ends(&world, &before, socket, (1008, "not an envelope"), what).await;
+        assert_closed(&world, &before, socket, (1008, "not an envelope"), input).await;
     }
 }
 
@@ -96,7 +96,7 @@ async fn a_payload_that_only_a_server_sends_closes_with_1008() {
             Socket::hello(&world, 1, "phone").await.0
         };
         socket.write(frame).await;
-        ends(&world, &before, socket, (1008, "only a server sends that"), &n.to_string()).await;
+        assert_closed(&world, &before, socket, (1008, "only a server sends that"), &n.to_string()).await;
     }
 }
 
@@ -119,11 +119,11 @@ async fn a_text_frame_closes_with_1008() {
     for text in ["", "{}", "hello"] {
         let mut socket = Socket::open(&world, 1).await;
         socket.0.send(Message::Text(text.into())).await.unwrap();
-        ends(&world, &before, socket, (1008, "a text frame"), text).await;
+        assert_closed(&world, &before, socket, (1008, "a text frame"), text).await;
     }
     let mut socket = Socket::open(&world, 1).await;
     socket.write_raw(&masked(0x81, 2, &[0xc3, 0x28])).await;
-    ends(&world, &before, socket, (1008, "a text frame"), "not UTF-8").await;
+    assert_closed(&world, &before, socket, (1008, "a text frame"), "not UTF-8").await;
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn a_message_may_have_256_kib_and_no_more() {
     socket.write(largest).await;
     assert_eq!(socket.receive().await.request_id, "l");
     let _gone = socket.0.send(Message::Binary(filled(LIMIT + 1).into())).await;
-    ends(&world, &before, socket, (1009, "too large"), "one over").await;
+    assert_closed(&world, &before, socket, (1009, "too large"), "one over").await;
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn a_frame_with_a_large_length_closes_with_1009_whether_it_arrives_or_not(
     for length in [LIMIT as u64 + 1, 16 << 20, i64::MAX as u64, u64::MAX] {
         let mut socket = Socket::open(&world, 1).await;
         socket.write_raw(&masked(0x82, length, &[])).await;
-        ends(&world, &before, socket, (1009, "too large"), &length.to_string()).await;
+        assert_closed(&world, &before, socket, (1009, "too large"), &length.to_string()).await;
     }
     let mut socket = Socket::open(&world, 1).await;
     let mib = vec![0; 1 << 20];
@@ -157,7 +157,7 @@ async fn a_frame_with_a_large_length_closes_with_1009_whether_it_arrives_or_not(
     for _ in 0..16 {
         socket.write_raw(&mib).await;
     }
-    ends(&world, &before, socket, (1009, "too large"), "16 MiB").await;
+    assert_closed(&world, &before, socket, (1009, "too large"), "16 MiB").await;
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn fragments_without_end_close_with_1009() {
         let fragment = Frame::message(part.clone(), OpCode::Data(kind), false);
         socket.0.send(Message::Frame(fragment)).await.unwrap();
     }
-    ends(&world, &before, socket, (1009, "too large"), "nine parts of 32 KiB").await;
+    assert_closed(&world, &before, socket, (1009, "too large"), "nine parts of 32 KiB").await;
 }
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn a_connection_that_sends_empty_fragments_and_answers_no_ping_is_closed()
         socket.write_raw(&masked(0x00, 0, &[])).await;
     }
     world.clock.advance(10 * SECOND);
-    ends(&world, &before, socket, (1012, "a ping was not answered"), "").await;
+    assert_closed(&world, &before, socket, (1012, "a ping was not answered"), "").await;
 }
 
 #[tokio::test]
@@ -223,10 +223,10 @@ async fn bytes_that_are_no_client_frames_close_with_1008() {
         ("a message within another", [masked(0x02, 0, &[]), masked(0x82, 0, &[])].concat()),
         ("a request over plain HTTP", b"GET / HTTP/1.1\r\n\r\n".to_vec()),
     ];
-    for (what, bytes) in table {
+    for (input, bytes) in table {
         let mut socket = Socket::open(&world, 1).await;
         socket.write_raw(&bytes).await;
-        ends(&world, &before, socket, (1008, "not WebSocket frames"), what).await;
+        assert_closed(&world, &before, socket, (1008, "not WebSocket frames"), input).await;
     }
 }
 
@@ -239,5 +239,5 @@ async fn a_request_id_beyond_256_bytes_closes_with_1008() {
         socket.send_envelope(&ping("\u{202e}'\"\0".repeat(36))).await;
     }
     socket.send_envelope(&ping("x".repeat(257))).await;
-    ends(&world, &before, socket, (1008, "the request id is too long"), "").await;
+    assert_closed(&world, &before, socket, (1008, "the request id is too long"), "").await;
 }

@@ -30,7 +30,7 @@ async fn a_flood_of_pings_closes_with_1008_and_as_many_as_allowed_do_not() {
         for _ in 0..5 {
             ping(&mut socket).await;
         }
-        // A new interval begins, and the server pings as well.
+        // A new interval begins, and the server sends a ping.
         world.clock.advance(30 * SECOND);
         socket.receive_ping(true).await;
         socket.list("alive").await;
@@ -78,14 +78,14 @@ async fn a_thousand_ping_frames_are_answered_one_by_one() {
     }
 }
 
-/// A world that sends no pings while the clock is advanced: a client that does not read is found
-/// out because it does not read.
+/// A world whose server sends no pings when the clock is advanced. A client that does not read is
+/// detected by its unread frames and not by an unanswered ping.
 async fn world_without_pings() -> World {
     World::with_options(|options| options.ping_interval = YEAR).await
 }
 
 /// Checks that two other clients send and receive.
-async fn are_served(sender: &mut Socket, peer: &mut Socket, conversation: &str) {
+async fn assert_served(sender: &mut Socket, peer: &mut Socket, conversation: &str) {
     sender.send("s", conversation, "still here").await;
     sender.receive_sent("s").await;
     assert_eq!(peer.receive_text().await.1, "still here");
@@ -108,7 +108,7 @@ async fn a_client_that_asks_and_never_reads_is_closed_and_others_are_served() {
     let [sender, peer] = &mut others[..] else { panic!() };
     let before = world.hub.connections();
 
-    // 20 MB of answers, which no socket's buffers hold.
+    // 20 MB of answers do not fit into the buffers of a socket.
     let mut silent = Socket::open(&world, 3).await;
     assert_eq!(world.hub.connections(), before + 1);
     for _ in 0..100 {
@@ -117,14 +117,14 @@ async fn a_client_that_asks_and_never_reads_is_closed_and_others_are_served() {
         silent.0.feed(Message::Binary(envelope.encode_to_vec().into())).await.unwrap();
     }
     silent.0.flush().await.unwrap();
-    are_served(sender, peer, &conversation).await;
+    assert_served(sender, peer, &conversation).await;
     until(async || {
         world.clock.advance(SECOND);
         world.hub.connections() == before
     })
     .await;
-    are_served(sender, peer, &conversation).await;
-    // It gets no more than the buffers hold.
+    assert_served(sender, peer, &conversation).await;
+    // The client gets no more bytes than the buffers hold.
     let mut answers = 0;
     while let Some(Ok(Message::Binary(_))) = silent.0.next().await {
         answers += 1;

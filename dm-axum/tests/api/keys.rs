@@ -15,10 +15,10 @@ async fn a_published_key_is_answered_and_found_in_full() {
         "version": 1,
         "binding": "derived",
     });
-    // The seed's client sends only this field. Digits may be of either case.
+    // Seed clients send only this field. Hexadecimal digits may be of either case.
     let body = json!({ "x25519_pubkey": derived_key(1).to_uppercase() });
     assert_eq!(world.post(1, "keys", &body).await, (200, expected.clone()));
-    // The same key again changes nothing, also later.
+    // Publishing the same key again changes nothing, also at a later time.
     world.clock.advance(SECOND);
     assert_eq!(world.post(1, "keys", &body).await, (200, expected.clone()));
     for text in [user(1).to_string(), user(1).to_string().to_uppercase()] {
@@ -40,7 +40,7 @@ async fn the_key_of_a_user_without_one_is_not_found() {
     let world = World::new().await;
     let (status, body) = world.get(1, &format!("keys/{}", user(2))).await;
     assert_eq!((status, kind(&body)), (404, "not-found"));
-    // Digits that are no valid identity: no point has y = 2.
+    // These digits are not a valid identity, because no point has y = 2.
     let no_point = format!("02{}", "00".repeat(31));
     assert_eq!(world.get(1, &format!("keys/{no_point}")).await, (404, body));
 }

@@ -1,4 +1,5 @@
-//! The API over real sockets: the answers of every call, also to input that no client should send.
+//! Tests of the API over real sockets. They check the answers of every call, also to invalid and
+//! hostile input.
 
 #![allow(missing_docs, unreachable_pub, reason = "tests")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]

@@ -1,5 +1,5 @@
-//! A store with a limit on reads of history at a time. Each read yields once while it has its
-//! permit.
+//! A store that limits the number of concurrent reads of history. Each read yields once while it
+//! holds its permit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ impl PooledStore {
     }
 
     /// The number of pages of history that were read.
-    pub fn histories(&self) -> usize {
+    pub fn history_reads(&self) -> usize {
         self.done.load(Ordering::Relaxed)
     }
 

@@ -1,4 +1,4 @@
-//! Connections without a hello, as the seed's clients open them.
+//! Connections without a hello, as seed clients open them.
 
 use dm_proto::{DmConversationListRequest, DmHistoryRequest, Envelope, envelope::Payload};
 use serde_json::json;
@@ -99,7 +99,7 @@ async fn an_acknowledgement_that_fails_leaves_the_delivery_pending() {
     world.clock.advance(SECOND);
     store.fail_next(dm_core::store::StoreErrorKind::Unavailable);
     socket.receive_ping(true).await;
-    until(async || store.is_spent()).await;
+    until(async || store.has_failed()).await;
     // The connection stays open, and the next delivery is acknowledged.
     world.send(1, &conversation, "b").await;
     socket.receive().await;

@@ -28,11 +28,11 @@ async fn send_frame(socket: &mut Socket, request_id: &str, send: DmSend) {
 }
 
 /// Puts a frame into the send buffer, without a flush.
-async fn feed(socket: &mut Socket, envelope: &Envelope) {
+async fn feed_envelope(socket: &mut Socket, envelope: &Envelope) {
     socket.0.feed(Message::Binary(envelope.encode_to_vec().into())).await.unwrap();
 }
 
-fn named(conversation: &str, payload: &str, client_message_id: &str) -> DmSend {
+fn send_with_id(conversation: &str, payload: &str, client_message_id: &str) -> DmSend {
     DmSend { client_message_id: client_message_id.to_owned(), ..send(conversation, payload) }
 }
 
@@ -53,7 +53,7 @@ async fn a_send_is_answered_to_its_device_and_delivered_to_all_others() {
     laptop.receive_caught_up().await;
     let mut peer = phone(&world, 2).await;
 
-    send_frame(&mut sender, "s", named(&conversation, "hi", ID)).await;
+    send_frame(&mut sender, "s", send_with_id(&conversation, "hi", ID)).await;
     let sent = sender.receive_sent("s").await;
     assert_eq!((&sent.conversation_id, &*sent.client_message_id), (&conversation, ID));
     assert_eq!((sent.server_sequence, sent.received_at, sent.repeated), (1, START, false));
@@ -79,15 +79,15 @@ async fn a_repeated_send_is_answered_like_the_first_and_other_content_is_a_confl
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let mut socket = phone(&world, 1).await;
-    send_frame(&mut socket, "first", named(&conversation, "hi", ID)).await;
+    send_frame(&mut socket, "first", send_with_id(&conversation, "hi", ID)).await;
     let first = socket.receive_sent("first").await;
     let before = world.stored().await;
-    send_frame(&mut socket, "again", named(&conversation, "hi", ID)).await;
+    send_frame(&mut socket, "again", send_with_id(&conversation, "hi", ID)).await;
     let mut again = socket.receive_sent("again").await;
     assert!(std::mem::take(&mut again.repeated));
     assert_eq!(again, first);
-    let other = DmSend { nonce: Bytes::from_static(&[8; 24]), ..named(&conversation, "hi", ID) };
-    for (name, send) in [("payload", named(&conversation, "ho", ID)), ("nonce", other)] {
+    let other = DmSend { nonce: Bytes::from_static(&[8; 24]), ..send_with_id(&conversation, "hi", ID) };
+    for (name, send) in [("payload", send_with_id(&conversation, "ho", ID)), ("nonce", other)] {
         send_frame(&mut socket, name, send).await;
         let problem = socket.receive_problem(name).await;
         assert_eq!((problem.status, &*problem.r#type), (409, "urn:dm:problem:message-id-reused"));
@@ -194,15 +194,15 @@ async fn a_foreign_and_a_missing_conversation_are_the_same_problem() {
 
 #[tokio::test]
 async fn sends_of_a_connection_are_stored_in_the_order_in_which_they_were_sent() {
-    // The queues are so short that most sends wait.
+    // The queues are short, so most sends wait.
     let world = World::configured(|config| (config.queue, config.batch) = (2, 2)).await;
     let conversation = world.open(1, 2).await;
     let mut socket = phone(&world, 1).await;
     for n in 0..100 {
-        // Of different sizes, because the queue also counts bytes.
+        // The payloads have different sizes, because the queue also counts bytes.
         let payload = format!("{n}{}", "-".repeat(if n % 3 == 0 { 8_000 } else { 0 }));
         let frame = dm_client_frame::Frame::Send(send(&conversation, &payload));
-        feed(&mut socket, &Envelope::client(n.to_string(), frame)).await;
+        feed_envelope(&mut socket, &Envelope::client(n.to_string(), frame)).await;
     }
     socket.0.flush().await.unwrap();
     for _ in 0..100 {
@@ -228,7 +228,7 @@ async fn a_send_whose_client_is_gone_is_in_both_inboxes_or_in_none() {
             world.dm.depth(&phone_of(2)).await.unwrap().messages,
         ]
     };
-    let frame = Envelope::client("s", dm_client_frame::Frame::Send(named(&conversation, "hi", ID)));
+    let frame = Envelope::client("s", dm_client_frame::Frame::Send(send_with_id(&conversation, "hi", ID)));
     let frame = frame.encode_to_vec();
     let masked = |frame: &[u8]| {
         let head = [0x82, 0x80 | u8::try_from(frame.len()).unwrap()];
@@ -247,18 +247,18 @@ async fn a_send_whose_client_is_gone_is_in_both_inboxes_or_in_none() {
     // The client is gone while the message is being stored.
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
     let writes = store.writes();
-    store.hold(true);
+    store.hold_commits(true);
     socket.write_raw(&masked(&frame)).await;
     until(async || store.writes() > writes).await;
     drop(socket);
     until(async || world.hub.connections() == 0).await;
-    store.hold(false);
+    store.hold_commits(false);
     // This write is stored after the message, if the message is.
     world.open(1, 3).await;
     let [own, peer] = depths().await;
     assert_eq!(own, peer);
     assert_eq!(history(&world, 2, &conversation).await.len() as u64, peer);
-    // Sent again under the same id, the message is there once.
+    // After a repeated send under the same id, the message is stored once.
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
     socket.write_raw(&masked(&frame)).await;
     while !matches!(socket.receive_server().await.1, dm_server_frame::Frame::Sent(_)) {}
@@ -272,16 +272,16 @@ async fn no_more_frames_are_read_than_requests_may_be_worked_on() {
     let conversation = world.open(1, 2).await;
     let mut socket = phone(&world, 1).await;
     let writes = store.writes();
-    store.hold(true);
+    store.hold_commits(true);
     for n in 0..20 {
         let frame = dm_client_frame::Frame::Send(send(&conversation, "x"));
-        feed(&mut socket, &Envelope::client(n.to_string(), frame)).await;
+        feed_envelope(&mut socket, &Envelope::client(n.to_string(), frame)).await;
     }
     let frame = dm_client_frame::Frame::Ping(DmPing { nonce: 1 });
-    feed(&mut socket, &Envelope::client("p", frame)).await;
+    feed_envelope(&mut socket, &Envelope::client("p", frame)).await;
     socket.0.flush().await.unwrap();
     until(async || store.writes() > writes).await;
-    store.hold(false);
+    store.hold_commits(false);
     // The ping is answered as soon as it is read: once all but three sends are answered.
     let mut answered = 0;
     while let (_, dm_server_frame::Frame::Sent(sent)) = socket.receive_server().await {

@@ -1,4 +1,4 @@
-//! Sessions that the host ends before they expire.
+//! Login sessions that the host ends before they expire.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,25 +11,25 @@ use tokio::sync::watch;
 use crate::socket::Socket;
 use crate::world::{SECOND, SESSIONS, START, World, answer, user};
 
-/// A session whose end and whose answers to checks a test sets.
+/// A login session whose end and whose answers to checks a test sets.
 #[derive(Debug, Default)]
 struct Session {
     ended: watch::Sender<bool>,
-    answer: Mutex<Answer>,
+    answer: Mutex<CheckAnswer>,
     checks: Mutex<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-enum Answer {
+enum CheckAnswer {
     #[default]
-    Holds,
-    Over(DisconnectReason),
-    /// Never answers.
-    None,
+    Valid,
+    Ended(DisconnectReason),
+    /// The check never returns.
+    Pending,
 }
 
 impl Session {
-    /// Makes a session that requests name in `x-session`.
+    /// Creates a login session that requests can name in `x-session`.
     fn named(name: &str) -> Arc<Self> {
         let session = Arc::new(Self::default());
         let watch: Arc<dyn LiveSession> = Arc::clone(&session) as _;
@@ -37,7 +37,7 @@ impl Session {
         session
     }
 
-    fn answers(&self, answer: Answer) {
+    fn set_answer(&self, answer: CheckAnswer) {
         *self.answer.lock().unwrap() = answer;
     }
 
@@ -52,9 +52,9 @@ impl LiveSession for Session {
         *self.checks.lock().unwrap() += 1;
         let answer = *self.answer.lock().unwrap();
         match answer {
-            Answer::Holds => Ok(()),
-            Answer::Over(reason) => Err(reason),
-            Answer::None => std::future::pending().await,
+            CheckAnswer::Valid => Ok(()),
+            CheckAnswer::Ended(reason) => Err(reason),
+            CheckAnswer::Pending => std::future::pending().await,
         }
     }
 
@@ -98,7 +98,7 @@ async fn the_host_is_asked_when_a_socket_opens_and_with_its_pings() {
         socket.receive_ping(true).await;
         socket.list("holds").await;
         assert_eq!(session.checks(), 2);
-        session.answers(Answer::Over(reason));
+        session.set_answer(CheckAnswer::Ended(reason));
         world.clock.advance(30 * SECOND);
         assert_eq!(socket.receive_close().await.0, code);
         assert_eq!(session.checks(), 3);
@@ -132,7 +132,7 @@ async fn the_host_is_asked_once_per_interval_however_often_the_client_is_pinged(
 async fn a_host_that_does_not_answer_is_asked_once_and_delays_nothing() {
     let world = World::new().await;
     let session = Session::named("mute");
-    session.answers(Answer::None);
+    session.set_answer(CheckAnswer::Pending);
     let mut socket = open(&world, "mute").await;
     for round in ["first", "second"] {
         world.clock.advance(30 * SECOND);
@@ -150,7 +150,7 @@ async fn a_ticket_ends_with_the_session_that_asked_for_it() {
     let session = Session::named("ticket");
     let request = world.call(1, Method::POST, "ws-ticket").header("x-session", "ticket");
     let (_, body) = answer(request.send().await.unwrap()).await;
-    session.answers(Answer::Over(DisconnectReason::SignedOut));
+    session.set_answer(CheckAnswer::Ended(DisconnectReason::SignedOut));
     let query = format!("?ticket={}", body["ticket"].as_str().unwrap());
     let mut socket = Socket::try_open(&world, &query, &[]).await.unwrap();
     assert_eq!(socket.receive_close().await.0, 4001);

@@ -1,4 +1,4 @@
-//! A client's end of a WebSocket.
+//! A WebSocket client for tests.
 
 use dm_proto::prost::Message as _;
 use dm_proto::{
@@ -78,7 +78,7 @@ impl Socket {
         self.send_envelope(&Envelope::client(request_id, dm_client_frame::Frame::Ack(ack))).await;
     }
 
-    /// The next envelope. Pings before it are answered.
+    /// Receives the next envelope. Pings before it are answered.
     pub async fn receive(&mut self) -> Envelope {
         loop {
             match self.0.next().await.unwrap().unwrap() {
@@ -90,7 +90,7 @@ impl Socket {
         }
     }
 
-    /// The request id and frame of the next envelope, which must be a server's frame.
+    /// Receives a server's frame. Returns its request id and content.
     pub async fn receive_server(&mut self) -> (String, dm_server_frame::Frame) {
         let envelope = self.receive().await;
         match envelope.payload {
@@ -137,7 +137,7 @@ impl Socket {
         }
     }
 
-    /// The problem with which a request is refused.
+    /// Receives the problem with which a request is refused.
     pub async fn receive_problem(&mut self, request_id: &str) -> DmProblem {
         match self.receive_server().await {
             (id, dm_server_frame::Frame::Problem(problem)) if id == request_id => problem,
@@ -155,12 +155,12 @@ impl Socket {
         }
     }
 
-    /// Writes bytes directly to the stream. It is no failure if the server closed it already.
+    /// Writes bytes directly to the stream. Ignores errors: the server may have closed the stream.
     pub async fn write_raw(&mut self, bytes: &[u8]) {
         let _gone = self.0.get_mut().write_all(bytes).await;
     }
 
-    /// Receives a ping, and answers it if told so.
+    /// Receives a ping, and answers it if asked to.
     pub async fn receive_ping(&mut self, answer: bool) {
         match self.0.next().await.unwrap().unwrap() {
             Message::Ping(_) if answer => self.0.flush().await.unwrap(),
@@ -169,13 +169,13 @@ impl Socket {
         }
     }
 
-    /// The code and reason with which the server closes. Frames before are dropped.
+    /// Waits for the closing frame. Returns its code and reason. Frames before it are dropped.
     pub async fn receive_close(&mut self) -> (u16, String) {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Close(Some(frame)))) => {
                     let closed = (frame.code.into(), frame.reason.to_string());
-                    // Sends the answer to the closing frame.
+                    // This sends the answer to the closing frame.
                     while let Some(Ok(_)) = self.0.next().await {}
                     return closed;
                 }

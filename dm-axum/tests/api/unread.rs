@@ -1,4 +1,4 @@
-//! Answers that a client asks for and does not read.
+//! Clients that request answers and do not read them.
 
 use dm_core::DisconnectReason;
 use dm_proto::{DmHistoryRequest, Envelope, envelope::Payload, prost::Message as _};
@@ -9,17 +9,17 @@ use crate::pool::PooledStore;
 use crate::socket::{Socket, until};
 use crate::world::{SECOND, World, user};
 
-/// Requests of the client that does not read: as many as are worked on at a time.
-const ASKED: usize = 32;
+/// The number of requests of the client that does not read: the default maximum in progress.
+const REQUESTS: usize = 32;
 
-/// User 3 asks for 14 MB of answers, which no socket's buffers hold, and reads none.
+/// User 3 requests 14 MB of answers and reads none. They do not fit into the buffers of a socket.
 async fn ask_and_read_nothing(world: &World) -> Socket {
     let large = world.open(2, 3).await;
     for _ in 0..7 {
         world.send(2, &large, &"x".repeat(64 * 1024)).await;
     }
     let mut silent = Socket::open(world, 3).await;
-    for _ in 0..ASKED {
+    for _ in 0..REQUESTS {
         let request = DmHistoryRequest { conversation_id: large.clone(), before_sequence: 0, limit: 0 };
         let envelope = Envelope::new("", Payload::DmHistoryRequest(request));
         silent.0.feed(Message::Binary(envelope.encode_to_vec().into())).await.unwrap();
@@ -37,18 +37,18 @@ async fn requests_of_a_client_that_does_not_read_delay_no_reads_of_others() {
     let before = world.hub.connections();
     let _silent = ask_and_read_nothing(&world).await;
 
-    // Others read all the while, and the requests of the silent client are read from the store
-    // although it takes no answers.
+    // Other clients read without delay. The pages for the silent client are read from the store,
+    // although it reads no answers.
     let mut others = 0;
     until(async || {
         let (status, page) = world.get(1, &format!("messages/{conversation}")).await;
         assert_eq!((status, page["messages"].as_array().unwrap().len()), (200, 1));
         others += 1;
-        store.histories() == ASKED + others
+        store.history_reads() == REQUESTS + others
     })
     .await;
 
-    // The connection was waiting for the client to read.
+    // The server was waiting for the client to read.
     assert_eq!(world.hub.connections(), before + 1);
     until(async || {
         world.clock.advance(SECOND);
@@ -62,12 +62,12 @@ async fn a_connection_that_waits_for_its_client_to_read_ends_when_the_user_is_di
     let store = PooledStore::new(4);
     let world = World::with(store.clone(), |_| (), |options| options.max_message = 512 * 1024).await;
     let mut silent = ask_and_read_nothing(&world).await;
-    until(async || store.histories() == ASKED).await;
-    // The clock does not advance, so no client is too slow.
+    until(async || store.history_reads() == REQUESTS).await;
+    // The clock does not advance, so no client exceeds `patience`.
     assert_eq!(world.dm.disconnect(user(3), None, DisconnectReason::Refused).await.sessions, 1);
     until(async || world.hub.connections() == 0).await;
 
-    // The client gets the answers that were written by then, and the reason of the close.
+    // The client gets the answers that were written before the close, and the reason of the close.
     let mut answers = 0;
     let close = loop {
         match silent.0.next().await.unwrap().unwrap() {
@@ -77,7 +77,7 @@ async fn a_connection_that_waits_for_its_client_to_read_ends_when_the_user_is_di
         }
     };
     assert_eq!(u16::from(close.code), 4003);
-    assert!(answers < ASKED, "the connection was waiting for the client to read");
+    assert!(answers < REQUESTS, "the connection was waiting for the client to read");
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn a_page_is_read_no_larger_than_its_frame() {
         }
     };
     assert_eq!((page.messages.len(), page.has_more), (3, true), "as many as fit into a frame");
-    // The page that is read ends with the message that exceeds the frame.
+    // The page from the store ends with the message that exceeds the size of the frame.
     let read = store.largest_history();
     assert!(read <= FRAME + PAYLOAD + 1_024, "{read} bytes were read");
 }

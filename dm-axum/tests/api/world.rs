@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 pub const START: u64 = 1_800_000_000_000;
 pub const SECOND: Duration = Duration::from_secs(1);
 
-/// The sessions that requests name in `x-session`. Each name belongs to one test.
+/// The login sessions that requests name in `x-session`. Each test uses its own names.
 pub static SESSIONS: Mutex<BTreeMap<String, SessionWatch>> = Mutex::new(BTreeMap::new());
 
 /// The *n*-th user.
@@ -163,7 +163,7 @@ impl World {
     }
 }
 
-/// The body of a send with the seed's fields only.
+/// The body of a send with only the fields that seed clients send.
 pub fn message(conversation: &str, payload: &str) -> Value {
     serde_json::json!({
         "conversation_id": conversation,

@@ -39,7 +39,7 @@ pub struct EncryptedDmMessage {
     /// Message id, a UUID in text form, made by the server.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// The conversation the message is part of.
+    /// Id of the message's conversation.
     #[prost(string, tag = "2")]
     pub conversation_id: ::prost::alloc::string::String,
     /// The sender's Ed25519 public key, lowercase hex.
@@ -54,29 +54,29 @@ pub struct EncryptedDmMessage {
     /// X25519 public key made for this message, 32 bytes; empty when the suite uses none.
     #[prost(bytes = "bytes", tag = "6")]
     pub ephemeral_pubkey: ::prost::bytes::Bytes,
-    /// The sender's clock at the time of writing, Unix milliseconds; the server neither checks nor
-    /// uses it.
+    /// The time on the sender's clock at which the message was written, Unix milliseconds. The server
+    /// neither checks nor uses it.
     #[prost(uint64, tag = "7")]
     pub timestamp: u64,
-    /// The message's number in its conversation: 1, 2, 3 and so on, without gaps.
+    /// The message's number in its conversation. Numbers start at 1 and have no gaps.
     #[prost(uint64, tag = "8")]
     pub server_sequence: u64,
     /// Display name of the sender, as the host knows it.
     #[prost(string, tag = "9")]
     pub sender_display_name: ::prost::alloc::string::String,
-    /// The id under which the sender sent the message, and may repeat the send; empty if it named
-    /// none.
+    /// The id that the sender chose for the message. A repeated send has the same id. Empty if the
+    /// sender chose none.
     #[prost(string, tag = "15")]
     pub client_message_id: ::prost::alloc::string::String,
     /// The time at which the server received the message, Unix milliseconds.
     #[prost(uint64, tag = "16")]
     pub received_at: u64,
-    /// The encryption of the payload; 0 is X25519 between the identity keys, BLAKE2b-256 and
-    /// XChaCha20-Poly1305.
+    /// The tag of the cipher suite that encrypted the payload. 0 stands for X25519 between the
+    /// identity keys, BLAKE2b-256 and XChaCha20-Poly1305.
     #[prost(uint32, tag = "17")]
     pub suite: u32,
 }
-/// The key under which a user receives messages.
+/// The public key to which messages to a user are encrypted.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct DmPublicKey {
@@ -89,14 +89,15 @@ pub struct DmPublicKey {
     /// The time at which it was published, Unix milliseconds.
     #[prost(uint64, tag = "3")]
     pub published_at: u64,
-    /// Counts the user's keys from 1. A different key that is published is the next version.
+    /// The version of the user's key. The first key has version 1. Publishing a different key adds 1.
     #[prost(uint32, tag = "15")]
     pub version: u32,
-    /// How the key is bound to the identity: "derived", "signed" or "unproven".
+    /// The binding of the key to the user's identity: "derived", "signed" or "unproven".
     #[prost(string, tag = "16")]
     pub binding: ::prost::alloc::string::String,
 }
-/// A message in one of the user's conversations, from the peer or from another device of the user.
+/// A new message in one of the user's conversations, sent by the peer or by another device of the
+/// user.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DmMessageEvent {
     /// The message.
@@ -123,7 +124,7 @@ pub struct DmKeyRotatedEvent {
     /// The time at which it was published, Unix milliseconds.
     #[prost(uint64, tag = "3")]
     pub timestamp: u64,
-    /// Version of the new key, from 1.
+    /// The version of the new key.
     #[prost(uint32, tag = "15")]
     pub version: u32,
 }
@@ -133,10 +134,11 @@ pub struct DmHistoryRequest {
     /// The conversation.
     #[prost(string, tag = "1")]
     pub conversation_id: ::prost::alloc::string::String,
-    /// Only messages numbered below this; 0 starts at the newest.
+    /// The page has only messages with a lower number. 0: the page starts with the newest message.
     #[prost(uint64, tag = "2")]
     pub before_sequence: u64,
-    /// Messages per page, 1 to 100; 0 means the server's default.
+    /// Maximum number of messages in the page. 0: the server's default. The server applies its own
+    /// maximum, 100 by default.
     #[prost(uint32, tag = "3")]
     pub limit: u32,
 }
@@ -146,7 +148,7 @@ pub struct DmHistoryResponse {
     /// The messages.
     #[prost(message, repeated, tag = "1")]
     pub messages: ::prost::alloc::vec::Vec<EncryptedDmMessage>,
-    /// Whether older messages follow.
+    /// Whether the conversation has older messages than this page.
     #[prost(bool, tag = "2")]
     pub has_more: bool,
 }
@@ -169,8 +171,9 @@ pub struct DmOfflineMessagesResponse {
 }
 /// A server's frame on a connection after a hello.
 ///
-/// The order is: welcome; the backlog as deliveries, with a gap first if entries are gone; caught
-/// up; then live deliveries. Answers to requests come in between, under the request's `request_id`.
+/// The frames come in this order: welcome; a gap, if entries are gone; the backlog, which is the
+/// deliveries of the pending entries; caught up; then deliveries of new entries. Answers to requests
+/// come in between, under the `request_id` of the request.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DmServerFrame {
     /// Exactly one. A client ignores a frame that it does not know.
@@ -191,7 +194,7 @@ pub mod dm_server_frame {
         /// The whole backlog is delivered.
         #[prost(message, tag = "3")]
         CaughtUp(super::DmCaughtUp),
-        /// Positions that can no longer be delivered.
+        /// A range of positions that can no longer be delivered.
         #[prost(message, tag = "4")]
         Gap(super::DmGap),
         /// Answers a send that was stored.
@@ -211,7 +214,7 @@ pub mod dm_server_frame {
         Pong(super::DmPong),
     }
 }
-/// A client's frame. The first one of a connection that wants positions is a hello.
+/// A client's frame. A client that wants positions sends a hello first.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DmClientFrame {
     /// Exactly one. A server refuses a frame that it does not know.
@@ -237,28 +240,30 @@ pub mod dm_client_frame {
         Ping(super::DmPing),
     }
 }
-/// Answers a hello. From here on every event has its position.
+/// Answers a hello. After this frame, every event is in a delivery with its position.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DmWelcome {
     /// The device of this connection.
     #[prost(string, tag = "1")]
     pub device: ::prost::alloc::string::String,
-    /// The last position the device acknowledged; deliveries begin after it.
+    /// The device's cursor: every position up to it is acknowledged. Deliveries start after it.
     #[prost(uint64, tag = "2")]
     pub cursor: u64,
-    /// Most unacknowledged deliveries. With that many, the server waits for an acknowledgement.
+    /// Maximum number of unacknowledged deliveries. At the maximum, the server waits for an
+    /// acknowledgement.
     #[prost(uint32, tag = "3")]
     pub window: u32,
     /// The largest encrypted payload that the server accepts, in bytes.
     #[prost(uint32, tag = "4")]
     pub max_payload: u32,
 }
-/// An entry of the user's inbox. An event that the client does not know still has its position, to
-/// be acknowledged.
+/// An entry of the user's inbox. If the client does not know the event, the entry still has a
+/// position, which the client acknowledges.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DmDelivery {
-    /// The entry's number in the user's inbox. Numbers rise within a connection; those of the device's
-    /// own messages are missing. A number not above the highest received one is a repeat.
+    /// The entry's number in the user's inbox. Numbers rise within a connection. The numbers of the
+    /// device's own messages are missing. A number that is not above the highest received one is a
+    /// repeated delivery.
     #[prost(uint64, tag = "1")]
     pub position: u64,
     /// The time of the event, Unix milliseconds of the server's clock.
@@ -284,22 +289,22 @@ pub mod dm_delivery {
         KeyRotated(super::DmKeyRotatedEvent),
     }
 }
-/// The whole backlog is delivered; the deliveries after it are live.
+/// The whole backlog is delivered. The following deliveries are of new entries.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DmCaughtUp {
-    /// The last position of the backlog.
+    /// The position of the last entry of the backlog.
     #[prost(uint64, tag = "1")]
     pub position: u64,
 }
-/// A range of positions that the device never received and that are gone from its inbox. History may
-/// still have the messages: a client reads its conversations again, and then acknowledges the end of
-/// the range.
+/// A range of positions whose entries were removed from the inbox before the device received them.
+/// History may still have their messages. A client reads its conversations again, and then
+/// acknowledges the end of the range.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DmGap {
-    /// First position that is gone.
+    /// The first position that is gone.
     #[prost(uint64, tag = "1")]
     pub from: u64,
-    /// Last position that is gone, itself included.
+    /// The last position that is gone.
     #[prost(uint64, tag = "2")]
     pub to: u64,
     /// The reason.
@@ -308,7 +313,7 @@ pub struct DmGap {
 }
 /// Nested message and enum types in `DmGap`.
 pub mod dm_gap {
-    /// The reason why entries are gone. One that a client does not know counts as unspecified.
+    /// The reason why entries are gone. A client treats a reason that it does not know as unspecified.
     #[derive(
         Clone,
         Copy,
@@ -348,29 +353,29 @@ pub mod dm_gap {
         }
     }
 }
-/// Answers a send: the message is stored for good. The payload is not repeated.
+/// Answers a send: the message is stored durably. The answer does not contain the payload.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DmSent {
     /// Message id, made by the server.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// The conversation it was sent to.
+    /// Id of the conversation to which the message was sent.
     #[prost(string, tag = "2")]
     pub conversation_id: ::prost::alloc::string::String,
-    /// Its number in the conversation.
+    /// The message's number in the conversation.
     #[prost(uint64, tag = "3")]
     pub server_sequence: u64,
-    /// The time at which the server received it, Unix milliseconds.
+    /// The time at which the server received the message, Unix milliseconds.
     #[prost(uint64, tag = "4")]
     pub received_at: u64,
-    /// Whether an earlier send under the same client message id was stored, and this one stored
-    /// nothing.
+    /// Whether this send repeated an earlier one with the same client message id. A repeated send
+    /// stores nothing.
     #[prost(bool, tag = "5")]
     pub repeated: bool,
-    /// Its position in the sender's own inbox.
+    /// The message's position in the sender's own inbox.
     #[prost(uint64, tag = "6")]
     pub position: u64,
-    /// The client message id under which it was sent; empty if none was named.
+    /// The client message id of the send; empty if the send had none.
     #[prost(string, tag = "7")]
     pub client_message_id: ::prost::alloc::string::String,
 }
@@ -380,8 +385,8 @@ pub struct DmAcknowledged {
     /// The device's cursor: everything up to this position is acknowledged.
     #[prost(uint64, tag = "1")]
     pub up_to: u64,
-    /// The number of named messages that are in the inbox, acknowledged before or not; for a position,
-    /// the number of positions by which the cursor moved.
+    /// The number of named messages that are in the inbox, whether or not they were acknowledged
+    /// before, plus the number of positions by which a named position moved the cursor.
     #[prost(uint32, tag = "2")]
     pub acknowledged: u32,
     /// The number of named messages that are not in the user's inbox.
@@ -394,27 +399,27 @@ pub struct DmProblem {
     /// URI reference that identifies the kind of problem; stable, for programs.
     #[prost(string, tag = "1")]
     pub r#type: ::prost::alloc::string::String,
-    /// The kind in a few words, for people.
+    /// The kind of problem in a few words, for people.
     #[prost(string, tag = "2")]
     pub title: ::prost::alloc::string::String,
     /// The HTTP status that the same refusal has over REST.
     #[prost(uint32, tag = "3")]
     pub status: u32,
-    /// This problem in particular, for people; may be empty.
+    /// The details of this problem, for people; may be empty.
     #[prost(string, tag = "4")]
     pub detail: ::prost::alloc::string::String,
-    /// The request's field that was wrong; empty if it was no single one.
+    /// The name of the wrong field of the request; empty if the problem is not about one field.
     #[prost(string, tag = "5")]
     pub field: ::prost::alloc::string::String,
     /// Milliseconds to wait before a retry; absent if a retry does not help.
     #[prost(uint64, optional, tag = "6")]
     pub retry_after_ms: ::core::option::Option<u64>,
-    /// For a stale key (status 409): the recipient's current key, to encrypt to instead; absent if
-    /// there is none.
+    /// For a stale key (status 409): the recipient's current key, to which the client encrypts the
+    /// message instead. Absent if there is none.
     #[prost(message, optional, tag = "7")]
     pub current_key: ::core::option::Option<DmPublicKey>,
 }
-/// The server is about to close this connection.
+/// Announces that the server will close this connection.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DmGoingAway {
     /// The reason, for people.
@@ -431,20 +436,20 @@ pub struct DmPong {
     #[prost(uint64, tag = "1")]
     pub nonce: u64,
 }
-/// Names the device and its abilities; the first frame of a connection.
+/// Names the device and its optional abilities. It is the first client frame of a connection.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DmHello {
     /// The device; empty for the one the host authenticated.
     #[prost(string, tag = "1")]
     pub device: ::prost::alloc::string::String,
-    /// Version of the protocol; 1.
+    /// Version of the protocol: 1.
     #[prost(uint32, tag = "2")]
     pub protocol: u32,
-    /// Optional abilities of the client by name; a server ignores names it does not know.
+    /// Names of optional abilities of the client. A server ignores names that it does not know.
     #[prost(string, repeated, tag = "3")]
     pub capabilities: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// The start of a device that the server has not registered yet: true for new entries only, false
-    /// for the oldest entry in the inbox.
+    /// Where a device that is not registered yet starts. True: it receives only new entries. False: it
+    /// starts with the oldest entry in the inbox.
     #[prost(bool, tag = "4")]
     pub start_now: bool,
 }
@@ -464,48 +469,49 @@ pub struct DmSend {
     /// X25519 public key made for this message, 32 bytes; empty when the suite uses none.
     #[prost(bytes = "bytes", tag = "4")]
     pub ephemeral_pubkey: ::prost::bytes::Bytes,
-    /// The sender's clock, Unix milliseconds; passed on, neither checked nor used.
+    /// The time on the sender's clock, Unix milliseconds. The server passes it on, and neither checks
+    /// nor uses it.
     #[prost(uint64, tag = "5")]
     pub timestamp: u64,
-    /// UUID chosen by the client: a repeated send under it stores nothing and gets the first answer.
-    /// Empty: the send is never a repeat.
+    /// UUID chosen by the client. A repeated send with the same id stores nothing and gets the first
+    /// answer. Empty: the send is never a repeated one.
     #[prost(string, tag = "6")]
     pub client_message_id: ::prost::alloc::string::String,
-    /// Version of the recipient's key to which the payload is encrypted. A send to another version
-    /// than the current one is refused. 0: not named.
+    /// Version of the recipient's key to which the payload is encrypted. If the current version is
+    /// another one, the send is refused. 0: not named, and not checked.
     #[prost(uint32, tag = "7")]
     pub recipient_key_version: u32,
-    /// The encryption of the payload.
+    /// The tag of the cipher suite that encrypted the payload; 0 as in `EncryptedDmMessage`.
     #[prost(uint32, tag = "8")]
     pub suite: u32,
 }
-/// Acknowledges entries for this device: they are not delivered to it again. It may name a position,
-/// messages or both, and may be repeated.
+/// Acknowledges entries for this device, which then does not receive them again. The frame may name
+/// a position, messages or both, and may be repeated.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DmAck {
-    /// Everything up to and including this position; 0: not named.
+    /// Acknowledges all entries up to and including this position. 0: not named.
     #[prost(uint64, tag = "1")]
     pub up_to: u64,
-    /// Single messages, by their id made by the server.
+    /// Acknowledges single messages. Each id is the one that the server made.
     #[prost(string, repeated, tag = "2")]
     pub message_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Asks for a pong.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DmPing {
-    /// Repeated in the answer.
+    /// Any number. The answer repeats it.
     #[prost(uint64, tag = "1")]
     pub nonce: u64,
 }
 /// The content of one binary WebSocket frame.
 ///
-/// Field numbers 150 to 159 belong to direct messages. A host's own envelope has other numbers for
-/// its payloads and the same `request_id`, so each side reads the other's frames as an envelope
+/// Field numbers 150 to 159 belong to direct messages. A host's own envelope has the same
+/// `request_id` and other numbers for its payloads. Each side reads the other's frames as envelopes
 /// without a payload.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Envelope {
-    /// Ties an answer to its request: chosen by the client, repeated in the answer, empty in frames
-    /// that the server pushes.
+    /// The id of a request. The client chooses it, and the server repeats it in the answer. Empty in
+    /// frames that answer no request.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
     /// Absent if the frame is a host's own, or of a later version.

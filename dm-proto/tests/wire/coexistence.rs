@@ -1,11 +1,12 @@
-//! Readers skip unknown fields: a host's payloads here, ours at a host, additions at old readers.
+//! Readers skip unknown fields: a host's payloads, our payloads in a host's envelope, and fields of
+//! later versions.
 
 use dm_proto::prost::{self, Message, bytes::Bytes};
 use dm_proto::{DmServerFrame, EncryptedDmMessage, Envelope, dm_server_frame, envelope::Payload};
 
 use crate::samples::*;
 
-/// An envelope of a host: the same `request_id`, and payloads of its own.
+/// A host's envelope, with the same `request_id` and the host's own payloads.
 #[derive(Clone, PartialEq, prost::Message)]
 struct HostEnvelope {
     #[prost(string, tag = "1")]
@@ -38,7 +39,7 @@ struct HostMessage {
     float: f32,
 }
 
-/// The message as it was before the additions.
+/// [`EncryptedDmMessage`] as it was before fields 15 to 17 were added.
 #[derive(Clone, PartialEq, prost::Message)]
 struct FirstEncryptedDmMessage {
     #[prost(string, tag = "1")]
@@ -92,8 +93,7 @@ fn a_reader_from_before_the_additions_reads_all_other_fields() {
 
 #[test]
 fn a_frame_of_a_later_version_decodes_as_a_frame_without_content() {
-    // Field 10 of the server frame is reserved for the read position. Here it has the bytes `08
-    // 05`.
+    // Field 10 of the server frame, which is reserved for the read position. It contains `08 05`.
     let later = [0x52, 0x02, 0x08, 0x05];
     assert_eq!(DmServerFrame::decode(later.as_slice()).unwrap(), DmServerFrame { frame: None });
 }

@@ -1,4 +1,4 @@
-//! `Debug` shows no payload, key, nonce, preview or whole identity, also inside other messages.
+//! `Debug` shows no payload, key, nonce, preview or whole identity, not even inside other messages.
 
 use dm_proto::prost::bytes::Bytes;
 use dm_proto::{dm_client_frame, dm_server_frame, envelope::Payload, *};
@@ -44,7 +44,7 @@ fn delivery(event: dm_delivery::Event) -> Envelope {
     Envelope::server("", dm_server_frame::Frame::Delivery(delivery))
 }
 
-/// Every payload that can have secret fields.
+/// Envelopes with every payload that can have secret fields.
 fn envelopes() -> Vec<Envelope> {
     let message_event = DmMessageEvent { message: Some(message()) };
     let created = DmConversationCreatedEvent { conversation: Some(conversation()) };

@@ -1,4 +1,4 @@
-//! Every message encodes to its bytes in `tests/golden/`, and decodes from them.
+//! Every message encodes to the bytes in `tests/golden/`, and decodes from them.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -139,7 +139,7 @@ fn delivery(position: u64, at: u64, event: Option<dm_delivery::Event>) -> server
     server::Frame::Delivery(DmDelivery { position, at, event })
 }
 
-/// The golden vectors of a file. Each is removed once it is checked.
+/// The golden vectors of a file by name. A vector is removed when it is checked.
 struct Golden(BTreeMap<String, Vec<u8>>);
 
 impl Golden {

@@ -1,12 +1,13 @@
-//! Hostile bytes are an error, never a panic.
+//! Decoding hostile bytes returns an error and never panics.
 
 use dm_proto::prost::Message;
 use dm_proto::{
     DmAck, DmConversation, DmHistoryResponse, DmSend, EncryptedDmMessage, Envelope, envelope::Payload,
 };
 
-/// Keys of an unknown group, field 2000.
+/// The start key of an unknown group, field 2000.
 const GROUP_START: [u8; 2] = [0x83, 0x7d];
+/// The end key of that group.
 const GROUP_END: [u8; 2] = [0x84, 0x7d];
 
 fn assert_refused(bytes: &[u8]) {
@@ -52,7 +53,7 @@ fn messages_nested_in_an_unknown_field_are_skipped_at_any_depth() {
 fn varints_without_an_end_or_beyond_64_bits_are_refused() {
     assert_refused(&[0xff; 10]);
     assert_refused(&[0x80; 11]);
-    // Ten bytes of which the last one overflows 64 bits, as a number, a length and a key.
+    // The last of these ten bytes overflows 64 bits. They are used as a number, a length and a key.
     let overflow = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
     assert!(DmAck::decode([[0x08].as_slice(), &overflow].concat().as_slice()).is_err());
     assert_refused(&[[0x0a].as_slice(), &overflow].concat());
@@ -79,7 +80,7 @@ fn lengths_beyond_the_buffer_are_refused() {
 
 #[test]
 fn a_nested_length_beyond_its_message_is_refused() {
-    // Payload 150 of four bytes has a message of two bytes, whose id claims three.
+    // Payload 150 has four bytes and contains a message of two bytes, whose id claims three bytes.
     assert_refused(&[0xb2, 0x09, 0x04, 0x0a, 0x02, 0x0a, 0x03, b'a', b'b', b'c']);
 }
 

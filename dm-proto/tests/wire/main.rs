@@ -1,5 +1,5 @@
-//! The wire format: its exact bytes, fields of other readers and writers, hostile input, and the
-//! output of `Debug`.
+//! Tests of the wire format: its exact bytes, unknown fields, hostile input, and the output of
+//! `Debug`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

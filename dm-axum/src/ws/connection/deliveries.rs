@@ -1,4 +1,4 @@
-//! Deliveries of the session are written to the client.
+//! Writes the deliveries of the session to the client.
 
 use dm_core::{Delivery, SessionEnd};
 use futures_util::FutureExt as _;
@@ -8,11 +8,11 @@ use crate::names::Names;
 use crate::render;
 use crate::ws::close::Close;
 
-/// Most deliveries that are written together, with one look-up of names.
-const BATCH: usize = 32;
+/// Maximum number of deliveries that are written together, with one look-up of names.
+const MAX_BATCH: usize = 32;
 
 impl Connection {
-    /// Writes a delivery, and with it those that are ready already.
+    /// Writes a delivery together with the deliveries that are ready after it.
     pub(super) async fn deliver(&mut self, first: Result<Delivery, SessionEnd>) -> Result<(), Close> {
         let mut batch = Vec::new();
         let mut next = Some(first);
@@ -22,10 +22,11 @@ impl Connection {
                 Some(Err(end)) => break Some(Close::from(&end)),
                 None => break None,
             }
-            next = if batch.len() < BATCH { self.session.next().now_or_never() } else { None };
+            next = if batch.len() < MAX_BATCH { self.session.next().now_or_never() } else { None };
         };
-        let names = Names::look_up(&self.api.service, batch.iter().flat_map(render::named).collect()).await;
-        let frames = self.dialect.deliver(&batch, &names);
+        let names =
+            Names::look_up(&self.api.service, batch.iter().flat_map(render::named_users).collect()).await;
+        let frames = self.dialect.delivery_frames(&batch, &names);
         self.write(frames).await?;
         self.ping_if_wanted();
         end.map_or(Ok(()), Err)

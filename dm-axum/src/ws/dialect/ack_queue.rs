@@ -1,4 +1,5 @@
-//! The acknowledgements that a client requested after its hello, one write at a time.
+//! The queue of the acknowledgements that a client requested after its hello. One is stored at a
+//! time.
 
 use std::collections::VecDeque;
 
@@ -15,15 +16,17 @@ pub(super) struct AckQueue {
     waiting: VecDeque<AckRequest>,
     /// Whether an acknowledgement is being stored.
     storing: bool,
-    /// The newest position that was delivered. A position up to it is never refused.
-    delivered: InboxSeq,
+    /// The newest position that was delivered. An acknowledgement up to it is never refused.
+    newest_delivered: InboxSeq,
 }
 
-/// The acknowledgement in one frame: a position, messages or both.
+/// One request of the client to acknowledge a position, messages or both.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AckRequest {
     request_id: String,
+    /// The position up to which all entries are acknowledged.
     up_to: Option<InboxSeq>,
+    /// Single messages; may be empty.
     messages: Vec<MessageId>,
 }
 
@@ -44,31 +47,34 @@ impl AckRequest {
 }
 
 impl AckQueue {
-    /// Notes that everything up to a position is delivered.
-    pub(super) fn delivered(&mut self, position: InboxSeq) {
-        self.delivered = self.delivered.max(position);
+    /// Records that all entries up to a position are delivered.
+    pub(super) fn record_delivered(&mut self, position: InboxSeq) {
+        self.newest_delivered = self.newest_delivered.max(position);
     }
 
     pub(super) fn push(&mut self, request: AckRequest) {
         self.waiting.push_back(request);
     }
 
-    /// The next acknowledgement to store. Requests that name only a delivered position are stored
-    /// together, as the highest of their positions. Any other is stored alone, so that one which is
-    /// refused takes no other with it.
+    /// Returns the next acknowledgement to store; `None` while one is being stored or if none
+    /// waits.
+    ///
+    /// Consecutive requests that name only a delivered position are merged into one acknowledgement
+    /// of the highest position. Any other request is stored alone, because it may be refused, and
+    /// its refusal must not affect others.
     pub(super) fn next(&mut self) -> Option<Acknowledgement> {
         if self.storing {
             return None;
         }
         let first = self.waiting.pop_front()?;
         self.storing = true;
-        let joins = |request: &AckRequest| {
-            request.messages.is_empty() && request.up_to.is_some_and(|up_to| up_to <= self.delivered)
+        let can_merge = |request: &AckRequest| {
+            request.messages.is_empty() && request.up_to.is_some_and(|up_to| up_to <= self.newest_delivered)
         };
         let mut up_to = first.up_to;
         let mut request_ids = Vec::new();
-        if joins(&first) {
-            while let Some(next) = self.waiting.pop_front_if(|next| joins(next)) {
+        if can_merge(&first) {
+            while let Some(next) = self.waiting.pop_front_if(|next| can_merge(next)) {
                 up_to = up_to.max(next.up_to);
                 request_ids.push(next.request_id);
             }
@@ -79,11 +85,12 @@ impl AckQueue {
         Some(Acknowledgement { request_ids, targets: targets.collect() })
     }
 
-    /// Notes that the last acknowledgement is stored, or refused.
-    pub(super) const fn done(&mut self) {
+    /// Records that the last acknowledgement is stored or refused.
+    pub(super) const fn record_stored(&mut self) {
         self.storing = false;
     }
 
+    /// The number of requests that wait to be stored.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
@@ -105,7 +112,7 @@ mod tests {
     #[test]
     fn waiting_positions_are_stored_as_the_highest_of_them() {
         let mut queue = AckQueue::default();
-        queue.delivered(InboxSeq::new(9));
+        queue.record_delivered(InboxSeq::new(9));
         for (id, position) in [("a", 3), ("b", 9), ("c", 5)] {
             queue.push(request(id, position, &[]));
         }
@@ -113,14 +120,14 @@ mod tests {
         assert_eq!((next.request_ids, next.targets), (vec!["a".into(), "b".into(), "c".into()], up_to(9)));
         queue.push(request("d", 9, &[]));
         assert_eq!(queue.next(), None, "one write at a time");
-        queue.done();
+        queue.record_stored();
         assert!(queue.next().is_some());
     }
 
     #[test]
     fn a_request_that_may_be_refused_is_stored_alone() {
         let mut queue = AckQueue::default();
-        queue.delivered(InboxSeq::new(9));
+        queue.record_delivered(InboxSeq::new(9));
         let id = "0190b6a0-0000-7000-8000-000000000001";
         queue.push(request("known", 9, &[]));
         queue.push(request("beyond", 10, &[]));
@@ -129,7 +136,7 @@ mod tests {
         let mut alone = Vec::new();
         while let Some(next) = queue.next() {
             alone.push((next.request_ids, next.targets.len()));
-            queue.done();
+            queue.record_stored();
         }
         let expected = [("known", 1), ("beyond", 1), ("ids", 2), ("again", 1)];
         assert_eq!(alone, expected.map(|(id, targets)| (vec![id.to_owned()], targets)));

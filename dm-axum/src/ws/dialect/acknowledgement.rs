@@ -2,26 +2,29 @@
 
 use dm_core::{AckTarget, Acknowledged, Error, InboxSeq, SessionHandle};
 
-/// An acknowledgement to store. A dialect gives the next one after this one's [`AckOutcome`].
+/// An acknowledgement to store. A dialect returns the next one only after it was given this one's
+/// [`AckOutcome`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Acknowledgement {
-    /// The ids of the requests for it, oldest first. Empty if no client asked: the seed's clients
-    /// acknowledge by answering pings.
+    /// The ids of the requests for it, oldest first. Empty for a seed client, which acknowledges by
+    /// answering pings.
     pub(super) request_ids: Vec<String>,
-    /// One or two targets. Each is stored by a write of its own, in this order.
+    /// One or two targets. Each is stored in its own write, in this order.
     pub(super) targets: Vec<AckTarget>,
 }
 
 /// The result of storing an [`Acknowledgement`].
 #[derive(Debug)]
 pub(crate) struct AckOutcome {
+    /// The ids from the acknowledgement.
     pub(super) request_ids: Vec<String>,
+    /// The cursor after the last target and the sums of the counts, or the first error.
     pub(super) result: Result<Acknowledged, Error>,
 }
 
 impl Acknowledgement {
-    /// Stores the acknowledgement. After an error the targets before it are stored, and the
-    /// acknowledgement may be repeated.
+    /// Stores the targets in order, and stops at the first error. The targets before the error stay
+    /// stored. The acknowledgement may be repeated.
     pub(crate) async fn store(self, session: SessionHandle) -> AckOutcome {
         let mut total = Acknowledged { cursor: InboxSeq::ZERO, acknowledged: 0, unknown: 0 };
         for target in self.targets {

@@ -1,4 +1,5 @@
-//! The dialect after a hello: deliveries with positions, acknowledgements, sends and problems.
+//! The dialect after a hello. Deliveries have positions, and clients send acknowledgements and
+//! messages. Refusals are problems.
 
 use dm_core::{Acknowledged, Delivery, Error, GapReason, InboxSeq};
 use dm_proto::{
@@ -13,25 +14,26 @@ use crate::names::Names;
 use crate::problem::Problem;
 use crate::render::{self, EventVariants};
 
-/// Milliseconds that a client is told to wait before it connects again.
+/// The time in ms that a client is told to wait before it connects again.
 const RECONNECT_AFTER_MS: u64 = 1_000;
 
-/// An event is a part of a delivery.
+/// The constructors that wrap an event for a [`DmDelivery`].
 const EVENT: EventVariants<dm_delivery::Event> = EventVariants {
     message: dm_delivery::Event::Message,
     conversation_created: dm_delivery::Event::ConversationCreated,
     key_rotated: dm_delivery::Event::KeyRotated,
 };
 
-/// The acknowledgements of one connection.
+/// The state of the dialect: the acknowledgements of one connection.
 #[derive(Debug, Default)]
-pub(crate) struct Hello {
+pub(crate) struct HelloDialect {
     acks: AckQueue,
 }
 
-impl Hello {
-    /// The request in a client's frame. A frame that cannot be accepted is answered with a problem.
-    pub(super) fn request(
+impl HelloDialect {
+    /// Returns the request in a client's frame. An unacceptable frame becomes a
+    /// [`Request::Answer`] with a problem.
+    pub(super) fn parse_request(
         &mut self,
         request_id: &str,
         frame: Option<dm_client_frame::Frame>,
@@ -45,31 +47,34 @@ impl Hello {
                     self.acks.push(request);
                     Request::Acknowledge
                 }
-                Err(problem) => refusal(&problem),
+                Err(problem) => refuse(&problem),
             },
             Some(Client::Ping(ping)) => Request::Answer(Frame::Pong(DmPong { nonce: ping.nonce })),
-            Some(Client::Hello(_)) => refusal(&Problem::not_acceptable("hello", "was sent before")),
-            None => refusal(&Problem::not_acceptable("frame", "not known to this version")),
+            Some(Client::Hello(_)) => refuse(&Problem::not_acceptable("hello", "was sent before")),
+            None => refuse(&Problem::not_acceptable("frame", "not known to this version")),
         }
     }
 
-    pub(super) fn deliver(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
-        deliveries.iter().map(position).for_each(|position| self.acks.delivered(position));
+    /// Returns the frames of some deliveries.
+    pub(super) fn delivery_frames(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
+        deliveries.iter().map(position).for_each(|position| self.acks.record_delivered(position));
         deliveries.iter().map(|delivery| Envelope::server("", frame(delivery, names))).collect()
     }
 
+    /// Returns the next acknowledgement to store; `None` while one is being stored or if none
+    /// waits.
     pub(super) fn next_ack(&mut self) -> Option<Acknowledgement> {
         self.acks.next()
     }
 
-    /// The answers to requests that were stored together. Each has the cursor; the last one also
-    /// has the counts.
-    pub(super) fn acknowledged(
+    /// Returns the answers to requests that were stored together. Each answer has the cursor. Only
+    /// the last answer has the counts; the others have zeros.
+    pub(super) fn finish_ack(
         &mut self,
         mut request_ids: Vec<String>,
         result: Result<Acknowledged, Error>,
     ) -> Vec<Envelope> {
-        self.acks.done();
+        self.acks.record_stored();
         let last_id = request_ids.pop();
         let (others, last) = match result {
             Ok(done) => {
@@ -87,22 +92,24 @@ impl Hello {
         others.chain(last_id.map(|id| Envelope::server(id, last))).collect()
     }
 
+    /// The number of acknowledgements that wait to be stored.
     pub(super) fn waiting_acks(&self) -> usize {
         self.acks.len()
     }
 }
 
-/// The frame that announces the end of a connection.
+/// Returns the frame that announces the end of a connection.
 pub(super) fn going_away(reason: &str) -> Envelope {
     let going = DmGoingAway { reason: reason.to_owned(), reconnect_after_ms: RECONNECT_AFTER_MS };
     Envelope::server("", Frame::GoingAway(going))
 }
 
-fn refusal(problem: &Problem) -> Request {
+/// The request to answer with a problem.
+fn refuse(problem: &Problem) -> Request {
     Request::Answer(Frame::Problem(problem.to_frame()))
 }
 
-/// The newest position that a client knows after a delivery.
+/// The newest position that a client knows after it has received a delivery.
 const fn position(delivery: &Delivery) -> InboxSeq {
     match delivery {
         Delivery::Entry(entry) => entry.seq,
@@ -111,6 +118,7 @@ const fn position(delivery: &Delivery) -> InboxSeq {
     }
 }
 
+/// The frame of a delivery.
 fn frame(delivery: &Delivery, names: &Names) -> Frame {
     match delivery {
         Delivery::Entry(entry) => Frame::Delivery(DmDelivery {

@@ -1,17 +1,17 @@
 //! The two dialects of the protocol, and everything that differs between them.
 //!
-//! A connection begins in the dialect of the seed's clients (`seed`), which know nothing of
-//! positions and acknowledge nothing. A hello changes it to our own (`hello`), with positions and
-//! acknowledgements.
+//! A connection starts in the `seed` dialect. Its clients know no positions and send no
+//! acknowledgements. A hello changes the connection to the `hello` dialect, which has both.
 //!
-//! A dialect knows no socket, no clock and no store. Frames, deliveries, answered pings and results
-//! of acknowledgements go in; frames, requests and acknowledgements come out. The owner of the
-//! socket writes the frames, works on the requests and stores the acknowledgements.
+//! A dialect has no access to the socket, the clock or the store. Its inputs are frames,
+//! deliveries, answered pings and results of acknowledgements. Its outputs are frames, requests and
+//! acknowledgements. The connection writes the frames, handles the requests and stores the
+//! acknowledgements.
 
 mod ack_queue;
 mod acknowledgement;
 mod hello;
-mod page_refusal;
+mod refusal_style;
 mod request;
 mod seed;
 
@@ -20,37 +20,38 @@ use dm_proto::{DmClientFrame, Envelope, envelope::Payload};
 
 pub(super) use self::acknowledgement::AckOutcome;
 use self::acknowledgement::Acknowledgement;
-use self::hello::Hello;
-pub(super) use self::page_refusal::PageRefusal;
+use self::hello::HelloDialect;
+pub(super) use self::refusal_style::RefusalStyle;
 pub(super) use self::request::Request;
-use self::seed::Seed;
+use self::seed::SeedDialect;
 use super::close::Close;
 use crate::names::Names;
 
-/// The dialect of one connection, with its deliveries and acknowledgements that are not stored yet.
+/// The dialect of one connection, with the deliveries that are not acknowledged and the
+/// acknowledgements that are not stored.
 #[derive(Debug)]
 pub(super) enum Dialect {
-    /// The seed's, before a hello.
-    Seed(Seed),
-    /// Ours, after a hello.
-    Hello(Hello),
+    /// The dialect before a hello.
+    Seed(SeedDialect),
+    /// The dialect after a hello.
+    Hello(HelloDialect),
 }
 
 impl Dialect {
-    /// The dialect in which every connection begins.
-    pub(super) fn seed() -> Self {
-        Self::Seed(Seed::default())
+    /// The dialect in which every connection starts.
+    pub(super) fn before_hello() -> Self {
+        Self::Seed(SeedDialect::default())
     }
 
-    /// The dialect after a hello. Entries that were delivered before are delivered again, with
-    /// positions.
-    pub(super) fn hello() -> Self {
-        Self::Hello(Hello::default())
+    /// The dialect after a hello. Its state is empty: entries that were delivered before the hello
+    /// and are not acknowledged are delivered again, with positions.
+    pub(super) fn after_hello() -> Self {
+        Self::Hello(HelloDialect::default())
     }
 
-    /// The request in a client's payload; `None` if it holds none. An acknowledgement of more than
-    /// `max_ids` messages is refused.
-    pub(super) fn request(
+    /// Returns the request in a client's payload, or `None` if the payload is not a request. An
+    /// acknowledgement of more than `max_ids` messages is refused.
+    pub(super) fn parse_request(
         &mut self,
         request_id: &str,
         payload: Payload,
@@ -59,9 +60,9 @@ impl Dialect {
         let request = match (payload, self) {
             (Payload::DmHistoryRequest(request), _) => Request::History(request),
             (Payload::DmConversationListRequest(_), _) => Request::Conversations,
-            (Payload::DmClientFrame(DmClientFrame { frame }), Self::Seed(_)) => seed::request(frame)?,
+            (Payload::DmClientFrame(DmClientFrame { frame }), Self::Seed(_)) => seed::parse_request(frame)?,
             (Payload::DmClientFrame(DmClientFrame { frame }), Self::Hello(hello)) => {
-                hello.request(request_id, frame, max_ids)
+                hello.parse_request(request_id, frame, max_ids)
             }
             // Payloads that only a server sends are refused before they are decoded.
             _ => return Ok(None),
@@ -69,46 +70,47 @@ impl Dialect {
         Ok(Some(request))
     }
 
-    /// The answer to a request for a page that is refused, if the request arrives now.
-    pub(super) const fn page_refusal(&self) -> PageRefusal {
+    /// The way to refuse a page whose request arrives now.
+    pub(super) const fn refusal_style(&self) -> RefusalStyle {
         match self {
-            Self::Seed(_) => PageRefusal::EmptyPage,
-            Self::Hello(_) => PageRefusal::Problem,
+            Self::Seed(_) => RefusalStyle::EmptyPage,
+            Self::Hello(_) => RefusalStyle::Problem,
         }
     }
 
-    /// Whether more deliveries may be written now.
-    pub(super) const fn takes_deliveries(&self) -> bool {
+    /// Whether another delivery may be written now.
+    pub(super) const fn accepts_deliveries(&self) -> bool {
         match self {
-            Self::Seed(seed) => seed.has_room(),
-            // The session keeps to the window of a device that acknowledges.
+            Self::Seed(seed) => seed.accepts_deliveries(),
+            // The session waits by itself when its window of unacknowledged deliveries is full.
             Self::Hello(_) => true,
         }
     }
 
-    /// The frames of some deliveries, which the caller writes in this order before it sends a ping.
-    pub(super) fn deliver(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
+    /// Returns the frames of some deliveries. The caller must write them in this order before it
+    /// sends another ping.
+    pub(super) fn delivery_frames(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
         match self {
-            Self::Seed(seed) => seed.deliver(deliveries, names),
-            Self::Hello(hello) => hello.deliver(deliveries, names),
+            Self::Seed(seed) => seed.delivery_frames(deliveries, names),
+            Self::Hello(hello) => hello.delivery_frames(deliveries, names),
         }
     }
 
-    /// Notes that a ping is sent, after all frames so far.
+    /// Records that a ping is sent after all frames that were returned so far.
     pub(super) fn ping_sent(&mut self) {
         if let Self::Seed(seed) = self {
             seed.ping_sent();
         }
     }
 
-    /// Notes that the client answered the last ping.
+    /// Records that the client answered the last ping.
     pub(super) fn ping_answered(&mut self) {
         if let Self::Seed(seed) = self {
             seed.ping_answered();
         }
     }
 
-    /// Whether the answer to a ping would acknowledge deliveries.
+    /// Whether the answer to a ping sent now will acknowledge deliveries.
     pub(super) const fn wants_ping(&self) -> bool {
         match self {
             Self::Seed(seed) => seed.wants_ping(),
@@ -116,7 +118,7 @@ impl Dialect {
         }
     }
 
-    /// Requested acknowledgements that wait to be stored.
+    /// The number of requested acknowledgements that wait to be stored.
     pub(super) fn waiting_acks(&self) -> usize {
         match self {
             Self::Seed(_) => 0,
@@ -124,7 +126,8 @@ impl Dialect {
         }
     }
 
-    /// The next acknowledgement to store; `None` while one is being stored or none is due.
+    /// Returns the next acknowledgement to store; `None` while one is being stored or if none is
+    /// due.
     pub(super) fn next_ack(&mut self) -> Option<Acknowledgement> {
         match self {
             Self::Seed(seed) => seed.next_ack(),
@@ -132,24 +135,27 @@ impl Dialect {
         }
     }
 
-    /// Takes the result of an acknowledgement. The frames answer the requests for it.
-    pub(super) fn acknowledged(&mut self, outcome: AckOutcome) -> Vec<Envelope> {
+    /// Records the result of storing an acknowledgement. Returns the answers to the requests for
+    /// it.
+    pub(super) fn finish_ack(&mut self, outcome: AckOutcome) -> Vec<Envelope> {
         let AckOutcome { request_ids, result } = outcome;
         match self {
             Self::Seed(seed) => {
-                seed.acknowledged(&result);
+                seed.finish_ack(&result);
                 Vec::new()
             }
-            // It began before the hello, so the queue of the new dialect does not have it.
+            // This acknowledgement started before the hello, so the queue of the new dialect does
+            // not contain it.
             Self::Hello(_) if request_ids.is_empty() => {
                 seed::log_failure(&result);
                 Vec::new()
             }
-            Self::Hello(hello) => hello.acknowledged(request_ids, result),
+            Self::Hello(hello) => hello.finish_ack(request_ids, result),
         }
     }
 
-    /// The frame that announces the end of the connection, to a client that may connect again.
+    /// Returns the frame that tells a client to connect again later; `None` in the `seed` dialect,
+    /// which has no such frame.
     pub(super) fn going_away(&self, reason: &str) -> Option<Envelope> {
         match self {
             Self::Seed(_) => None,
@@ -171,27 +177,27 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_from_before_the_hello_does_not_end_one_from_after_it() {
-        let mut dialect = Dialect::hello();
+        let mut dialect = Dialect::after_hello();
         for request_id in ["a", "b"] {
             let ack = DmAck { up_to: 1, message_ids: vec![] };
-            let request = dialect.request(request_id, client(Frame::Ack(ack)), 1).unwrap();
+            let request = dialect.parse_request(request_id, client(Frame::Ack(ack)), 1).unwrap();
             assert!(matches!(request, Some(Request::Acknowledge)));
         }
         let first = dialect.next_ack().unwrap();
         let before = AckOutcome { request_ids: vec![], result: Err(Error::ShuttingDown) };
-        assert_eq!(dialect.acknowledged(before), []);
+        assert_eq!(dialect.finish_ack(before), []);
         assert_eq!(dialect.next_ack(), None, "one write at a time");
         let after = AckOutcome { request_ids: first.request_ids, result: Err(Error::ShuttingDown) };
-        assert_eq!(dialect.acknowledged(after).len(), 1);
+        assert_eq!(dialect.finish_ack(after).len(), 1);
         assert!(dialect.next_ack().is_some());
     }
 
     #[test]
     fn only_a_hello_is_allowed_before_a_hello() {
-        let mut dialect = Dialect::seed();
-        let request = dialect.request("", client(Frame::Hello(Default::default())), 1).unwrap();
+        let mut dialect = Dialect::before_hello();
+        let request = dialect.parse_request("", client(Frame::Hello(Default::default())), 1).unwrap();
         assert!(matches!(request, Some(Request::Hello(_))));
-        let ping = dialect.request("", client(Frame::Ping(Default::default())), 1);
+        let ping = dialect.parse_request("", client(Frame::Ping(Default::default())), 1);
         assert_eq!(ping.unwrap_err(), Close::Policy("hello comes first"));
     }
 }

@@ -1,20 +1,20 @@
-//! The request in a client's frame.
+//! The requests of a client.
 
 use dm_proto::{DmHello, DmHistoryRequest, DmSend, dm_server_frame};
 
-/// Work for the owner of the connection.
+/// A request of a client, for the connection to handle.
 #[derive(Debug)]
 pub(crate) enum Request {
     /// Read a page of a conversation.
     History(DmHistoryRequest),
     /// Read the list of conversations.
     Conversations,
-    /// Register the device, start its session, and change to the dialect after a hello.
+    /// Register the device, start its delivery session, and change to the dialect after a hello.
     Hello(DmHello),
     /// Store a message.
     Send(DmSend),
     /// Store the dialect's next acknowledgement.
     Acknowledge,
-    /// Write this answer, under the id of the request.
+    /// Write this answer under the id of the request.
     Answer(dm_server_frame::Frame),
 }

@@ -1,8 +1,9 @@
-//! The dialect of the seed's clients: events without positions, and no acknowledgements.
+//! The dialect of seed clients (the crate's documentation defines the term). Events have no
+//! positions, and the client sends no acknowledgements.
 //!
-//! Such a client never acknowledges. An entry that was written to its socket counts as acknowledged
-//! once the client answers a ping that was written later: TCP keeps the order, so the client has
-//! read everything before the ping.
+//! An entry that was written to the socket counts as acknowledged once the client answers a ping
+//! that was written after it. TCP keeps the order, so the client has read everything before the
+//! ping.
 
 use dm_core::{AckTarget, Acknowledged, Delivery, Error, InboxEntry, InboxSeq};
 use dm_proto::dm_client_frame::Frame;
@@ -14,89 +15,96 @@ use crate::names::Names;
 use crate::render::{self, EventVariants};
 use crate::ws::close::Close;
 
-/// Most deliveries without an answered ping after them. Beyond that no more are written.
+/// Number of unconfirmed entries from which on no more deliveries are taken from the session. An
+/// entry is unconfirmed from its write until its acknowledgement starts to be stored.
 const MAX_UNCONFIRMED: usize = 512;
-/// Most entries acknowledged in one write.
+/// Maximum number of entries that are acknowledged in one write.
 const MAX_PER_WRITE: usize = 256;
 
-/// An event is a payload of its own.
+/// The constructors that wrap an event as the payload of an envelope.
 const EVENT: EventVariants<Payload> = EventVariants {
     message: Payload::DmMessageEvent,
     conversation_created: Payload::DmConversationCreatedEvent,
     key_rotated: Payload::DmKeyRotatedEvent,
 };
 
-/// The deliveries of one connection that are not acknowledged yet, each list oldest first.
+/// The state of the dialect: the entries of one connection that are not acknowledged yet. Each list
+/// is ordered from old to new.
 #[derive(Debug, Default)]
-pub(crate) struct Seed {
-    /// Written after the last ping.
-    written: Vec<InboxSeq>,
-    /// Written before the last ping, which is not answered yet.
-    pinged: Vec<InboxSeq>,
-    /// Written before an answered ping.
-    arrived: Vec<InboxSeq>,
+pub(crate) struct SeedDialect {
+    /// Entries written after the last ping.
+    after_ping: Vec<InboxSeq>,
+    /// Entries written before the last ping, which is not answered yet.
+    before_ping: Vec<InboxSeq>,
+    /// Entries written before an answered ping. They wait for an acknowledgement to be stored.
+    received: Vec<InboxSeq>,
     /// Whether an acknowledgement is being stored.
-    acknowledging: bool,
+    storing: bool,
 }
 
-impl Seed {
-    pub(super) fn deliver(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
+impl SeedDialect {
+    /// Returns the frames of some deliveries. A gap and the end of the backlog have no frame.
+    pub(super) fn delivery_frames(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
         let entries = || deliveries.iter().filter_map(entry);
-        self.written.extend(entries().map(|entry| entry.seq));
+        self.after_ping.extend(entries().map(|entry| entry.seq));
         let events = entries().filter_map(|entry| render::event(entry, names, &EVENT));
         events.map(|event| Envelope::new("", event)).collect()
     }
 
     pub(super) fn ping_sent(&mut self) {
-        self.pinged.append(&mut self.written);
-        self.written = Vec::new();
+        self.before_ping.append(&mut self.after_ping);
+        self.after_ping = Vec::new();
     }
 
     pub(super) fn ping_answered(&mut self) {
-        self.arrived.append(&mut self.pinged);
-        self.pinged = Vec::new();
+        self.received.append(&mut self.before_ping);
+        self.before_ping = Vec::new();
     }
 
+    /// Returns an acknowledgement of the oldest entries before an answered ping; `None` while one
+    /// is being stored or if there are no such entries.
     pub(super) fn next_ack(&mut self) -> Option<Acknowledgement> {
-        if self.acknowledging || self.arrived.is_empty() {
+        if self.storing || self.received.is_empty() {
             return None;
         }
-        self.acknowledging = true;
-        let rest = self.arrived.split_off(self.arrived.len().min(MAX_PER_WRITE));
-        let seqs = std::mem::replace(&mut self.arrived, rest);
+        self.storing = true;
+        let rest = self.received.split_off(self.received.len().min(MAX_PER_WRITE));
+        let seqs = std::mem::replace(&mut self.received, rest);
         Some(Acknowledgement { request_ids: Vec::new(), targets: vec![AckTarget::Entries(seqs)] })
     }
 
-    pub(super) fn acknowledged(&mut self, result: &Result<Acknowledged, Error>) {
-        self.acknowledging = false;
+    pub(super) fn finish_ack(&mut self, result: &Result<Acknowledged, Error>) {
+        self.storing = false;
         log_failure(result);
     }
 
-    pub(super) const fn has_room(&self) -> bool {
-        self.written.len() + self.pinged.len() + self.arrived.len() < MAX_UNCONFIRMED
+    /// Whether fewer than [`MAX_UNCONFIRMED`] entries are unconfirmed.
+    pub(super) const fn accepts_deliveries(&self) -> bool {
+        self.after_ping.len() + self.before_ping.len() + self.received.len() < MAX_UNCONFIRMED
     }
 
     pub(super) const fn wants_ping(&self) -> bool {
-        !self.written.is_empty()
+        !self.after_ping.is_empty()
     }
 }
 
-/// The request in a client's frame. Before a hello it can only be a hello.
-pub(super) fn request(frame: Option<Frame>) -> Result<Request, Close> {
+/// Returns the request in a client's frame, which can only be a hello.
+pub(super) fn parse_request(frame: Option<Frame>) -> Result<Request, Close> {
     match frame {
         Some(Frame::Hello(hello)) => Ok(Request::Hello(hello)),
         _ => Err(Close::Policy("hello comes first")),
     }
 }
 
-/// Logs that an acknowledgement failed. No client waits for an answer: the entries stay pending,
-/// and are there when the client fetches.
+/// Logs that an acknowledgement failed. No client waits for an answer. The entries stay pending,
+/// and the client gets them when it fetches pending messages.
 pub(super) fn log_failure(result: &Result<Acknowledged, Error>) {
     if let Err(error) = result {
         tracing::warn!(%error, "deliveries could not be acknowledged");
     }
 }
 
+/// The entry in a delivery; `None` for a gap or the end of the backlog.
 const fn entry(delivery: &Delivery) -> Option<&InboxEntry> {
     match delivery {
         Delivery::Entry(entry) => Some(entry),
@@ -108,12 +116,12 @@ const fn entry(delivery: &Delivery) -> Option<&InboxEntry> {
 mod tests {
     use super::*;
 
-    fn write(seed: &mut Seed, seqs: std::ops::RangeInclusive<u64>) {
-        seed.written.extend(seqs.map(InboxSeq::new));
+    fn write(seed: &mut SeedDialect, seqs: std::ops::RangeInclusive<u64>) {
+        seed.after_ping.extend(seqs.map(InboxSeq::new));
     }
 
-    /// The numbers of the next acknowledgement.
-    fn next(seed: &mut Seed) -> Option<Vec<u64>> {
+    /// The positions in the next acknowledgement.
+    fn next(seed: &mut SeedDialect) -> Option<Vec<u64>> {
         match &seed.next_ack()?.targets[..] {
             [AckTarget::Entries(seqs)] => Some(seqs.iter().map(|seq| seq.get()).collect()),
             other => panic!("{other:?}"),
@@ -122,7 +130,7 @@ mod tests {
 
     #[test]
     fn only_entries_written_before_an_answered_ping_are_acknowledged() {
-        let mut seed = Seed::default();
+        let mut seed = SeedDialect::default();
         write(&mut seed, 1..=2);
         seed.ping_sent();
         write(&mut seed, 3..=3);
@@ -133,21 +141,21 @@ mod tests {
         seed.ping_sent();
         seed.ping_answered();
         assert_eq!(next(&mut seed), None, "one write at a time");
-        seed.acknowledged(&Err(Error::ShuttingDown));
+        seed.finish_ack(&Err(Error::ShuttingDown));
         assert_eq!(next(&mut seed), Some(vec![3]));
     }
 
     #[test]
     fn a_client_that_answers_no_ping_is_sent_no_more() {
-        let mut seed = Seed::default();
+        let mut seed = SeedDialect::default();
         for seq in 1..=512 {
-            assert!(seed.has_room());
+            assert!(seed.accepts_deliveries());
             write(&mut seed, seq..=seq);
         }
-        assert!(!seed.has_room());
+        assert!(!seed.accepts_deliveries());
         seed.ping_sent();
         seed.ping_answered();
         assert_eq!(next(&mut seed).unwrap().len(), 256);
-        assert!(seed.has_room());
+        assert!(seed.accepts_deliveries());
     }
 }

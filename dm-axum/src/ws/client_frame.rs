@@ -1,4 +1,4 @@
-//! Decoding of a client's frame, and a check before it.
+//! Checks a client's frame and decodes it.
 
 use dm_proto::prost::Message as _;
 use dm_proto::prost::bytes::Bytes;
@@ -7,19 +7,20 @@ use dm_proto::{Envelope, envelope::Payload, field};
 
 use super::close::Close;
 
-/// Most bytes of a request id: it is kept while its request is worked on, and repeated in the
-/// answer.
+/// Maximum size of a request id in bytes. A request id stays in memory while its request is in
+/// progress, and is repeated in the answer.
 const MAX_REQUEST_ID: usize = 256;
 
-/// Decodes a frame into its request id and payload; `None` for a host's own frame, or one of a
-/// later version. A frame that only a server sends is refused.
+/// Decodes a frame into its request id and payload. Returns `None` for a frame without a known
+/// payload: the host's own frame, or one of a later version. Refuses a frame that only a server
+/// sends.
 ///
-/// Payloads of servers have lists of messages, and an element of two bytes on the wire takes 256
-/// bytes when decoded: a frame of 256 KiB would take 32 MiB for a moment. So the outer field
-/// numbers are read first, and such frames are not decoded.
+/// Some payloads that only a server sends contain a list, and an element of two bytes on the wire
+/// takes 256 bytes when decoded. A frame of 256 KiB would take 32 MiB for a moment. The outer field
+/// numbers are therefore read first, and such a frame is refused without decoding it.
 pub(super) fn decode(frame: Bytes) -> Result<Option<(String, Payload)>, Close> {
     const UNDECODABLE: Close = Close::Policy("not an envelope");
-    if !has_payload(&frame).ok_or(UNDECODABLE)?? {
+    if !has_client_payload(&frame).ok_or(UNDECODABLE)?? {
         return Ok(None);
     }
     let envelope = Envelope::decode(frame).map_err(|_| UNDECODABLE)?;
@@ -29,14 +30,15 @@ pub(super) fn decode(frame: Bytes) -> Result<Option<(String, Payload)>, Close> {
     Ok(envelope.payload.map(|payload| (envelope.request_id, payload)))
 }
 
-/// Whether a frame holds a payload of clients; `None` if the frame is no sequence of fields.
-fn has_payload(frame: &[u8]) -> Option<Result<bool, Close>> {
+/// Returns whether a frame has a payload that clients send, or `None` if the frame is not a
+/// sequence of protobuf fields. Refuses a payload that only a server sends.
+fn has_client_payload(frame: &[u8]) -> Option<Result<bool, Close>> {
     let mut rest = frame;
-    let mut wanted = false;
+    let mut found = false;
     while !rest.is_empty() {
         let (number, wire_type) = decode_key(&mut rest).ok()?;
         if field::FROM_CLIENTS.contains(&number) {
-            wanted = true;
+            found = true;
         } else if field::PAYLOADS.contains(&number) {
             return Some(Err(Close::Policy("only a server sends that")));
         }
@@ -48,12 +50,12 @@ fn has_payload(frame: &[u8]) -> Option<Result<bool, Close>> {
             WireType::SixtyFourBit => 8,
             WireType::ThirtyTwoBit => 4,
             WireType::LengthDelimited => usize::try_from(decode_varint(&mut rest).ok()?).ok()?,
-            // No envelope has groups, and to skip one takes recursion.
+            // No envelope has groups, and skipping one would need recursion.
             WireType::StartGroup | WireType::EndGroup => return None,
         };
         rest = rest.get(length..)?;
     }
-    Some(Ok(wanted))
+    Some(Ok(found))
 }
 
 #[cfg(test)]

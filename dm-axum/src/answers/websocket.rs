@@ -1,0 +1,70 @@
+//! Answers on WebSockets. They are kept until their connection writes them.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use dm_core::UserId;
+use dm_proto::{Envelope, prost::Message as _};
+
+use super::budget::Share;
+use super::held::Answers;
+use super::reader::AnswerReader;
+use super::task::run_in_task;
+use super::unread::UnreadAnswer;
+use crate::problem::{Kind, Problem};
+
+/// An encoded answer that is not written yet. Dropping it returns its permits to the budget.
+pub(crate) struct HeldFrame(AnswerReader);
+
+/// An answer that is being written. Dropping it returns its permits to the budget.
+pub(crate) struct TakenFrame {
+    pub(crate) frame: Bytes,
+    _share: Share,
+}
+
+/// Builds the frame from the result of `read`. It takes at most `cost` bytes of memory while it is
+/// being built. Cancel safe: dropping the future stops the work.
+pub(crate) async fn websocket_frame(
+    answers: &Arc<Answers>,
+    user: UserId,
+    cost: usize,
+    read: impl Future<Output = Result<Envelope, Problem>> + Send + 'static,
+) -> Result<HeldFrame, Problem> {
+    let answers = Arc::clone(answers);
+    run_in_task(async move {
+        let encoded = async { Ok(Bytes::from(read.await?.encode_to_vec())) };
+        let (frame, mut share) = answers.build(user, cost, encoded).await?;
+        let (bytes, pieces) = (frame.len(), VecDeque::from([frame]));
+        share.shrink_to(bytes);
+        let unread = UnreadAnswer::new(pieces, bytes, share, answers.now(), answers.patience);
+        Ok(HeldFrame(AnswerReader::new(&answers, unread)))
+    })
+    .await
+}
+
+impl HeldFrame {
+    /// Takes the answer, to be written now. Fails if the answer was dropped because another request
+    /// waited for its bytes.
+    pub(crate) fn take(self) -> Result<TakenFrame, Problem> {
+        let Some(UnreadAnswer { mut pieces, share, .. }) = self.0.take_rest() else {
+            return Err(Problem::new(Kind::Unavailable, "the answer was not read in time"));
+        };
+        Ok(TakenFrame { frame: pieces.pop_front().unwrap_or_default(), _share: share })
+    }
+}
+
+impl Answers {
+    /// The number of bytes in a user's budget that no answer holds.
+    #[cfg(test)]
+    pub(super) fn free_bytes_of(&self, user: UserId) -> usize {
+        self.budget.user_pool(user).free_bytes()
+    }
+
+    /// The number of bytes in the shared budget that no answer holds.
+    #[cfg(test)]
+    pub(super) fn free_bytes(&self) -> usize {
+        self.budget.shared().free_bytes()
+    }
+}

@@ -1,0 +1,27 @@
+//! The results of the work on requests and acknowledgements.
+
+use dm_proto::Envelope;
+
+use crate::answers::HeldFrame;
+use crate::problem::Problem;
+use crate::ws::dialect::{AckOutcome, RefusalStyle};
+
+/// The result of the work on a request or an acknowledgement.
+pub(super) enum Outcome {
+    /// The answer to a request that is not for a page.
+    Answer(Box<Envelope>),
+    /// The result of a request for a page.
+    Page(Box<PageOutcome>),
+    /// The result of storing an acknowledgement.
+    Acknowledged(AckOutcome),
+}
+
+/// The result of a request for a page of history or a list of conversations.
+pub(super) struct PageOutcome {
+    /// The id of the request, repeated in the answer.
+    pub(super) request_id: String,
+    /// The way to tell the client that there is no page, used if `page` is an error.
+    pub(super) refusal_style: RefusalStyle,
+    /// The encoded page, or the reason why it was not built.
+    pub(super) page: Result<HeldFrame, Problem>,
+}
