@@ -1,17 +1,17 @@
-//! Checking that the tables in a schema are the store's.
+//! The check that the tables in a schema belong to the store.
 //!
-//! A host may have a schema of the same name for itself. So the tables in the schema are compared
-//! with the store's before anything is changed.
+//! A host may use a schema of the same name for its own tables. So the tables in the schema are
+//! compared with the store's tables before anything is changed.
 
 use dm_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::GenericClient;
 
 use crate::error::from_postgres;
 
-/// The table with the schema's version, and its columns in order.
+/// The table that holds the schema's version: its name, and its columns in order.
 const VERSION_TABLE: (&str, &str) = ("schema_version", "single version");
 
-/// The store's other tables, and their columns in order.
+/// The store's other tables: their names, each with its columns in order.
 const TABLES: [(&str, &str); 8] = [
     ("acked", "user_id device seq"),
     ("announcements", "publisher told until"),
@@ -31,15 +31,16 @@ const TABLES: [(&str, &str); 8] = [
     ),
 ];
 
-/// Lists the tables, views and sequences of the schema, each with its columns. Indexes are left
-/// out, because they belong to tables.
+/// Lists the relations of the schema: tables, foreign tables, views, materialized views and
+/// sequences. The columns are the name, whether the relation is a table, and the names of its
+/// columns. Indexes are left out, because they belong to tables.
 const RELATIONS: &str = "SELECT c.relname::text, c.relkind IN ('r', 'p'), coalesce((
         SELECT string_agg(a.attname::text, ' ' ORDER BY a.attnum) FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') ORDER BY 1";
 
-/// The relations in a schema, from one snapshot of the database.
+/// The relations in the store's schema, from one snapshot of the database.
 pub(crate) struct SchemaContents(Vec<Relation>);
 
 struct Relation {
@@ -64,8 +65,8 @@ impl SchemaContents {
     /// Whether the version table exists.
     ///
     /// # Errors
-    /// [`StoreErrorKind::ForeignTables`] when another relation has its name, or when there are
-    /// other relations without it.
+    /// [`StoreErrorKind::ForeignTables`] if another kind of relation has the version table's name,
+    /// or if the schema holds other relations but no version table.
     pub(crate) fn has_version(&self) -> Result<bool, StoreError> {
         if self.relation(VERSION_TABLE)?.is_some() {
             return Ok(true);
@@ -73,10 +74,10 @@ impl SchemaContents {
         self.refuse_others().map(|()| false)
     }
 
-    /// Refuses a schema that holds anything but the version table.
+    /// Refuses a schema that holds relations other than the version table.
     ///
     /// # Errors
-    /// [`StoreErrorKind::ForeignTables`].
+    /// [`StoreErrorKind::ForeignTables`]. The error names one of these relations.
     pub(crate) fn refuse_others(&self) -> Result<(), StoreError> {
         match self.0.iter().find(|relation| relation.name != VERSION_TABLE.0) {
             Some(other) => Err(foreign(&other.name, "the schema holds other tables")),
@@ -84,7 +85,8 @@ impl SchemaContents {
         }
     }
 
-    /// Refuses a schema in which a table of the store is missing, or another relation has its name.
+    /// Refuses a schema in which a table of the store is missing or has other columns. Further
+    /// relations are allowed.
     ///
     /// # Errors
     /// [`StoreErrorKind::ForeignTables`].
@@ -97,7 +99,10 @@ impl SchemaContents {
         Ok(())
     }
 
-    /// The relation with a table's name, if it has the table's columns.
+    /// The relation with a table's name; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::ForeignTables`] if it is no table or has other columns.
     fn relation(&self, (name, columns): (&str, &str)) -> Result<Option<&Relation>, StoreError> {
         match self.0.iter().find(|relation| relation.name == name) {
             Some(found) if found.is_table && found.columns == columns => Ok(Some(found)),

@@ -1,4 +1,4 @@
-//! The store, as hosts use it.
+//! [`PostgresStore`]: opening it, and the calls of the [`Store`] trait.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -30,8 +30,8 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens the store in a database, without TLS and with the default configuration, and brings
-    /// its schema to this library's version. The database must exist. `parameters` are those of
+    /// Opens the store in a database, without TLS and with the default configuration. Migrates the
+    /// schema to this library's version. The database must exist. `parameters` have the syntax of
     /// libpq: `host=… user=… dbname=…` or a `postgres://` address.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl PostgresStore {
     ///   valid.
     ///
     /// # Cancel safety
-    /// After a drop of the future the schema is the old or the new one.
+    /// If the future is dropped, the schema has its old version or the new one.
     pub async fn open(parameters: &str) -> Result<Self, StoreError> {
         Self::open_with(parameters, NoTls, &PostgresConfig::default()).await
     }
@@ -89,7 +89,8 @@ impl std::fmt::Debug for PostgresStore {
 
 #[async_trait]
 impl Store for PostgresStore {
-    /// Runs in a task of its own: a batch whose caller drops the future still runs to its end.
+    /// Commits the batch in a task of its own. If the caller drops the future, the task still runs
+    /// to its end.
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         if batch.is_empty() {
             return Ok(Vec::new());
@@ -131,7 +132,7 @@ impl Store for PostgresStore {
         Ok(self.reader.depth(&who).await?)
     }
 
-    /// The durability that the last check of the server's settings found. Answers from memory.
+    /// The durability that the last check of the server's settings found. It is kept in memory.
     ///
     /// Settings are checked at opening. A call within a tokio runtime starts another check when the
     /// last one is older than [`durability_interval`](PostgresConfig::durability_interval).

@@ -1,4 +1,5 @@
-//! Reading pages of an inbox, its head and depth, and the devices that read it.
+//! Reading pages of an inbox, its head (the number of the newest entry), its depth (the number of
+//! entries pending for a device), and the user's devices.
 
 use std::sync::Arc;
 
@@ -8,19 +9,23 @@ use tokio_postgres::Row;
 use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
 use crate::error::Fault;
 
-/// The maximum number of entries that the statement examines for one page. A device that skips more
-/// entries than this, its own and acknowledged ones, gets a short page and asks again. So one read
-/// never walks through a whole inbox.
+/// The maximum number of inbox entries that the statement examines for one page, so that one read
+/// never examines a whole inbox. Entries that a device caused or acknowledged are examined and
+/// skipped. If the limit ends a page, the page has fewer entries than requested, and the caller
+/// reads on from [`InboxPage::through`].
 const EXAMINED: u64 = 4_096;
 
-/// The highest number to which [`EXAMINED`] can be added without overflow.
+/// The highest entry number to which [`EXAMINED`] can be added without an overflow of `bigint`.
 const LAST: u64 = i64::MAX.cast_unsigned() - EXAMINED;
 
-/// The statement for a page. It returns one row for each entry; one row without an entry for an
-/// empty page; and no row for a user who has no inbox.
+/// The statement for a page of entries. Its rows are:
+/// - one row for each entry;
+/// - for an empty page, one row without an entry;
+/// - no row for a user who has no row in `users`.
 ///
-/// The rows end with the first entry that does not fit into the page, so that the server sends no
-/// more than a page and one entry. The second entry is always sent, to show where the page ends.
+/// The last row is the first entry that does not fit into the page, so the server sends at most one
+/// entry more than the page. The second entry is always sent, even if it does not fit, because it
+/// shows where the page ends.
 pub(crate) fn statement() -> String {
     format!(
         "SELECT {MESSAGE}, e.seq, e.at, e.notice, e.origin, u.inbox_head, u.inbox_floor FROM users u
@@ -44,15 +49,18 @@ pub(crate) fn statement() -> String {
     )
 }
 
-/// Reads one head for each user of the array, in its order. It uses a subquery, because the planner
-/// might answer a join by reading all users.
+/// Reads one head for each user of the array, in the order of the array; zero for a user without a
+/// row. It uses a subquery, because the planner might run a join by reading all users.
 pub(crate) const INBOX_HEADS: &str = "SELECT coalesce(
         (SELECT u.inbox_head FROM users u WHERE u.id = asked.id), 0
     ) FROM unnest($1::bytea[]) WITH ORDINALITY AS asked(id, place) ORDER BY asked.place";
 
+/// Reads a user's devices, in the order in which they were registered.
 pub(crate) const DEVICES: &str =
     "SELECT d.device, d.cursor, d.registered_at FROM devices d WHERE d.user_id = $1 ORDER BY d.number";
 
+/// Counts the messages and the notices pending for a device, without the entries that the device
+/// caused.
 pub(crate) const DEPTH: &str = "SELECT count(i.message_seq), count(i.notice)
     FROM users u
     LEFT JOIN devices d ON d.user_id = u.id AND d.device = $2
@@ -60,7 +68,7 @@ pub(crate) const DEPTH: &str = "SELECT count(i.message_seq), count(i.notice)
     WHERE u.id = $1 AND i.origin IS DISTINCT FROM $3
       AND NOT EXISTS (SELECT FROM acked k WHERE k.user_id = u.id AND k.device = $2 AND k.seq = i.seq)";
 
-/// The origin whose entries are skipped, in the form of the column; `None` to skip none.
+/// The device whose entries the page leaves out, as the column `origin`; `None` to leave out none.
 pub(super) fn skipped(query: &InboxQuery) -> Option<&str> {
     match query.own {
         OwnEntries::Skip => codec::origin(Some(&query.who.device)),
@@ -68,7 +76,7 @@ pub(super) fn skipped(query: &InboxQuery) -> Option<&str> {
     }
 }
 
-/// The page that rows of [`statement`] make.
+/// The page, from the rows of [`statement`]; empty, with all numbers zero, if there are no rows.
 pub(super) fn page(query: &InboxQuery, rows: &[Row]) -> Result<InboxPage, Fault> {
     let none = InboxSeq::ZERO;
     let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
@@ -95,6 +103,7 @@ pub(super) fn page(query: &InboxQuery, rows: &[Row]) -> Result<InboxPage, Fault>
     Ok(page)
 }
 
+/// An entry, from a row of [`statement`].
 fn entry(row: &Row) -> Result<InboxEntry, Fault> {
     let event = match row.try_get::<_, Option<&[u8]>>(MESSAGE_COLUMNS + 2)? {
         None => Event::Message(Arc::new(codec::message(row, 0)?)),
@@ -110,6 +119,7 @@ fn entry(row: &Row) -> Result<InboxEntry, Fault> {
     })
 }
 
+/// A device, from a row of [`DEVICES`].
 pub(super) fn device(row: &Row) -> Result<DeviceState, Fault> {
     Ok(DeviceState {
         device: codec::get_device(row, 0)?,

@@ -1,4 +1,4 @@
-//! One attempt at a batch: a transaction from `BEGIN` to `COMMIT`.
+//! One attempt at a batch: one transaction, from `BEGIN` to `COMMIT`.
 
 use dm_core::store::{Outcome, Write};
 
@@ -22,12 +22,12 @@ pub(super) struct Attempt<'a> {
     participants: &'a ParticipantsCache,
 }
 
-/// A failed attempt.
+/// The error of a failed attempt.
 pub(super) enum AttemptError {
     /// Nothing is committed.
     NotCommitted(Fault),
-    /// The connection was lost with `COMMIT` under way. The outcomes are those of the writes, in
-    /// case the batch is committed.
+    /// The connection was lost with `COMMIT` under way. If the batch is committed, these are the
+    /// outcomes of its writes.
     Unknown(Vec<Outcome>, Fault),
 }
 
@@ -46,7 +46,8 @@ impl<'a> Attempt<'a> {
         Self { client, batch, participants }
     }
 
-    /// Runs the transaction, and advances `marker` with it. Returns one outcome for each write.
+    /// Runs the transaction, which also advances the row of `marker`. Returns one outcome for each
+    /// write, in order.
     pub(super) async fn run(self, marker: &CommitMarker) -> Result<Vec<Outcome>, AttemptError> {
         let client = self.client;
         let lock_set = LockSet::of(self.batch, self.participants);
@@ -103,7 +104,7 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// Sends the last statements, the advance of the marker, and `COMMIT`.
+/// Sends the statements of `pipeline`, the advance of the marker, and `COMMIT`, together.
 async fn finish(
     mut pipeline: Pipeline<'_>,
     outcomes: Vec<Outcome>,

@@ -1,4 +1,5 @@
-//! Committing a batch: attempts, and what follows when one fails.
+//! [`Committer`], which commits a batch: it repeats attempts that fail because of other
+//! transactions, and asks for the result of a commit whose answer was lost.
 
 use dm_core::store::{Outcome, StoreError, StoreErrorKind, Write};
 
@@ -9,7 +10,7 @@ use crate::write::attempt::{Attempt, AttemptError};
 use crate::write::commit_marker::{CommitMarker, CommitMarkers, Resolution};
 use crate::write::participants_cache::ParticipantsCache;
 
-/// Commits batches on connections of its own.
+/// Commits batches, on connections that reads do not use.
 pub(crate) struct Committer {
     pub(crate) connections: Connections,
     pub(crate) config: PostgresConfig,
@@ -17,7 +18,7 @@ pub(crate) struct Committer {
     pub(crate) participants: ParticipantsCache,
 }
 
-/// A failed attempt, after its connection was closed.
+/// The error of a failed attempt, whose connection is closed.
 enum Failed {
     /// Nothing is committed.
     NotCommitted(Fault),
@@ -27,9 +28,10 @@ enum Failed {
 
 /// A batch that may or may not be committed.
 struct Unresolved {
-    /// The outcomes of the writes, in case it is committed.
+    /// The outcomes of the writes if the batch is committed.
     outcomes: Vec<Outcome>,
     marker: CommitMarker,
+    /// The error of the connection that was lost.
     fault: Fault,
 }
 
@@ -40,9 +42,9 @@ impl From<Fault> for Failed {
 }
 
 impl Committer {
-    /// Commits a batch and returns one outcome for each write.
+    /// Commits a batch and returns one outcome for each write, in order.
     ///
-    /// Not cancel safe: the future must run to its end.
+    /// Not cancel safe: the future must be polled to completion.
     pub(crate) async fn write_batch(&self, batch: &[Write]) -> Result<Vec<Outcome>, StoreError> {
         let mut attempts = 1;
         let Unresolved { outcomes, mut marker, fault } = loop {
@@ -73,8 +75,10 @@ impl Committer {
         }
     }
 
+    /// Runs one attempt, with a connection and a marker of its own.
     async fn attempt(&self, batch: &[Write]) -> Result<Vec<Outcome>, Failed> {
-        // A return before `give_back` closes the connection, and the server rolls back.
+        // A return before `give_back` closes the connection, and the server rolls the transaction
+        // back.
         let lease = Lease::take(&self.connections).await?;
         let client = lease.client()?;
         let mut marker = self.markers.acquire(client).await?;
