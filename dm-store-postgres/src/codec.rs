@@ -137,7 +137,9 @@ pub(crate) fn message(row: &Row, column: usize) -> Result<Message, Fault> {
 
 /// A user id or a key, from a column of `N` bytes.
 pub(crate) fn get_bytes<const N: usize>(row: &Row, column: usize) -> Result<[u8; N], Fault> {
-    row.try_get::<_, &[u8]>(column)?.try_into().map_err(|_| Fault::Corrupt("a key has the wrong length"))
+    row.try_get::<_, &[u8]>(column)?
+        .try_into()
+        .map_err(|_| Fault::Corrupt("a user id or a key has the wrong length"))
 }
 
 #[cfg(test)]

@@ -25,8 +25,8 @@ pub struct PostgresConfig {
     /// Default 30 s.
     ///
     /// Only a request for the status starts the read. The service requests the status every 5 s. So
-    /// a replica that is added later, or a changed setting, shows in the status and causes a warning
-    /// in the log. An open store stays open even if the server gives less than
+    /// a replica that is added later, or a changed setting, shows in the status and causes a
+    /// warning in the log. An open store stays open even if the server gives less than
     /// [`least_durability`](Self::least_durability).
     pub durability_interval: Duration,
     /// The maximum number of connections for reads. Default 12.

@@ -70,8 +70,7 @@
 //! # Failures
 //!
 //! - A deadlock, a serialization failure, or a row that another transaction added after the rows to
-//!   lock were chosen: the batch is tried again, with up to [`PostgresConfig::attempts`] attempts in
-//!   total.
+//!   lock were chosen: the batch is tried again, up to the number of [`PostgresConfig::attempts`].
 //! - The connection is lost before `COMMIT` is sent:
 //!   [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable), and nothing is committed.
 //! - The connection is lost with `COMMIT` under way: the store asks on a new connection whether the

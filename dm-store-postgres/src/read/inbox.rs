@@ -25,7 +25,7 @@ const LAST: u64 = i64::MAX.cast_unsigned() - EXAMINED;
 ///
 /// The last row is the first entry that does not fit into the page, so the server sends at most one
 /// entry more than the page. The second entry is always sent, even if it does not fit, because it
-/// shows where the page ends.
+/// shows where the page ends. The column `cost` is the entry's [`cost`](InboxEntry::cost).
 pub(crate) fn statement() -> String {
     format!(
         "SELECT {MESSAGE}, e.seq, e.at, e.notice, e.origin, u.inbox_head, u.inbox_floor FROM users u

@@ -25,8 +25,8 @@ impl<'a> ReadLease<'a> {
         self.connection.as_ref().ok_or(Fault::Corrupt("the connection was already returned to the pool"))
     }
 
-    /// Ends the lease after the read and returns `answer`. The connection returns to the pool, or is
-    /// closed if the read timed out.
+    /// Ends the lease after the read, and returns `answer`. If the read timed out, the connection
+    /// is closed. Otherwise it returns to the pool.
     pub(super) fn finish<T>(mut self, answer: Result<T, Fault>) -> Result<T, Fault> {
         if let (Some(connection), Err(Fault::Timeout)) = (self.connection.take(), &answer) {
             close(connection);

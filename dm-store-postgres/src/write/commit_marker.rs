@@ -93,8 +93,8 @@ impl CommitMarker {
     }
 
     /// Asks on new connections whether the batch is committed, until the server answers. Returns
-    /// [`Resolution::Unknown`] if it does not answer in the time `within`, or if the marker's row was
-    /// deleted.
+    /// [`Resolution::Unknown`] if the server does not answer in the time `within`, or if the
+    /// marker's row was deleted.
     pub(super) async fn resolve(&mut self, connections: &Connections, within: Duration) -> Resolution {
         let resolution = async {
             loop {

@@ -5,16 +5,16 @@
 //! 1. [`committer`] takes a connection and a commit marker. If an attempt fails because of other
 //!    transactions, it starts another attempt.
 //! 2. [`attempt`] is one attempt. [`lock_set`] collects the users whose rows the batch locks. It
-//!    finds the participants of conversations in the [`participants_cache`]. [`segment`] divides the
-//!    batch into segments, which are loaded, decided and written one after another. Most batches are
-//!    one segment.
+//!    finds the participants of conversations in the [`participants_cache`]. [`segment`] divides
+//!    the batch into segments, which are loaded, decided and written one after another. Most
+//!    batches are one segment.
 //! 3. For each segment, [`load`] locks and reads rows into the batch [`state`], in one round trip.
 //! 4. [`decide`] applies the writes to the state, one after another, without the database.
 //! 5. [`flush`] writes the changed rows, with a fixed set of statements. Each statement writes all
 //!    its rows at once.
 //! 6. After the last segment, the advance of the [`commit_marker`] and `COMMIT` are sent together
-//!    with the statements of step 5. If the answer to `COMMIT` is lost, the marker shows whether the
-//!    commit took place.
+//!    with the statements of step 5. If the answer to `COMMIT` is lost, the marker shows whether
+//!    the commit took place.
 //!
 //! Expiry, announcements, and forgetting a device are segments of their own. They run statements of
 //! their own instead of steps 3 to 5: see [`direct`]. A [`pipeline`] sends statements together, in
@@ -27,10 +27,10 @@
 //! transaction can change. Each row that the batch changes belongs to one of these users: an inbox
 //! and its devices to their user, a conversation and its messages to both participants.
 //!
-//! So two batches that share a row share a user, and one of the two waits for this user's lock until
-//! the other commits. The statements after the locks see everything that was committed before the
-//! locks were granted. This is why `READ COMMITTED` is enough, and why batches do not wait for each
-//! other in a cycle.
+//! So two batches that share a row share a user, and one of the two waits for this user's lock
+//! until the other commits. The statements after the locks see everything that was committed before
+//! the locks were granted. This is why `READ COMMITTED` is enough, and why batches do not wait for
+//! each other in a cycle.
 //!
 //! A segment that sends raises inbox and conversation heads with the statements that lock: see
 //! `load/reserve.rs`.

@@ -42,7 +42,7 @@ impl<'a> Pipeline<'a> {
         Self { client, statements: Vec::new() }
     }
 
-    /// Adds a statement. If the connection has not used the statement before, this prepares it, in a
+    /// Adds a statement. If the connection has not used the statement before, prepares it, in a
     /// round trip of its own.
     pub(super) async fn add(&mut self, sql: impl AsRef<str>, params: Vec<Param<'a>>) -> Result<(), Fault> {
         let client = self.client.connection();

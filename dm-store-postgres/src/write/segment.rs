@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use dm_core::store::{AnnounceKeys, Expire, ForgetDevice, Write};
 
-/// A segment: a part of a batch that is loaded, decided and written at once. All segments of a batch
-/// are in the same transaction.
+/// A part of a batch that is loaded, decided and written at once. All segments of a batch are in
+/// the same transaction.
 pub(super) enum Segment<'a> {
     /// Writes that are decided in memory, one after another. The other kinds run statements of
     /// their own: see `direct`.

@@ -1,5 +1,5 @@
-//! [`BatchState`], the rows that a segment concerns, in memory. They are loaded under locks, changed
-//! by one decision after another, and then written to the database.
+//! [`BatchState`], the rows that a segment of a batch concerns, in memory. They are loaded under
+//! locks, changed by one decision after another, and then written to the database.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -129,8 +129,8 @@ pub(super) enum Content {
 pub(super) enum Stop {
     /// The write is refused. It changed nothing, and the batch continues with the next write.
     Refused(Refusal),
-    /// Another transaction added a row that the write needs, after the rows to lock were chosen. The
-    /// batch is tried again.
+    /// Another transaction added a row that the write needs, after the rows to lock were chosen.
+    /// The batch is tried again.
     Again,
 }
 

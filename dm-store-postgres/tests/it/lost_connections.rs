@@ -136,8 +136,8 @@ async fn a_commit_that_arrives_after_its_resolution_does_nothing() {
     assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["2".to_owned()], 1));
 }
 
-/// Commits in a mode in which no server can be asked about the outcome, and retries when the server
-/// is back.
+/// Commits in a mode in which no server answers a question about the outcome, and commits again
+/// when the server answers.
 async fn unknown_until_repeated(config: &PostgresConfig, mode: Mode) {
     let database = fresh();
     let (store, proxy, _folder) = store_behind_proxy(&database, config).await;
@@ -225,7 +225,7 @@ async fn a_server_that_restarts_under_load_loses_no_answered_message() {
             tokio::spawn(async move {
                 for sent in 0..SENDS {
                     let id = n * SENDS + sent;
-                    // As a client does: the same message until it is answered.
+                    // A client, too, sends the same message until it is answered.
                     while store.commit(vec![append_as(n, n, id, id).into()]).await.is_err() {
                         tokio::task::yield_now().await;
                     }
@@ -238,7 +238,7 @@ async fn a_server_that_restarts_under_load_loses_no_answered_message() {
     let (mut texts_answered, mut restarts) = (std::collections::BTreeSet::new(), 0);
     while let Some(text) = answered.recv().await {
         texts_answered.insert(text);
-        // Twice, in the middle of the load.
+        // The server restarts twice, in the middle of the load.
         if [100, 300].contains(&texts_answered.len()) {
             tokio::task::block_in_place(|| cluster.restart());
             restarts += 1;

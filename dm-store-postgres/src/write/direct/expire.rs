@@ -1,7 +1,7 @@
 //! Expiring the oldest entries of inboxes.
 //!
-//! The write names no user, so it never waits for a lock: it skips users whose rows another
-//! transaction has locked, and its outcome says that there is more to do.
+//! The write names no user and never waits for a lock. It skips users whose rows another
+//! transaction has locked. Its outcome then says that more entries can expire.
 
 use dm_core::store::{Expire, Outcome};
 
@@ -10,21 +10,25 @@ use crate::connection::Client;
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
-/// Inboxes that are locked at a time, at most.
+/// The maximum number of inboxes that one statement locks. The locks are held until the commit.
 const INBOXES: i64 = 16;
 
+/// Locks up to `$2` users who have entries from before `$1`, those with the oldest entries first.
 pub(super) const TAKE_OLDEST: &str = "SELECT u.id, u.inbox_floor FROM users u
     WHERE u.oldest_at < $1 ORDER BY u.oldest_at LIMIT $2 FOR UPDATE OF u SKIP LOCKED";
 
+/// Reads, for each user of the arrays, up to `$3` of the oldest entries above the floor.
 pub(super) const OLDEST_ENTRIES: &str = "SELECT n.id, e.seq, e.at
     FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS n(id, floor, place)
     CROSS JOIN LATERAL (SELECT i.seq, i.at FROM inbox i WHERE i.user_id = n.id AND i.seq > n.floor
                         ORDER BY i.seq LIMIT $3) e
     ORDER BY n.place, e.seq";
 
+/// Deletes each user's entries up to the new floor.
 pub(super) const DELETE_ENTRIES: &str = "DELETE FROM inbox i
     USING unnest($1::bytea[], $2::bigint[]) AS n(id, floor) WHERE i.user_id = n.id AND i.seq <= n.floor";
 
+/// Deletes the individual acknowledgements of entries up to the new floor.
 const DELETE_ACKED: &str = "DELETE FROM acked k
     USING unnest($1::bytea[], $2::bigint[]) AS n(id, floor) WHERE k.user_id = n.id AND k.seq <= n.floor";
 
@@ -34,16 +38,16 @@ const RAISE_FLOORS: &str = "UPDATE users u SET inbox_floor = n.floor, oldest_at 
 /// The expiry of one inbox.
 struct InboxExpiry {
     user: Vec<u8>,
-    /// The number of the newest entry to delete.
+    /// The number of the newest entry to delete; the inbox's present floor if none is deleted.
     floor: i64,
-    /// The time of the oldest entry that stays; `None` if none does.
+    /// The time of the oldest entry that remains; `None` if no entry remains.
     oldest_at: Option<i64>,
-    /// Whether an entry was found that stays.
+    /// Whether the oldest entry that remains was found.
     is_complete: bool,
 }
 
 /// Deletes up to `write.limit` entries from before `write.before`, from the inboxes with the oldest
-/// entries.
+/// entries, and says whether such entries remain.
 pub(crate) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome, Fault> {
     let before = codec::time(write.before);
     let mut entries = 0;
@@ -71,7 +75,7 @@ pub(crate) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome
     Ok(Outcome::Expired { entries, more })
 }
 
-/// Finds the new floor of each inbox. Returns the number of entries to delete, up to `left`.
+/// Sets the new floor of each inbox. Returns the number of entries to delete, at most `left`.
 async fn find_floors(
     client: Client<'_>,
     inboxes: &mut [InboxExpiry],
@@ -81,7 +85,7 @@ async fn find_floors(
     let mut pipeline = Pipeline::new(client);
     let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
     let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();
-    // One more than may be deleted: it is then the oldest entry that stays.
+    // One entry more than may be deleted, because it is the oldest entry that remains.
     let most = codec::count(left.saturating_add(1));
     pipeline.add(OLDEST_ENTRIES, vec![param(users), param(floors), param(most)]).await?;
     let rows = pipeline.execute().await?.next().unwrap_or_default();
@@ -105,7 +109,8 @@ async fn find_floors(
     Ok(removed)
 }
 
-/// Deletes the entries up to each inbox's floor, and their acknowledgements.
+/// Deletes the entries up to each inbox's new floor and their acknowledgements, and stores the
+/// floors.
 async fn delete(client: Client<'_>, inboxes: &[InboxExpiry]) -> Result<(), Fault> {
     let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
     let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();

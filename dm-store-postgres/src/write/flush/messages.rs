@@ -1,4 +1,4 @@
-//! New messages and new inbox entries.
+//! Writing new messages and new inbox entries.
 
 use crate::codec;
 use crate::error::Fault;

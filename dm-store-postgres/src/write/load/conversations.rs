@@ -10,6 +10,7 @@ use crate::error::Fault;
 use crate::write::load::rows::RowKind;
 use crate::write::pipeline::{Pipeline, param};
 
+/// Reads conversations, by their ids and by their pairs of participants.
 pub(super) const CONVERSATIONS: &str = "SELECT c.id, c.a, c.b, c.opened_at, c.head
     FROM conversations c WHERE c.id = ANY ($1::uuid[])
     UNION ALL

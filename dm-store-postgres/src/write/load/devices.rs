@@ -10,13 +10,18 @@ use crate::write::load::rows::RowKind;
 use crate::write::pipeline::{Param, Pipeline, param};
 use crate::write::state::BatchState;
 
+/// Reads all devices of users, each with its highest individually acknowledged entry.
 pub(super) const DEVICES: &str = "SELECT d.user_id, d.device, d.cursor,
            (SELECT max(k.seq) FROM acked k WHERE k.user_id = d.user_id AND k.device = d.device)
     FROM devices d WHERE d.user_id = ANY ($1::bytea[])";
 
-/// Finds, for each device and each number from which its cursor may move on, the first
-/// unacknowledged entries: as many as the segment can acknowledge, and one more. Only those below
-/// the highest acknowledged entry matter.
+/// Finds the entries that block the cursors of devices. For each device and each possible position
+/// of its cursor, these are the first entries above that are about a message and that the device
+/// neither caused nor acknowledged. The limit of rows is one more than the segment can acknowledge:
+/// the last of these entries then still blocks the cursor.
+///
+/// Only entries below the device's highest individually acknowledged entry are read, because the
+/// cursor never advances beyond that entry.
 pub(super) const UNACKNOWLEDGED: &str = "SELECT s.user_id, s.device, e.seq,
            (SELECT max(k.seq) FROM acked k
             WHERE k.user_id = s.user_id AND k.device = s.device AND k.seq < e.seq)
@@ -36,7 +41,7 @@ pub(super) const UNACKNOWLEDGED: &str = "SELECT s.user_id, s.device, e.seq,
         ORDER BY i.seq LIMIT s.most
     ) e";
 
-/// Adds the read of the devices of all users for whom the segment registers a device or
+/// Adds the read of all devices of the users for whom the segment registers a device or
 /// acknowledges.
 pub(super) async fn read_devices(
     pipeline: &mut Pipeline<'_>,
@@ -65,7 +70,7 @@ pub(super) async fn read_unacknowledged<'a>(
     Ok(())
 }
 
-/// The users for whom writes register a device or acknowledge.
+/// The users for whom `writes` register a device or acknowledge.
 fn owners(writes: &[Write]) -> BTreeSet<UserId> {
     let owner = |write: &Write| match write {
         Write::RegisterDevice(write) => Some(write.who.user),
@@ -75,20 +80,24 @@ fn owners(writes: &[Write]) -> BTreeSet<UserId> {
     writes.iter().filter_map(owner).collect()
 }
 
-/// The ranges of entries that may block the cursors of a segment's devices.
+/// The acknowledgements of a segment, by device, as the parameters of [`UNACKNOWLEDGED`].
 struct AckRanges<'a> {
     by_device: BTreeMap<&'a Principal, AckRange>,
 }
 
-/// The ranges of one device.
+/// The acknowledgements of one device.
 #[derive(Default)]
 struct AckRange {
-    /// The numbers from which the cursor may move on: the targets of acknowledgements up to a
-    /// number, and zero, which stands for the cursor's stored value.
+    /// Possible cursor positions before it advances: each [`AckTarget::UpTo`] number, and 0 for the
+    /// stored cursor.
     starts: BTreeSet<u64>,
-    /// The highest entry that the segment acknowledges individually. Only entries below it matter.
+    /// The number of the highest entry that the segment acknowledges individually; 0 if there is
+    /// none. It is `u64::MAX`, which no entry has, if the segment acknowledges a message that was
+    /// not stored before the batch. Unacknowledged entries above this number and above the stored
+    /// acknowledgements cannot block the cursor.
     top: u64,
-    /// The number of entries that the segment acknowledges individually.
+    /// An upper limit for the number of entries that the segment acknowledges individually.
+    /// Duplicates and unknown ids count, too.
     count: usize,
 }
 
@@ -111,8 +120,10 @@ impl<'a> AckRanges<'a> {
                     .map(|id| match state.inbox_numbers.get(id) {
                         Some(numbers) if numbers.sender == write.who.user => numbers.sender_seq,
                         Some(numbers) if numbers.recipient == write.who.user => numbers.recipient_seq,
+                        // The user is not a participant, and has no entry about the message.
                         Some(_) => InboxSeq::ZERO,
-                        // This segment may append it, above all stored entries.
+                        // The message is not stored. If this segment appends it, its entry is above
+                        // all stored entries.
                         None => InboxSeq::new(u64::MAX),
                     })
                     .collect(),

@@ -1,5 +1,5 @@
-//! Reading messages: those sent under a client id, and the inbox entries of those that are
-//! acknowledged by their ids.
+//! Reading messages: the messages that were sent with a client id, and the inbox numbers of the
+//! messages that are acknowledged by their ids.
 
 use std::collections::BTreeSet;
 
@@ -13,6 +13,7 @@ use crate::write::load::rows::RowKind;
 use crate::write::pipeline::{Pipeline, param};
 use crate::write::state::{BatchState, InboxNumbers};
 
+/// Reads, for each message of the array, the participants and the numbers of their inbox entries.
 pub(super) const INBOX_NUMBERS: &str = "SELECT m.id, m.sender, m.recipient, m.sender_seq, m.recipient_seq
     FROM messages m WHERE m.id = ANY ($1::uuid[])";
 
@@ -25,8 +26,10 @@ pub(super) fn sent_statement() -> String {
 }
 
 /// Reads the inbox numbers of all messages that a batch acknowledges by their ids, in a round trip
-/// of its own. It needs no lock: the numbers of a message never change, and a device that
-/// acknowledges a message received it after the commit.
+/// of its own; no round trip if there are none.
+///
+/// The read needs no lock, because the numbers of a message never change. A message that is not
+/// found was not committed before, so no device has received it.
 pub(in crate::write) async fn inbox_numbers(
     client: Client<'_>,
     batch: &[Write],
@@ -51,7 +54,7 @@ pub(in crate::write) async fn inbox_numbers(
     Ok(())
 }
 
-/// Adds the read of messages that were already sent under a client id of the segment.
+/// Adds the read of stored messages that were sent with a client id that the segment uses.
 pub(super) async fn read_sent<'a>(
     pipeline: &mut Pipeline<'a>,
     kinds: &mut Vec<RowKind>,

@@ -1,4 +1,4 @@
-//! Rows into the batch state.
+//! Storing loaded rows in the batch state.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use crate::write::state::{BatchState, ConversationHead, SentMessage, User};
 pub(crate) enum RowKind {
     /// Rows that are ignored.
     Other,
-    /// Users, locked.
+    /// Users whose rows are locked.
     Users,
-    /// Users, locked, with entries reserved in their inboxes.
+    /// Users whose rows are locked, with the number of entries that are reserved for each.
     ReservedEntries,
     Conversations,
-    /// Conversations with messages reserved in them.
+    /// Conversations, with the number of messages that are reserved in each.
     ReservedMessages,
-    /// Messages that were sent under a client id.
+    /// Messages that were sent with a client id.
     Sent,
     Devices,
     /// Entries that block the cursor of a device.
@@ -28,7 +28,7 @@ pub(crate) enum RowKind {
 }
 
 impl BatchState {
-    /// Adds the rows that a statement returned.
+    /// Adds the rows that a statement returned to the state.
     pub(in crate::write) fn load(&mut self, kind: &RowKind, rows: Vec<Row>) -> Result<(), Fault> {
         for row in rows {
             match kind {
@@ -105,7 +105,7 @@ impl BatchState {
     }
 }
 
-/// A head without the numbers that were reserved.
+/// The head before `reserved` numbers were reserved.
 fn without_reserved(head_in_row: u64, reserved: u64) -> Result<u64, Fault> {
     head_in_row
         .checked_sub(reserved)

@@ -1,4 +1,4 @@
-//! Locking users.
+//! Locking users, and inserting rows for users who have none.
 
 use uuid::Uuid;
 
@@ -12,9 +12,9 @@ use crate::write::pipeline::{Pipeline, param};
 const ENSURE_USERS: &str = "INSERT INTO users (id)
     SELECT n.id FROM unnest($1::bytea[]) AS n(id) ORDER BY n.id ON CONFLICT (id) DO NOTHING";
 
-/// Locks the users of the lock set and the participants of its unresolved conversations, in the
+/// Locks the users of the lock set, and the participants of its unresolved conversations, in the
 /// order of their keys. Every other row that a batch changes belongs to one of these users, so a
-/// batch waits for no other lock.
+/// batch does not wait for the lock of any other row.
 pub(super) const LOCK_USERS: &str = "SELECT u.id, u.inbox_head, u.inbox_floor, u.oldest_at, u.conversations,
            u.registrations, u.key_version, u.key, u.key_binding, u.key_published_at
     FROM users u
@@ -23,7 +23,7 @@ pub(super) const LOCK_USERS: &str = "SELECT u.id, u.inbox_head, u.inbox_floor, u
                    UNION SELECT c.b FROM conversations c WHERE c.id = ANY ($2::uuid[]))
     ORDER BY u.id FOR UPDATE OF u";
 
-/// Adds the insertion of users who have no row yet.
+/// Adds the insertion of rows for the users of `lock_set.ensured` who have none.
 pub(in crate::write) async fn ensure_users(
     pipeline: &mut Pipeline<'_>,
     kinds: &mut Vec<RowKind>,
@@ -37,7 +37,7 @@ pub(in crate::write) async fn ensure_users(
     Ok(())
 }
 
-/// Adds the lock of every user of a batch.
+/// Adds the statement that locks all users of a batch. Does not add its kind of rows.
 pub(in crate::write) async fn lock_users(
     pipeline: &mut Pipeline<'_>,
     lock_set: &LockSet,
