@@ -1,4 +1,5 @@
-//! Conversion of the core's values to columns and back.
+//! Conversion of the core's values to columns and back. The functions `get_…` read a column of a
+//! row, by the column's index.
 
 use bytes::Bytes;
 use dm_core::store::{

@@ -186,6 +186,7 @@ pub(crate) struct Lease<'a> {
 }
 
 impl<'a> Lease<'a> {
+    /// Takes a connection from the pool.
     pub(crate) async fn take(connections: &'a Connections) -> Result<Self, Fault> {
         Ok(Self { connections, connection: Some(connections.get().await?) })
     }

@@ -73,10 +73,10 @@
 //!   lock were chosen: the batch is tried again, up to the number of [`PostgresConfig::attempts`].
 //! - The connection is lost before `COMMIT` is sent:
 //!   [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable), and nothing is committed.
-//! - The connection is lost with `COMMIT` under way: the store asks on a new connection whether the
-//!   batch is committed. If it is not, the store makes sure that it cannot be committed later. The
-//!   caller gets the outcomes, or `Unavailable`. If no server answers within
-//!   [`resolve_timeout`](PostgresConfig::resolve_timeout), the caller gets
+//! - The connection is lost after `COMMIT` was sent and before it was answered: the store asks on a
+//!   new connection whether the batch is committed. If it is not, the store makes sure that it
+//!   cannot be committed later. The caller gets the outcomes, or `Unavailable`. If no server
+//!   answers within [`resolve_timeout`](PostgresConfig::resolve_timeout), the caller gets
 //!   [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown). The store keeps working in
 //!   each case.
 //! - The server does not answer, because it is frozen or cannot be reached: a call waits for a

@@ -111,6 +111,7 @@ async fn migrate_with(
     Ok(())
 }
 
+/// Fails if the version in the database is newer than this library's.
 fn refuse_newer(found: i32) -> Result<(), StoreError> {
     if found > count(VERSION) {
         let what = format!("the schema has version {found}, this library supports up to {VERSION}");
@@ -185,6 +186,7 @@ fn is_concurrent_creation(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| met.contains(code))
 }
 
+/// A version, as the column of `schema_version`.
 fn count(version: usize) -> i32 {
     i32::try_from(version).unwrap_or(i32::MAX)
 }

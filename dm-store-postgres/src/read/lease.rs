@@ -17,6 +17,7 @@ pub(super) struct ReadLease<'a> {
 }
 
 impl<'a> ReadLease<'a> {
+    /// Takes a connection from the pool.
     pub(super) async fn acquire(connections: &'a Connections) -> Result<Self, Fault> {
         Ok(Self { connections, connection: Some(connections.get().await?) })
     }

@@ -26,8 +26,8 @@ pub(super) struct Attempt<'a> {
 pub(super) enum AttemptError {
     /// Nothing is committed.
     NotCommitted(Fault),
-    /// The connection was lost with `COMMIT` under way. If the batch is committed, these are the
-    /// outcomes of its writes.
+    /// The connection was lost after `COMMIT` was sent and before it was answered. If the batch is
+    /// committed, these are the outcomes of its writes.
     Unknown(Vec<Outcome>, Fault),
 }
 

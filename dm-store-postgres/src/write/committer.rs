@@ -22,7 +22,7 @@ pub(crate) struct Committer {
 enum Failed {
     /// Nothing is committed.
     NotCommitted(Fault),
-    /// The connection was lost with `COMMIT` under way.
+    /// The connection was lost after `COMMIT` was sent and before it was answered.
     Unknown(Box<Unresolved>),
 }
 

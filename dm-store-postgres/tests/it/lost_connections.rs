@@ -1,4 +1,4 @@
-//! Batches whose connection is lost, before `COMMIT` or with `COMMIT` under way.
+//! Batches whose connection is lost, before `COMMIT` or before the answer to it.
 
 use std::time::Duration;
 

@@ -58,6 +58,7 @@ impl BatchState {
         Ok(())
     }
 
+    /// Adds a user, from a row of which `reserved` entries are reserved.
     fn load_user(&mut self, row: &Row, reserved: u64) -> Result<(), Fault> {
         let id = codec::get_user(row, 0)?;
         let oldest_at: Option<i64> = row.try_get(3)?;
@@ -77,6 +78,7 @@ impl BatchState {
         Ok(())
     }
 
+    /// Adds a conversation, from a row of which `reserved` messages are reserved.
     fn load_conversation(&mut self, row: &Row, reserved: u64) -> Result<(), Fault> {
         let conversation = Conversation {
             id: codec::get_conversation(row, 0)?,
@@ -96,6 +98,7 @@ impl BatchState {
         Ok(())
     }
 
+    /// Adds a stored message that has a client id.
     fn load_sent(&mut self, row: &Row) -> Result<(), Fault> {
         let message = codec::message(row, 0)?;
         let Some(client_id) = message.client_id else { return Ok(()) };
