@@ -21,7 +21,7 @@ pub struct PostgresConfig {
     /// A server that can lose answered messages by a power cut or a failover causes a warning in
     /// the log, and shows in the store's status. Set [`Durability::Synced`] in production.
     pub least_durability: Durability,
-    /// The age at which the durability in the store's status is read from the server again.
+    /// The age after which the durability in the store's status is read from the server again.
     /// Default 30 s.
     ///
     /// Only a request for the status starts the read. The service requests the status every 5 s. So
@@ -73,8 +73,8 @@ pub struct PostgresConfig {
     /// connections again within that time.
     pub resolve_timeout: Duration,
     /// The maximum number of attempts at a batch that the server rolls back because of other
-    /// transactions, the first attempt included. Default 5. Such causes are a deadlock, or a
-    /// serialization failure on engines that run every transaction as serializable.
+    /// transactions, the first attempt included. Default 5. The server does so after a deadlock, or
+    /// after a serialization failure on engines that run every transaction as serializable.
     pub attempts: NonZeroUsize,
 }
 

@@ -102,7 +102,7 @@ impl From<Fault> for StoreError {
 pub(crate) fn from_postgres(error: tokio_postgres::Error) -> StoreError {
     let Some(reported) = error.as_db_error() else {
         // The text of a failed conversion holds names of types and columns only. All other errors
-        // without a message of the server are failures of the connection.
+        // without a message of the server are treated as failures of the connection.
         let kind = if error.to_string().starts_with("error deserializing") {
             StoreErrorKind::Corrupt
         } else {

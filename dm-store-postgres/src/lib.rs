@@ -70,7 +70,8 @@
 //! # Failures
 //!
 //! - A deadlock, a serialization failure, or a row that another transaction added after the rows to
-//!   lock were chosen: the batch is tried again, up to the number of [`PostgresConfig::attempts`].
+//!   lock were chosen: the batch is tried again. [`PostgresConfig::attempts`] is the maximum number
+//!   of attempts.
 //! - The connection is lost before `COMMIT` is sent:
 //!   [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable), and nothing is committed.
 //! - The connection is lost after `COMMIT` was sent and before it was answered: the store asks on a

@@ -65,8 +65,8 @@ impl SchemaContents {
     /// Whether the version table exists.
     ///
     /// # Errors
-    /// [`StoreErrorKind::ForeignTables`] if another kind of relation has the version table's name,
-    /// or if the schema holds other relations but no version table.
+    /// [`StoreErrorKind::ForeignTables`] if the relation with the version table's name is no table
+    /// or has other columns, or if the schema holds other relations but no version table.
     pub(crate) fn has_version(&self) -> Result<bool, StoreError> {
         if self.relation(VERSION_TABLE)?.is_some() {
             return Ok(true);

@@ -27,8 +27,8 @@ pub(crate) const VERSION: usize = MIGRATIONS.len();
 const ATTEMPTS: usize = 50;
 
 /// Migrates the schema to this library's version. All migrations run in one transaction, so after a
-/// failure at any point the schema has its old version or the new one. A new schema has version 0
-/// until then: the transaction before creates the schema and the version's row.
+/// failure at any point the schema has its old version or the new one. An earlier transaction
+/// creates a schema that does not exist, with the version's row. Its old version is 0.
 ///
 /// # Errors
 /// - [`StoreErrorKind::NewerSchema`] if a newer version of the library wrote the schema. Nothing is

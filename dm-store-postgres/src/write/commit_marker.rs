@@ -8,8 +8,8 @@
 //!    ([`RESOLVE`]). If the batch is still running, this statement waits for the lock on the row,
 //!    and so for the end of the batch.
 //! 3. The token that `RESOLVE` finds shows whether the batch is committed.
-//! 4. If the batch's `ADVANCE` reaches the server only after `RESOLVE`, it does not find the token
-//!    that it names. It fails, and the batch is rolled back.
+//! 4. If the batch's `ADVANCE` reaches the server only after `RESOLVE`, the row has another token
+//!    than `ADVANCE` names. So `ADVANCE` fails, and the batch is rolled back.
 //!
 //! PostgreSQL's `pg_xact_status` is no substitute. After a crash the server may reuse the id of a
 //! transaction of which nothing had reached the disk. `pg_xact_status` then answers for the later
@@ -24,6 +24,7 @@ use crate::connection::{Client, Connections, Lease};
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
+/// Inserts a marker and returns its id. Its token is 0.
 const INSERT_MARKER: &str = "INSERT INTO commits DEFAULT VALUES RETURNING slot::text";
 
 /// Adds one to the token. If the row has another token than the named one, or does not exist, the
@@ -50,9 +51,10 @@ pub(super) struct CommitMarker {
     token: i64,
 }
 
-/// The markers of this node that no batch uses. Each marker is released after its batch, unless its
-/// token is unknown or its row was deleted. So a node needs no more markers than the maximum number
-/// of batches that it ran at once.
+/// The markers of this node that no batch uses.
+///
+/// Each marker is released after its batch, unless its token is unknown or its row was deleted. So
+/// a node usually has one marker for each batch that it runs at the same time.
 #[derive(Debug, Default)]
 pub(crate) struct CommitMarkers(Mutex<Vec<CommitMarker>>);
 
@@ -111,6 +113,7 @@ impl CommitMarker {
         timeout(within, resolution).await.unwrap_or(Resolution::Unknown)
     }
 
+    /// Asks once whether the batch is committed.
     async fn resolve_once(&mut self, connections: &Connections) -> Result<Resolution, Fault> {
         let lease = Lease::take(connections).await?;
         let client = lease.client()?;

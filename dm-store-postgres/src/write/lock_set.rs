@@ -24,6 +24,7 @@ pub(super) struct LockSet {
 }
 
 impl LockSet {
+    /// Collects the users and conversations that `writes` name.
     pub(super) fn of(writes: &[Write], cache: &ParticipantsCache) -> Self {
         let mut lock_set = Self::default();
         for write in writes {
@@ -49,6 +50,7 @@ impl LockSet {
         lock_set
     }
 
+    /// Adds a user to `ensured` and to `users`.
     fn ensure(&mut self, user: UserId) {
         self.ensured.insert(user);
         self.users.insert(user);

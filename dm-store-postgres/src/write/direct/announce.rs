@@ -1,5 +1,8 @@
 //! Announcing new keys: notices in the inboxes of the publishers' peers.
 //!
+//! A publisher is a user who published a new key. An announcement is a row for a publisher some of
+//! whose peers have no notice yet.
+//!
 //! The write names no user. It locks the rows of publishers and peers as it finds them, and skips
 //! rows that another transaction has locked. A publisher's row is locked before the publisher's
 //! announcement is read, because each transaction that writes an announcement holds this lock.
@@ -18,8 +21,9 @@ const TAKE_PUBLISHER: &str = "SELECT u.id, u.key_version, u.key, u.key_binding, 
     FROM announcements n JOIN users u ON u.id = n.publisher
     WHERE n.publisher > $1 ORDER BY n.publisher LIMIT 1 FOR UPDATE OF u SKIP LOCKED";
 
-/// Locks the peers of the publisher's conversations with numbers above `$2`, up to `$3`. Returns
-/// them in the order of these numbers, without peers whose rows are locked.
+/// Locks the peers of the publisher's conversations with numbers above `$2`, up to `$3`, except
+/// peers whose rows are locked. Returns them in the order of these numbers. A user's conversations
+/// are numbered 1, 2, 3 … in the order in which they were opened.
 pub(super) const TAKE_PEERS: &str = "SELECT t.number, u.id, u.inbox_head FROM (
         SELECT c.a_number AS number, c.b AS peer FROM conversations c
         WHERE c.a = $1 AND c.a_number > $2 AND c.a_number <= $3

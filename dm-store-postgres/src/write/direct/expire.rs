@@ -32,6 +32,7 @@ pub(super) const DELETE_ENTRIES: &str = "DELETE FROM inbox i
 const DELETE_ACKED: &str = "DELETE FROM acked k
     USING unnest($1::bytea[], $2::bigint[]) AS n(id, floor) WHERE k.user_id = n.id AND k.seq <= n.floor";
 
+/// Sets the new floor, and the time of the oldest entry that remains.
 const RAISE_FLOORS: &str = "UPDATE users u SET inbox_floor = n.floor, oldest_at = n.oldest_at
     FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n(id, floor, oldest_at) WHERE u.id = n.id";
 

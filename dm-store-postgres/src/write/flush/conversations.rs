@@ -17,8 +17,8 @@ pub(super) const UPDATE_CONVERSATIONS: &str =
         (SELECT m.received_at FROM messages m WHERE m.conversation = n.id AND m.seq = n.head))
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, head, last_at) WHERE c.id = n.id";
 
-/// Adds the insertion of new conversations, and the update of existing ones whose stored head is
-/// not right.
+/// Adds the statements that insert new conversations and update existing ones. An existing one is
+/// updated if its row does not hold the right head.
 pub(super) async fn write_conversations<'a>(
     state: &'a BatchState,
     pipeline: &mut Pipeline<'a>,

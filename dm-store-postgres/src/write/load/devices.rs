@@ -41,8 +41,8 @@ pub(super) const UNACKNOWLEDGED: &str = "SELECT s.user_id, s.device, e.seq,
         ORDER BY i.seq LIMIT s.most
     ) e";
 
-/// Adds the read of all devices of the users for whom the segment registers a device or
-/// acknowledges.
+/// Adds the statement that reads all devices of the users for whom the segment registers a device
+/// or acknowledges.
 pub(super) async fn read_devices(
     pipeline: &mut Pipeline<'_>,
     kinds: &mut Vec<RowKind>,
@@ -56,7 +56,7 @@ pub(super) async fn read_devices(
     Ok(())
 }
 
-/// Adds the read of the entries that may block the cursors of the segment's devices.
+/// Adds the statement that reads the entries that may block the cursors of the segment's devices.
 pub(super) async fn read_unacknowledged<'a>(
     pipeline: &mut Pipeline<'a>,
     kinds: &mut Vec<RowKind>,
@@ -88,8 +88,8 @@ struct AckRanges<'a> {
 /// The acknowledgements of one device.
 #[derive(Default)]
 struct AckRange {
-    /// Possible cursor positions before it advances: each [`AckTarget::UpTo`] number, and 0 for the
-    /// stored cursor.
+    /// The positions that the cursor may have before it advances: each [`AckTarget::UpTo`] number,
+    /// and 0 for the stored cursor.
     starts: BTreeSet<u64>,
     /// The number of the highest entry that the segment acknowledges individually; 0 if there is
     /// none. It is `u64::MAX`, which no entry has, if the segment acknowledges a message that was
@@ -102,7 +102,7 @@ struct AckRange {
 }
 
 impl<'a> AckRanges<'a> {
-    /// `None` if the segment acknowledges nothing.
+    /// Collects the acknowledgements. `None` if the segment acknowledges nothing.
     fn of(writes: &'a [Write], state: &BatchState) -> Option<Self> {
         let mut by_device: BTreeMap<_, AckRange> = BTreeMap::new();
         for write in writes {

@@ -54,7 +54,8 @@ pub(in crate::write) async fn inbox_numbers(
     Ok(())
 }
 
-/// Adds the read of stored messages that were sent with a client id that the segment uses.
+/// Adds the statement that reads stored messages that were sent with a client id that the segment
+/// uses.
 pub(super) async fn read_sent<'a>(
     pipeline: &mut Pipeline<'a>,
     kinds: &mut Vec<RowKind>,

@@ -23,7 +23,7 @@ pub(super) const LOCK_USERS: &str = "SELECT u.id, u.inbox_head, u.inbox_floor, u
                    UNION SELECT c.b FROM conversations c WHERE c.id = ANY ($2::uuid[]))
     ORDER BY u.id FOR UPDATE OF u";
 
-/// Adds the insertion of rows for the users of `lock_set.ensured` who have none.
+/// Adds the statement that inserts rows for the users of `lock_set.ensured` who have none.
 pub(in crate::write) async fn ensure_users(
     pipeline: &mut Pipeline<'_>,
     kinds: &mut Vec<RowKind>,
