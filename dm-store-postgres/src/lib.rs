@@ -113,7 +113,7 @@
 //! - `config` is the configuration. `connection` has the settings of each session and the pools.
 //! - `schema` runs the migrations.
 //! - `write` commits batches. In it, `lock_set` collects the users to lock, `segment` divides a
-//!   batch, `load` locks and reads rows, `decide` has one file for each kind of write, `flush`
+//!   batch, `load` locks and reads rows, `decide` has one file for each kind of write, `write_rows`
 //!   writes the changed rows, `commit_marker` finds out whether a commit took place, and `direct`
 //!   has the writes that run statements of their own.
 //! - `read` has the queries.

@@ -11,7 +11,7 @@ use crate::write::participants_cache::ParticipantsCache;
 use crate::write::pipeline::{CommitResult, Pipeline};
 use crate::write::segment::{Segment, segments};
 use crate::write::state::{BatchState, Stop};
-use crate::write::{direct, flush};
+use crate::write::{direct, write_rows};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
@@ -89,7 +89,7 @@ impl<'a> Attempt<'a> {
                         });
                     }
                     let mut pipeline = Pipeline::new(client);
-                    flush::flush(&state, &mut pipeline).await?;
+                    write_rows::add_statements(&state, &mut pipeline).await?;
                     if segments.peek().is_none() {
                         return finish(pipeline, outcomes, marker).await;
                     }

@@ -10,8 +10,8 @@
 //!    batches are one segment.
 //! 3. For each segment, [`load`] locks and reads rows into the batch [`state`], in one round trip.
 //! 4. [`decide`] applies the writes to the state, one after another, without the database.
-//! 5. [`flush`] writes the changed rows, with a fixed set of statements. Each statement writes all
-//!    its rows at once.
+//! 5. [`write_rows`] writes the changed rows, with a fixed set of statements. Each statement writes
+//!    all its rows at once.
 //! 6. After the last segment, the advance of the [`commit_marker`] and `COMMIT` are sent together
 //!    with the statements of step 5. If the answer to `COMMIT` is lost, the marker shows whether
 //!    the commit took place.
@@ -40,13 +40,13 @@ mod commit_marker;
 mod committer;
 mod decide;
 mod direct;
-mod flush;
 mod load;
 mod lock_set;
 mod participants_cache;
 mod pipeline;
 mod segment;
 mod state;
+mod write_rows;
 
 pub(crate) use commit_marker::{CommitMarkers, remove_stale};
 pub(crate) use committer::Committer;
@@ -59,7 +59,7 @@ pub(crate) use participants_cache::ParticipantsCache;
 #[cfg(test)]
 pub(crate) fn hot_statements() -> Vec<String> {
     let mut statements = load::hot_statements();
-    let fixed = flush::HOT_STATEMENTS.into_iter().chain(direct::HOT_STATEMENTS);
+    let fixed = write_rows::HOT_STATEMENTS.into_iter().chain(direct::HOT_STATEMENTS);
     statements.extend(fixed.chain([commit_marker::ADVANCE]).map(str::to_owned));
     statements
 }

@@ -11,7 +11,10 @@ use crate::write::pipeline::Pipeline;
 use crate::write::state::BatchState;
 
 /// Adds the statements that write the changes of a segment, a part of a batch, to `pipeline`.
-pub(super) async fn flush<'a>(state: &'a BatchState, pipeline: &mut Pipeline<'a>) -> Result<(), Fault> {
+pub(super) async fn add_statements<'a>(
+    state: &'a BatchState,
+    pipeline: &mut Pipeline<'a>,
+) -> Result<(), Fault> {
     conversations::write_conversations(state, pipeline).await?;
     messages::insert_messages(state, pipeline).await?;
     messages::insert_entries(state, pipeline).await?;
