@@ -28,7 +28,7 @@ const FILL: &str = "
     INSERT INTO dm.acked SELECT key(1 + n % 1000, 32), 'phone', 1 + n / 1000 FROM generate_series(0, 99999) n;";
 
 #[tokio::test]
-async fn every_hot_statement_uses_an_index_at_a_million_rows() {
+async fn indexed_statements_use_an_index_at_a_million_rows() {
     let database = Cluster::shared().empty_database();
     // The store is opened while the database is empty and not analyzed, because the plans must not
     // depend on statistics.
@@ -43,7 +43,7 @@ async fn every_hot_statement_uses_an_index_at_a_million_rows() {
         let (client, connection) = parameters.connect(NoTls).await.unwrap();
         tokio::spawn(connection);
         client.batch_execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
-        let statements = write::hot_statements().into_iter().chain(read::statements());
+        let statements = write::indexed_statements().into_iter().chain(read::statements());
         for (n, sql) in statements.enumerate() {
             let statement = client.prepare(&sql).await.unwrap();
             let nulls = vec!["NULL"; statement.params().len()].join(", ");
@@ -64,7 +64,7 @@ async fn every_hot_statement_uses_an_index_at_a_million_rows() {
             }
         }
     }
-    assert_eq!(in_order, 2, "the reservation of entries is not among the hot statements");
+    assert_eq!(in_order, 2, "the reservation of entries is not among the indexed statements");
 }
 
 /// Asserts that the plan loops over the array in the array's order, and finds each user by an

@@ -57,9 +57,9 @@ pub(crate) use participants_cache::ParticipantsCache;
 /// The statements that must find their rows by an index, for the test `query_plans`: those of sends
 /// and acknowledgements, and those of expiry and announcements that find many rows.
 #[cfg(test)]
-pub(crate) fn hot_statements() -> Vec<String> {
-    let mut statements = load::hot_statements();
-    let fixed = write_rows::HOT_STATEMENTS.into_iter().chain(direct::HOT_STATEMENTS);
+pub(crate) fn indexed_statements() -> Vec<String> {
+    let mut statements = load::indexed_statements();
+    let fixed = write_rows::INDEXED_STATEMENTS.into_iter().chain(direct::INDEXED_STATEMENTS);
     statements.extend(fixed.chain([commit_marker::ADVANCE]).map(str::to_owned));
     statements
 }

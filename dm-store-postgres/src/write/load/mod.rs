@@ -48,7 +48,7 @@ pub(super) async fn lock_and_read<'a>(
 
 /// The statements of this module that must find their rows by an index, for the test `query_plans`.
 #[cfg(test)]
-pub(super) fn hot_statements() -> Vec<String> {
+pub(super) fn indexed_statements() -> Vec<String> {
     let fixed = [
         users::LOCK_USERS,
         conversations::CONVERSATIONS,

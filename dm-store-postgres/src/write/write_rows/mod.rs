@@ -24,7 +24,7 @@ pub(super) async fn add_statements<'a>(
 
 /// The statements of this module that must find their rows by an index, for the test `query_plans`.
 #[cfg(test)]
-pub(super) const HOT_STATEMENTS: [&str; 5] = [
+pub(super) const INDEXED_STATEMENTS: [&str; 5] = [
     users::UPDATE_USERS,
     users::UPDATE_KEYS,
     conversations::UPDATE_CONVERSATIONS,
