@@ -26,19 +26,19 @@ pub(super) const UNACKNOWLEDGED: &str = "SELECT s.user_id, s.device, e.seq,
            (SELECT max(k.seq) FROM acked k
             WHERE k.user_id = s.user_id AND k.device = s.device AND k.seq < e.seq)
     FROM unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
-         AS s(user_id, device, origin, start, top, most)
+         AS s(user_id, device, origin, start, highest_acked, max_rows)
     JOIN devices d ON d.user_id = s.user_id AND d.device = s.device
     JOIN users u ON u.id = s.user_id
     CROSS JOIN LATERAL (
         SELECT i.seq FROM inbox i
         WHERE i.user_id = s.user_id
           AND i.seq > greatest(s.start, d.cursor, u.inbox_floor)
-          AND i.seq < greatest(s.top, (SELECT max(k.seq) FROM acked k
-                                       WHERE k.user_id = s.user_id AND k.device = s.device))
+          AND i.seq < greatest(s.highest_acked, (SELECT max(k.seq) FROM acked k
+                                                 WHERE k.user_id = s.user_id AND k.device = s.device))
           AND i.message_seq IS NOT NULL AND i.origin IS DISTINCT FROM s.origin
           AND NOT EXISTS (SELECT FROM acked k
                           WHERE k.user_id = s.user_id AND k.device = s.device AND k.seq = i.seq)
-        ORDER BY i.seq LIMIT s.most
+        ORDER BY i.seq LIMIT s.max_rows
     ) e";
 
 /// Adds the statement that reads all devices of the users for whom the segment registers a device
@@ -63,8 +63,8 @@ pub(super) async fn read_unacknowledged<'a>(
     writes: &'a [Write],
     state: &BatchState,
 ) -> Result<(), Fault> {
-    if let Some(ranges) = AckRanges::of(writes, state) {
-        pipeline.add(UNACKNOWLEDGED, ranges.into_params()).await?;
+    if let Some(acks) = AcksByDevice::of(writes, state) {
+        pipeline.add(UNACKNOWLEDGED, acks.into_params()).await?;
         kinds.push(RowKind::Unacknowledged);
     }
     Ok(())
@@ -81,13 +81,13 @@ fn owners(writes: &[Write]) -> BTreeSet<UserId> {
 }
 
 /// The acknowledgements of a segment, by device, as the parameters of [`UNACKNOWLEDGED`].
-struct AckRanges<'a> {
-    by_device: BTreeMap<&'a Principal, AckRange>,
+struct AcksByDevice<'a> {
+    by_device: BTreeMap<&'a Principal, DeviceAcks>,
 }
 
 /// The acknowledgements of one device.
 #[derive(Default)]
-struct AckRange {
+struct DeviceAcks {
     /// The positions that the cursor may have before it advances: each [`AckTarget::UpTo`] number,
     /// and 0 for the stored cursor.
     starts: BTreeSet<u64>,
@@ -95,23 +95,23 @@ struct AckRange {
     /// none. It is `u64::MAX`, which no entry has, if the segment acknowledges a message that was
     /// not stored before the batch. Unacknowledged entries above this number and above the stored
     /// acknowledgements cannot block the cursor.
-    top: u64,
+    highest_acked: u64,
     /// An upper limit for the number of entries that the segment acknowledges individually.
     /// Duplicates and unknown ids count, too.
-    count: usize,
+    acked_count: usize,
 }
 
-impl<'a> AckRanges<'a> {
+impl<'a> AcksByDevice<'a> {
     /// Collects the acknowledgements. `None` if the segment acknowledges nothing.
     fn of(writes: &'a [Write], state: &BatchState) -> Option<Self> {
-        let mut by_device: BTreeMap<_, AckRange> = BTreeMap::new();
+        let mut by_device: BTreeMap<_, DeviceAcks> = BTreeMap::new();
         for write in writes {
             let Write::Acknowledge(write) = write else { continue };
-            let range = by_device.entry(&write.who).or_default();
-            range.starts.insert(0);
+            let acks = by_device.entry(&write.who).or_default();
+            acks.starts.insert(0);
             let acked: Vec<InboxSeq> = match &write.target {
                 AckTarget::UpTo(seq) => {
-                    range.starts.insert(seq.get());
+                    acks.starts.insert(seq.get());
                     continue;
                 }
                 AckTarget::Entries(seqs) => seqs.clone(),
@@ -128,8 +128,8 @@ impl<'a> AckRanges<'a> {
                     })
                     .collect(),
             };
-            range.count += acked.len();
-            range.top = acked.iter().map(|seq| seq.get()).fold(range.top, u64::max);
+            acks.acked_count += acked.len();
+            acks.highest_acked = acked.iter().map(|seq| seq.get()).fold(acks.highest_acked, u64::max);
         }
         (!by_device.is_empty()).then_some(Self { by_device })
     }
@@ -137,17 +137,24 @@ impl<'a> AckRanges<'a> {
     /// The parameters of [`UNACKNOWLEDGED`].
     fn into_params(self) -> Vec<Param<'a>> {
         let (mut users, mut devices, mut origins) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut starts, mut tops, mut most) = (Vec::new(), Vec::new(), Vec::new());
-        for (who, range) in self.by_device {
-            for start in range.starts {
+        let (mut starts, mut highest_acked, mut max_rows) = (Vec::new(), Vec::new(), Vec::new());
+        for (who, acks) in self.by_device {
+            for start in acks.starts {
                 users.push(who.user.as_bytes().as_slice());
                 devices.push(who.device.as_str());
                 origins.push(codec::origin(Some(&who.device)));
                 starts.push(codec::number(start));
-                tops.push(codec::number(range.top));
-                most.push(codec::count(range.count.saturating_add(1)));
+                highest_acked.push(codec::number(acks.highest_acked));
+                max_rows.push(codec::count(acks.acked_count.saturating_add(1)));
             }
         }
-        vec![param(users), param(devices), param(origins), param(starts), param(tops), param(most)]
+        vec![
+            param(users),
+            param(devices),
+            param(origins),
+            param(starts),
+            param(highest_acked),
+            param(max_rows),
+        ]
     }
 }
