@@ -13,11 +13,12 @@ use crate::error::Fault;
 
 /// The select list of a message, in the order in which [`message`] reads it. `m` stands for the
 /// table `messages`.
-pub(crate) const MESSAGE: &str = "m.id, m.conversation, m.seq, m.sender, m.client_id, m.sent_at, m.received_at, \
-                                  m.suite, m.nonce, m.ephemeral, m.payload";
+pub(crate) const MESSAGE_COLUMNS: &str =
+    "m.id, m.conversation, m.seq, m.sender, m.client_id, m.sent_at, m.received_at, \
+     m.suite, m.nonce, m.ephemeral, m.payload";
 
-/// The number of columns in [`MESSAGE`].
-pub(crate) const MESSAGE_COLUMNS: usize = 11;
+/// The number of columns in [`MESSAGE_COLUMNS`].
+pub(crate) const MESSAGE_COLUMN_COUNT: usize = 11;
 
 /// A sequence number as a `bigint`. A number above the range becomes `i64::MAX`, which is above the
 /// numbers of all rows.
@@ -114,7 +115,7 @@ pub(crate) fn key_record(user: UserId, row: &Row, column: usize) -> Result<Optio
     }))
 }
 
-/// A message, from the columns of [`MESSAGE`], of which `column` is the first.
+/// A message, from the columns of [`MESSAGE_COLUMNS`], of which `column` is the first.
 pub(crate) fn message(row: &Row, column: usize) -> Result<Message, Fault> {
     let client_id = row.try_get::<_, Option<Uuid>>(column + 4)?.map(ClientMessageId::from);
     let suite = match row.try_get::<_, Option<i64>>(column + 7)? {

@@ -6,7 +6,7 @@ use dm_core::store::{HistoryPage, HistoryQuery, HistoryRange};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::codec::{self, MESSAGE};
+use crate::codec::{self, MESSAGE_COLUMNS};
 use crate::error::Fault;
 
 /// The statement for a page of messages. Its rows are:
@@ -21,7 +21,7 @@ use crate::error::Fault;
 pub(crate) fn statement(newest_first: bool) -> String {
     let order = if newest_first { "DESC" } else { "ASC" };
     format!(
-        "SELECT {MESSAGE} FROM conversations c
+        "SELECT {MESSAGE_COLUMNS} FROM conversations c
          LEFT JOIN LATERAL (
              SELECT f.*, sum(f.cost) OVER w - f.cost AS before, row_number() OVER w AS place
              FROM (

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dm_core::store::{DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, Notice, OwnEntries};
 use tokio_postgres::Row;
 
-use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
+use crate::codec::{self, MESSAGE_COLUMN_COUNT, MESSAGE_COLUMNS};
 use crate::error::Fault;
 
 /// The maximum number of inbox entries that the statement examines for one page, so that one read
@@ -28,7 +28,8 @@ const LAST: u64 = i64::MAX.cast_unsigned() - EXAMINED;
 /// shows where the page ends. The column `cost` is the entry's [`cost`](InboxEntry::cost).
 pub(crate) fn statement() -> String {
     format!(
-        "SELECT {MESSAGE}, e.seq, e.at, e.notice, e.origin, u.inbox_head, u.inbox_floor FROM users u
+        "SELECT {MESSAGE_COLUMNS}, e.seq, e.at, e.notice, e.origin, u.inbox_head, u.inbox_floor
+         FROM users u
          LEFT JOIN LATERAL (
              SELECT f.*, sum(f.cost) OVER w - f.cost AS before, row_number() OVER w AS place
              FROM (
@@ -81,13 +82,13 @@ pub(super) fn page(query: &InboxQuery, rows: &[Row]) -> Result<InboxPage, Fault>
     let none = InboxSeq::ZERO;
     let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
     let Some(first) = rows.first() else { return Ok(page) };
-    page.head = codec::get_seq(first, MESSAGE_COLUMNS + 4)?;
-    page.floor = codec::get_seq(first, MESSAGE_COLUMNS + 5)?;
+    page.head = codec::get_seq(first, MESSAGE_COLUMN_COUNT + 4)?;
+    page.floor = codec::get_seq(first, MESSAGE_COLUMN_COUNT + 5)?;
     let examined = query.after.max(page.floor).get().saturating_add(EXAMINED);
     page.through = page.head.min(InboxSeq::new(examined));
     let mut bytes = 0_usize;
     for row in rows {
-        if row.try_get::<_, Option<i64>>(MESSAGE_COLUMNS)?.is_none() {
+        if row.try_get::<_, Option<i64>>(MESSAGE_COLUMN_COUNT)?.is_none() {
             break;
         }
         let entry = entry(row)?;
@@ -105,16 +106,16 @@ pub(super) fn page(query: &InboxQuery, rows: &[Row]) -> Result<InboxPage, Fault>
 
 /// An entry, from a row of [`statement`].
 fn entry(row: &Row) -> Result<InboxEntry, Fault> {
-    let event = match row.try_get::<_, Option<&[u8]>>(MESSAGE_COLUMNS + 2)? {
+    let event = match row.try_get::<_, Option<&[u8]>>(MESSAGE_COLUMN_COUNT + 2)? {
         None => Event::Message(Arc::new(codec::message(row, 0)?)),
         Some(notice) => {
             Event::Notice(Notice::decode(notice).map_err(|_| Fault::Corrupt("a notice cannot be decoded"))?)
         }
     };
     Ok(InboxEntry {
-        seq: codec::get_seq(row, MESSAGE_COLUMNS)?,
-        at: codec::get_time(row, MESSAGE_COLUMNS + 1)?,
-        origin: codec::get_origin(row, MESSAGE_COLUMNS + 3)?,
+        seq: codec::get_seq(row, MESSAGE_COLUMN_COUNT)?,
+        at: codec::get_time(row, MESSAGE_COLUMN_COUNT + 1)?,
+        origin: codec::get_origin(row, MESSAGE_COLUMN_COUNT + 3)?,
         event,
     })
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use dm_core::store::{AckTarget, MessageId, Write};
 use uuid::Uuid;
 
-use crate::codec::{self, MESSAGE};
+use crate::codec::{self, MESSAGE_COLUMNS};
 use crate::connection::Client;
 use crate::error::Fault;
 use crate::write::load::rows::RowKind;
@@ -20,7 +20,7 @@ pub(super) const INBOX_NUMBERS: &str = "SELECT m.id, m.sender, m.recipient, m.se
 /// Finds stored messages by sender and client id.
 pub(super) fn sent_statement() -> String {
     format!(
-        "SELECT {MESSAGE}, m.sender_seq FROM unnest($1::bytea[], $2::uuid[]) AS s(sender, client_id)
+        "SELECT {MESSAGE_COLUMNS}, m.sender_seq FROM unnest($1::bytea[], $2::uuid[]) AS s(sender, client_id)
          JOIN messages m ON m.sender = s.sender AND m.client_id = s.client_id AND m.client_id IS NOT NULL"
     )
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dm_core::store::{Conversation, InboxSeq, Principal, ServerSequence};
 use tokio_postgres::Row;
 
-use crate::codec::{self, MESSAGE_COLUMNS};
+use crate::codec::{self, MESSAGE_COLUMN_COUNT};
 use crate::error::Fault;
 use crate::write::state::{BatchState, ConversationHead, SentMessage, User};
 
@@ -102,7 +102,7 @@ impl BatchState {
     fn load_sent(&mut self, row: &Row) -> Result<(), Fault> {
         let message = codec::message(row, 0)?;
         let Some(client_id) = message.client_id else { return Ok(()) };
-        let sender_seq = codec::get_seq(row, MESSAGE_COLUMNS)?;
+        let sender_seq = codec::get_seq(row, MESSAGE_COLUMN_COUNT)?;
         self.sent.insert((message.sender, client_id), SentMessage { message: Arc::new(message), sender_seq });
         Ok(())
     }
