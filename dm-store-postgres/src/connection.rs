@@ -177,17 +177,17 @@ impl<'a> Client<'a> {
 
 /// A connection for one transaction.
 ///
-/// Dropping it closes the connection; only [`give_back`](Self::give_back) returns the connection to
-/// the pool. So the next user of the pool never gets a connection whose transaction was interrupted
+/// Dropping it closes the connection; only [`release`](Self::release) returns the connection to the
+/// pool. So the next user of the pool never gets a connection whose transaction was interrupted
 /// by an error, a timeout or the end of the runtime.
-pub(crate) struct Lease<'a> {
+pub(crate) struct TransactionLease<'a> {
     connections: &'a Connections,
     connection: Option<Object>,
 }
 
-impl<'a> Lease<'a> {
+impl<'a> TransactionLease<'a> {
     /// Takes a connection from the pool.
-    pub(crate) async fn take(connections: &'a Connections) -> Result<Self, Fault> {
+    pub(crate) async fn acquire(connections: &'a Connections) -> Result<Self, Fault> {
         Ok(Self { connections, connection: Some(connections.get().await?) })
     }
 
@@ -200,12 +200,12 @@ impl<'a> Lease<'a> {
     }
 
     /// Returns the connection, which must be in no transaction, to the pool.
-    pub(crate) fn give_back(mut self) {
+    pub(crate) fn release(mut self) {
         drop(self.connection.take());
     }
 }
 
-impl Drop for Lease<'_> {
+impl Drop for TransactionLease<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             close(connection);

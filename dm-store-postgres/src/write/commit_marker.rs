@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use crate::connection::{Client, Connections, Lease};
+use crate::connection::{Client, Connections, TransactionLease};
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
@@ -115,10 +115,10 @@ impl CommitMarker {
 
     /// Asks once whether the batch is committed.
     async fn resolve_once(&mut self, connections: &Connections) -> Result<Resolution, Fault> {
-        let lease = Lease::take(connections).await?;
+        let lease = TransactionLease::acquire(connections).await?;
         let client = lease.client()?;
         let row = client.with_timeout(client.connection().query_opt(RESOLVE, &[&self.id])).await?;
-        lease.give_back();
+        lease.release();
         let Some(row) = row else { return Ok(Resolution::Unknown) };
         // `RESOLVE` adds two, and may have run before without an answer. So an odd difference means
         // that `ADVANCE` was committed.

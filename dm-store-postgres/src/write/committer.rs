@@ -4,7 +4,7 @@
 use dm_core::store::{Outcome, StoreError, StoreErrorKind, Write};
 
 use crate::config::PostgresConfig;
-use crate::connection::{Connections, Lease};
+use crate::connection::{Connections, TransactionLease};
 use crate::error::Fault;
 use crate::write::attempt::{Attempt, AttemptError};
 use crate::write::commit_marker::{CommitMarker, CommitMarkers, Resolution};
@@ -77,9 +77,9 @@ impl Committer {
 
     /// Runs one attempt, with a connection and a marker of its own.
     async fn attempt(&self, batch: &[Write]) -> Result<Vec<Outcome>, Failed> {
-        // A return before `give_back` closes the connection, and the server rolls the transaction
-        // back.
-        let lease = Lease::take(&self.connections).await?;
+        // A return before `lease.release` closes the connection, and the server rolls the
+        // transaction back.
+        let lease = TransactionLease::acquire(&self.connections).await?;
         let client = lease.client()?;
         let mut marker = self.markers.acquire(client).await?;
         let outcomes = match Attempt::new(client, batch, &self.participants).run(&marker).await {
@@ -96,7 +96,7 @@ impl Committer {
         };
         marker.mark_committed();
         self.markers.release(marker);
-        lease.give_back();
+        lease.release();
         Ok(outcomes)
     }
 }
