@@ -85,7 +85,7 @@ impl<'a> Attempt<'a> {
                         outcomes.push(match state.apply(write) {
                             Ok(outcome) => outcome,
                             Err(Stop::Refused(refusal)) => Outcome::Refused(refusal),
-                            Err(Stop::Again) => return Err(Fault::Conflict.into()),
+                            Err(Stop::Retry) => return Err(Fault::Conflict.into()),
                         });
                     }
                     let mut pipeline = Pipeline::new(client);

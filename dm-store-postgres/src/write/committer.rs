@@ -19,7 +19,7 @@ pub(crate) struct Committer {
 }
 
 /// The error of a failed attempt, whose connection is closed.
-enum Failed {
+enum FailedAttempt {
     /// Nothing is committed.
     NotCommitted(Fault),
     /// The connection was lost after `COMMIT` was sent and before it was answered.
@@ -35,7 +35,7 @@ struct Unresolved {
     fault: Fault,
 }
 
-impl From<Fault> for Failed {
+impl From<Fault> for FailedAttempt {
     fn from(fault: Fault) -> Self {
         Self::NotCommitted(fault)
     }
@@ -50,14 +50,14 @@ impl Committer {
         let Unresolved { outcomes, mut marker, fault } = loop {
             match self.attempt(batch).await {
                 Ok(outcomes) => return Ok(outcomes),
-                Err(Failed::NotCommitted(fault))
+                Err(FailedAttempt::NotCommitted(fault))
                     if fault.is_transient() && attempts < self.config.attempts.get() =>
                 {
                     attempts += 1;
                     tracing::debug!(attempts, "a batch is tried again");
                 }
-                Err(Failed::NotCommitted(fault)) => return Err(fault.into()),
-                Err(Failed::Unknown(unresolved)) => break *unresolved,
+                Err(FailedAttempt::NotCommitted(fault)) => return Err(fault.into()),
+                Err(FailedAttempt::Unknown(unresolved)) => break *unresolved,
             }
         };
         let resolution = marker.resolve(&self.connections, self.config.resolve_timeout).await;
@@ -76,7 +76,7 @@ impl Committer {
     }
 
     /// Runs one attempt, with a connection and a marker of its own.
-    async fn attempt(&self, batch: &[Write]) -> Result<Vec<Outcome>, Failed> {
+    async fn attempt(&self, batch: &[Write]) -> Result<Vec<Outcome>, FailedAttempt> {
         // A return before `lease.release` closes the connection, and the server rolls the
         // transaction back.
         let lease = TransactionLease::acquire(&self.connections).await?;
@@ -91,7 +91,7 @@ impl Committer {
                 return Err(fault.into());
             }
             Err(AttemptError::Unknown(outcomes, fault)) => {
-                return Err(Failed::Unknown(Box::new(Unresolved { outcomes, marker, fault })));
+                return Err(FailedAttempt::Unknown(Box::new(Unresolved { outcomes, marker, fault })));
             }
         };
         marker.mark_committed();

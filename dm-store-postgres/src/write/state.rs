@@ -131,7 +131,7 @@ pub(super) enum Stop {
     Refused(Refusal),
     /// Another transaction added a row that the write needs, after the rows to lock were chosen.
     /// The batch is tried again.
-    Again,
+    Retry,
 }
 
 impl From<Refusal> for Stop {
@@ -147,16 +147,16 @@ impl BatchState {
         *self = Self { inbox_numbers, ..Self::default() };
     }
 
-    /// The row of a user, or [`Stop::Again`] if it is not locked.
+    /// The row of a user, or [`Stop::Retry`] if it is not locked.
     pub(super) fn user(&mut self, user: UserId) -> Result<&mut User, Stop> {
-        self.users.get_mut(&user).ok_or(Stop::Again)
+        self.users.get_mut(&user).ok_or(Stop::Retry)
     }
 
     /// Appends an entry to a user's inbox. `content` and `event` describe the same thing, for the
     /// row and for the notification that is returned.
     ///
     /// # Errors
-    /// [`Stop::Again`] if the user's row is not locked.
+    /// [`Stop::Retry`] if the user's row is not locked.
     pub(super) fn append_entry(
         &mut self,
         owner: UserId,
