@@ -12,7 +12,7 @@ use crate::write::participants_cache::ParticipantsCache;
 pub(super) struct LockSet {
     /// The users for whom a row is inserted if they have none.
     pub(super) ensured: BTreeSet<UserId>,
-    /// The users to lock, without the participants of the conversations in `unresolved`. They are
+    /// The users to lock, without the participants of the conversations in `uncached`. They are
     /// the users in `ensured`, all other users that writes name, and the participants in
     /// `participants`.
     pub(super) users: BTreeSet<UserId>,
@@ -20,7 +20,7 @@ pub(super) struct LockSet {
     pub(super) participants: HashMap<ConversationId, Participants>,
     /// The conversations that the batch appends to and that are not in this node's cache. The
     /// statement that locks users looks up their participants.
-    pub(super) unresolved: BTreeSet<ConversationId>,
+    pub(super) uncached: BTreeSet<ConversationId>,
 }
 
 impl LockSet {
@@ -40,7 +40,7 @@ impl LockSet {
                         lock_set.users.extend([participants.a(), participants.b()]);
                         lock_set.participants.insert(write.conversation, participants);
                     }
-                    None => _ = lock_set.unresolved.insert(write.conversation),
+                    None => _ = lock_set.uncached.insert(write.conversation),
                 },
                 Write::Acknowledge(write) => _ = lock_set.users.insert(write.who.user),
                 Write::ForgetDevice(write) => _ = lock_set.users.insert(write.who.user),

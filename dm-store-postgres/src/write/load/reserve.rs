@@ -47,7 +47,7 @@ impl Reservation {
     /// appends to a conversation that is not in the cache, or if the segment opens a conversation,
     /// because the conversation's row may not exist yet.
     pub(super) fn of(writes: &[Write], lock_set: &LockSet) -> Option<Self> {
-        if !lock_set.unresolved.is_empty() {
+        if !lock_set.uncached.is_empty() {
             return None;
         }
         let mut entries: BTreeMap<_, _> = lock_set.users.iter().map(|user| (*user, 0)).collect();

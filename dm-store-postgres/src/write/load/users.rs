@@ -12,7 +12,7 @@ use crate::write::pipeline::{Pipeline, param};
 const ENSURE_USERS: &str = "INSERT INTO users (id)
     SELECT n.id FROM unnest($1::bytea[]) AS n(id) ORDER BY n.id ON CONFLICT (id) DO NOTHING";
 
-/// Locks the users of the lock set, and the participants of its unresolved conversations, in the
+/// Locks the users of the lock set, and the participants of its uncached conversations, in the
 /// order of their keys. Every other row that a batch changes belongs to one of these users, so a
 /// batch does not wait for the lock of any other row.
 pub(super) const LOCK_USERS: &str = "SELECT u.id, u.inbox_head, u.inbox_floor, u.oldest_at, u.conversations,
@@ -43,6 +43,6 @@ pub(in crate::write) async fn lock_users(
     lock_set: &LockSet,
 ) -> Result<(), Fault> {
     let users: Vec<Vec<u8>> = lock_set.users.iter().map(|user| user.as_bytes().to_vec()).collect();
-    let unresolved: Vec<Uuid> = lock_set.unresolved.iter().map(|id| codec::uuid(id.as_bytes())).collect();
-    pipeline.add(LOCK_USERS, vec![param(users), param(unresolved)]).await
+    let uncached: Vec<Uuid> = lock_set.uncached.iter().map(|id| codec::uuid(id.as_bytes())).collect();
+    pipeline.add(LOCK_USERS, vec![param(users), param(uncached)]).await
 }
