@@ -17,14 +17,14 @@ use crate::write::pipeline::{Pipeline, param};
 
 /// Locks the first publisher above `$1` who has an announcement and whose row is not locked.
 /// Returns the publisher and the current key.
-const TAKE_PUBLISHER: &str = "SELECT u.id, u.key_version, u.key, u.key_binding, u.key_published_at
+const LOCK_PUBLISHER: &str = "SELECT u.id, u.key_version, u.key, u.key_binding, u.key_published_at
     FROM announcements n JOIN users u ON u.id = n.publisher
     WHERE n.publisher > $1 ORDER BY n.publisher LIMIT 1 FOR UPDATE OF u SKIP LOCKED";
 
 /// Locks the peers of the publisher's conversations with numbers above `$2`, up to `$3`, except
 /// peers whose rows are locked. Returns them in the order of these numbers. A user's conversations
 /// are numbered 1, 2, 3 … in the order in which they were opened.
-pub(super) const TAKE_PEERS: &str = "SELECT t.number, u.id, u.inbox_head FROM (
+pub(super) const LOCK_PEERS: &str = "SELECT t.number, u.id, u.inbox_head FROM (
         SELECT c.a_number AS number, c.b AS peer FROM conversations c
         WHERE c.a = $1 AND c.a_number > $2 AND c.a_number <= $3
         UNION ALL
@@ -65,7 +65,7 @@ async fn next_publisher(
     after: &[u8],
 ) -> Result<Option<(UserId, Option<KeyRecord>)>, Fault> {
     let mut pipeline = Pipeline::new(client);
-    pipeline.add(TAKE_PUBLISHER, vec![param(after)]).await?;
+    pipeline.add(LOCK_PUBLISHER, vec![param(after)]).await?;
     let Some(row) = pipeline.execute().await?.flatten().next() else { return Ok(None) };
     let publisher = codec::get_user(&row, 0)?;
     Ok(Some((publisher, codec::key_record(publisher, &row, 1)?)))
@@ -85,11 +85,11 @@ async fn notify_peers(
     pipeline.add("SELECT told, until FROM announcements WHERE publisher = $1", vec![param(id)]).await?;
     let Some(row) = pipeline.execute().await?.flatten().next() else { return Ok(()) };
     let (told, until): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    let room = codec::count(write.limit - appended.len());
-    let end = until.min(told.saturating_add(room));
+    let max_notices = codec::count(write.limit - appended.len());
+    let end = until.min(told.saturating_add(max_notices));
 
     let mut pipeline = Pipeline::new(client);
-    pipeline.add(TAKE_PEERS, vec![param(id), param(told), param(end)]).await?;
+    pipeline.add(LOCK_PEERS, vec![param(id), param(told), param(end)]).await?;
     let rows = pipeline.execute().await?.next().unwrap_or_default();
     let (mut reached, mut peers, mut seqs) = (told, Vec::new(), Vec::new());
     for row in rows {

@@ -11,10 +11,10 @@ use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
 /// The maximum number of inboxes that one statement locks. The locks are held until the commit.
-const INBOXES: i64 = 16;
+const MAX_INBOXES: i64 = 16;
 
 /// Locks up to `$2` users who have entries from before `$1`, those with the oldest entries first.
-pub(super) const TAKE_OLDEST: &str = "SELECT u.id, u.inbox_floor FROM users u
+pub(super) const LOCK_OLDEST: &str = "SELECT u.id, u.inbox_floor FROM users u
     WHERE u.oldest_at < $1 ORDER BY u.oldest_at LIMIT $2 FOR UPDATE OF u SKIP LOCKED";
 
 /// Reads, for each user of the arrays, up to `$3` of the oldest entries above the floor.
@@ -53,10 +53,10 @@ pub(crate) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome
     let before = codec::time(write.before);
     let mut entries = 0;
     while entries < write.limit {
-        let left = write.limit - entries;
+        let max_entries = write.limit - entries;
         let mut pipeline = Pipeline::new(client);
-        let limit = INBOXES.min(codec::count(left));
-        pipeline.add(TAKE_OLDEST, vec![param(before), param(limit)]).await?;
+        let limit = MAX_INBOXES.min(codec::count(max_entries));
+        pipeline.add(LOCK_OLDEST, vec![param(before), param(limit)]).await?;
         let users = pipeline.execute().await?.next().unwrap_or_default();
         if users.is_empty() {
             break;
@@ -66,7 +66,7 @@ pub(crate) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome
             let (user, floor) = (row.try_get(0)?, row.try_get(1)?);
             inboxes.push(InboxExpiry { user, floor, oldest_at: None, is_complete: false });
         }
-        entries += find_floors(client, &mut inboxes, before, left).await?;
+        entries += find_floors(client, &mut inboxes, before, max_entries).await?;
         delete(client, &inboxes).await?;
     }
     let mut pipeline = Pipeline::new(client);
@@ -76,19 +76,20 @@ pub(crate) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome
     Ok(Outcome::Expired { entries, more })
 }
 
-/// Sets the new floor of each inbox. Returns the number of entries to delete, at most `left`.
+/// Sets the new floor of each inbox. Returns the number of entries to delete, at most
+/// `max_entries`.
 async fn find_floors(
     client: Client<'_>,
     inboxes: &mut [InboxExpiry],
     before: i64,
-    left: usize,
+    max_entries: usize,
 ) -> Result<usize, Fault> {
     let mut pipeline = Pipeline::new(client);
     let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
     let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();
     // One entry more than may be deleted, because it is the oldest entry that remains.
-    let most = codec::count(left.saturating_add(1));
-    pipeline.add(OLDEST_ENTRIES, vec![param(users), param(floors), param(most)]).await?;
+    let max_rows = codec::count(max_entries.saturating_add(1));
+    pipeline.add(OLDEST_ENTRIES, vec![param(users), param(floors), param(max_rows)]).await?;
     let rows = pipeline.execute().await?.next().unwrap_or_default();
     let mut removed = 0;
     let mut remaining = inboxes.iter_mut();
@@ -100,7 +101,7 @@ async fn find_floors(
         }
         let Some(inbox) = inbox.as_mut().filter(|inbox| !inbox.is_complete) else { continue };
         let at: i64 = row.try_get(2)?;
-        if removed == left || at >= before {
+        if removed == max_entries || at >= before {
             (inbox.oldest_at, inbox.is_complete) = (Some(at), true);
         } else {
             inbox.floor = row.try_get(1)?;

@@ -12,4 +12,4 @@ pub(super) use forget::forget;
 /// The statements of this module that must find their rows by an index, for the test `query_plans`.
 #[cfg(test)]
 pub(super) const INDEXED_STATEMENTS: [&str; 4] =
-    [expire::TAKE_OLDEST, expire::OLDEST_ENTRIES, expire::DELETE_ENTRIES, announce::TAKE_PEERS];
+    [expire::LOCK_OLDEST, expire::OLDEST_ENTRIES, expire::DELETE_ENTRIES, announce::LOCK_PEERS];
