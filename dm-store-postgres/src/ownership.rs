@@ -71,16 +71,16 @@ impl SchemaContents {
         if self.relation(VERSION_TABLE)?.is_some() {
             return Ok(true);
         }
-        self.refuse_others().map(|()| false)
+        self.refuse_other_relations().map(|()| false)
     }
 
     /// Refuses a schema that holds relations other than the version table.
     ///
     /// # Errors
     /// [`StoreErrorKind::ForeignTables`]. The error names one of these relations.
-    pub(crate) fn refuse_others(&self) -> Result<(), StoreError> {
+    pub(crate) fn refuse_other_relations(&self) -> Result<(), StoreError> {
         match self.0.iter().find(|relation| relation.name != VERSION_TABLE.0) {
-            Some(other) => Err(foreign(&other.name, "the schema holds other tables")),
+            Some(other) => Err(foreign_tables(&other.name, "the schema holds other tables")),
             None => Ok(()),
         }
     }
@@ -90,10 +90,10 @@ impl SchemaContents {
     ///
     /// # Errors
     /// [`StoreErrorKind::ForeignTables`].
-    pub(crate) fn refuse_foreign(&self) -> Result<(), StoreError> {
+    pub(crate) fn require_store_tables(&self) -> Result<(), StoreError> {
         for table in TABLES {
             if self.relation(table)?.is_none() {
-                return Err(foreign(VERSION_TABLE.0, "tables of its version are missing"));
+                return Err(foreign_tables(VERSION_TABLE.0, "tables of its version are missing"));
             }
         }
         Ok(())
@@ -106,13 +106,14 @@ impl SchemaContents {
     fn relation(&self, (name, columns): (&str, &str)) -> Result<Option<&Relation>, StoreError> {
         match self.0.iter().find(|relation| relation.name == name) {
             Some(found) if found.is_table && found.columns == columns => Ok(Some(found)),
-            Some(_) => Err(foreign(name, "its columns or its kind are not as the store created them")),
+            Some(_) => Err(foreign_tables(name, "its columns or its kind are not as the store created them")),
             None => Ok(None),
         }
     }
 }
 
-fn foreign(name: &str, why: &str) -> StoreError {
-    let what = format!("`{name}` is not the store's: {why}; configure another schema for the store");
-    StoreError::new(StoreErrorKind::ForeignTables, what)
+/// The error about the relation `name`.
+fn foreign_tables(name: &str, reason: &str) -> StoreError {
+    let message = format!("`{name}` is not the store's: {reason}; configure another schema for the store");
+    StoreError::new(StoreErrorKind::ForeignTables, message)
 }

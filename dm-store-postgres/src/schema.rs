@@ -75,8 +75,8 @@ async fn migrate_with(
         }
         found = version(client).await?;
     }
-    if found == Some(count(VERSION)) {
-        return SchemaContents::read(client).await?.refuse_foreign();
+    if found == Some(as_column(VERSION)) {
+        return SchemaContents::read(client).await?.require_store_tables();
     }
     observe(MigrationPoint::Locking);
     let transaction = client.transaction().await.map_err(from_postgres)?;
@@ -90,9 +90,9 @@ async fn migrate_with(
     let done = usize::try_from(found).unwrap_or(0);
     let contents = SchemaContents::read(&transaction).await?;
     if done == 0 {
-        contents.refuse_others()?;
+        contents.refuse_other_relations()?;
     } else {
-        contents.refuse_foreign()?;
+        contents.require_store_tables()?;
     }
     for step in MIGRATIONS.iter().skip(done) {
         observe(MigrationPoint::Step);
@@ -102,7 +102,7 @@ async fn migrate_with(
     }
     observe(MigrationPoint::Version);
     transaction
-        .execute("UPDATE schema_version SET version = $1", &[&count(VERSION)])
+        .execute("UPDATE schema_version SET version = $1", &[&as_column(VERSION)])
         .await
         .map_err(from_postgres)?;
     observe(MigrationPoint::Commit);
@@ -113,9 +113,9 @@ async fn migrate_with(
 
 /// Fails if the version in the database is newer than this library's.
 fn refuse_newer(found: i32) -> Result<(), StoreError> {
-    if found > count(VERSION) {
-        let what = format!("the schema has version {found}, this library supports up to {VERSION}");
-        return Err(StoreError::new(StoreErrorKind::NewerSchema, what));
+    if found > as_column(VERSION) {
+        let message = format!("the schema has version {found}, this library supports up to {VERSION}");
+        return Err(StoreError::new(StoreErrorKind::NewerSchema, message));
     }
     Ok(())
 }
@@ -140,7 +140,7 @@ async fn version_row_sql(client: &Client, schema: &SchemaName) -> Result<String,
         .query_one("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", &[&name])
         .await
         .map_err(from_postgres)?;
-    let make = if found.try_get(0).map_err(from_postgres)? {
+    let create_schema = if found.try_get(0).map_err(from_postgres)? {
         String::new()
     } else {
         format!("CREATE SCHEMA \"{name}\";")
@@ -148,7 +148,7 @@ async fn version_row_sql(client: &Client, schema: &SchemaName) -> Result<String,
     // The check of `current_schema()`: a pooler may drop the options of a session, and the tables
     // would be created in another schema.
     Ok(format!(
-        "{make}
+        "{create_schema}
          DO $$ BEGIN
              IF current_schema()::text IS DISTINCT FROM '{name}' THEN
                  RAISE invalid_schema_name;
@@ -170,24 +170,24 @@ async fn expect_search_path(client: &Client, schema: &str) -> Result<(), StoreEr
 }
 
 fn wrong_search_path() -> StoreError {
-    let what = "the session's `search_path` is not the store's schema: a pooler drops the `options` of the \
-                connection, or the database user has no right to use the schema";
-    StoreError::new(StoreErrorKind::Engine, what)
+    let message = "the session's `search_path` is not the store's schema: a pooler drops the `options` of \
+                   the connection, or the database user has no right to use the schema";
+    StoreError::new(StoreErrorKind::Engine, message)
 }
 
 /// Whether the error means that another node created the same object at the same time.
 fn is_concurrent_creation(error: &tokio_postgres::Error) -> bool {
-    let met = [
+    let codes = [
         SqlState::UNIQUE_VIOLATION,
         SqlState::DUPLICATE_SCHEMA,
         SqlState::DUPLICATE_TABLE,
         SqlState::DUPLICATE_OBJECT,
     ];
-    error.code().is_some_and(|code| met.contains(code))
+    error.code().is_some_and(|code| codes.contains(code))
 }
 
 /// A version, as the column of `schema_version`.
-fn count(version: usize) -> i32 {
+fn as_column(version: usize) -> i32 {
     i32::try_from(version).unwrap_or(i32::MAX)
 }
 
