@@ -57,8 +57,8 @@ pub(super) fn page(query: &HistoryQuery, rows: &[Row]) -> Result<Option<HistoryP
         }
         let message = codec::message(row, 0)?;
         bytes = bytes.saturating_add(message.cost());
-        let full = page.messages.len() == query.limit || bytes > query.max_bytes;
-        if full && !page.messages.is_empty() {
+        let is_full = page.messages.len() == query.limit || bytes > query.max_bytes;
+        if is_full && !page.messages.is_empty() {
             page.has_more = true;
             break;
         }

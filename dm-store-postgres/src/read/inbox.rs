@@ -13,10 +13,10 @@ use crate::error::Fault;
 /// never examines a whole inbox. Entries that a device caused or acknowledged are examined and
 /// skipped. If the limit ends a page, the page has fewer entries than requested, and the caller
 /// reads on from [`InboxPage::through`].
-const EXAMINED: u64 = 4_096;
+const MAX_EXAMINED: u64 = 4_096;
 
-/// The highest entry number to which [`EXAMINED`] can be added without an overflow of `bigint`.
-const LAST: u64 = i64::MAX.cast_unsigned() - EXAMINED;
+/// The highest entry number to which [`MAX_EXAMINED`] can be added without an overflow of `bigint`.
+const MAX_START: u64 = i64::MAX.cast_unsigned() - MAX_EXAMINED;
 
 /// The statement for a page of entries. Its rows are:
 /// - one row for each entry;
@@ -37,7 +37,7 @@ pub(crate) fn statement() -> String {
                  FROM inbox i
                  LEFT JOIN messages p ON p.conversation = i.conversation AND p.seq = i.message_seq
                  WHERE i.user_id = u.id AND i.seq > greatest($4::bigint, u.inbox_floor)
-                   AND i.seq <= least(greatest($4::bigint, u.inbox_floor), {LAST}) + {EXAMINED}
+                   AND i.seq <= least(greatest($4::bigint, u.inbox_floor), {MAX_START}) + {MAX_EXAMINED}
                    AND ($3::text IS NULL OR i.origin IS DISTINCT FROM $3)
                    AND (NOT $7::bool OR (i.origin IS NULL AND i.message_seq IS NOT NULL))
                    AND NOT EXISTS (SELECT FROM acked k
@@ -70,7 +70,7 @@ pub(crate) const DEPTH: &str = "SELECT count(i.message_seq), count(i.notice)
       AND NOT EXISTS (SELECT FROM acked k WHERE k.user_id = u.id AND k.device = $2 AND k.seq = i.seq)";
 
 /// The device whose entries the page leaves out, as the column `origin`; `None` to leave out none.
-pub(super) fn skipped(query: &InboxQuery) -> Option<&str> {
+pub(super) fn excluded_origin(query: &InboxQuery) -> Option<&str> {
     match query.own {
         OwnEntries::Skip => codec::origin(Some(&query.who.device)),
         OwnEntries::Include | OwnEntries::ReceivedOnly => None,
@@ -79,13 +79,13 @@ pub(super) fn skipped(query: &InboxQuery) -> Option<&str> {
 
 /// The page, from the rows of [`statement`]; empty, with all numbers zero, if there are no rows.
 pub(super) fn page(query: &InboxQuery, rows: &[Row]) -> Result<InboxPage, Fault> {
-    let none = InboxSeq::ZERO;
-    let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
+    let zero = InboxSeq::ZERO;
+    let mut page = InboxPage { entries: Vec::new(), through: zero, head: zero, floor: zero };
     let Some(first) = rows.first() else { return Ok(page) };
     page.head = codec::get_seq(first, MESSAGE_COLUMN_COUNT + 4)?;
     page.floor = codec::get_seq(first, MESSAGE_COLUMN_COUNT + 5)?;
-    let examined = query.after.max(page.floor).get().saturating_add(EXAMINED);
-    page.through = page.head.min(InboxSeq::new(examined));
+    let last_examined = query.after.max(page.floor).get().saturating_add(MAX_EXAMINED);
+    page.through = page.head.min(InboxSeq::new(last_examined));
     let mut bytes = 0_usize;
     for row in rows {
         if row.try_get::<_, Option<i64>>(MESSAGE_COLUMN_COUNT)?.is_none() {

@@ -88,7 +88,7 @@ impl Reader {
         let params: &[&(dyn ToSql + Sync)] = &[
             &query.who.user.as_bytes().as_slice(),
             &query.who.device.as_str(),
-            &inbox::skipped(query),
+            &inbox::excluded_origin(query),
             &codec::number(query.after.get()),
             &codec::count(query.limit.max(1).saturating_add(1)),
             &codec::count(query.max_bytes),
