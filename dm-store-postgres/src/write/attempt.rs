@@ -60,7 +60,7 @@ impl<'a> Attempt<'a> {
             let (mut pipeline, mut kinds) = (Pipeline::new(client), Vec::new());
             if !is_begun {
                 pipeline.add_command(BEGIN);
-                kinds.push(RowKind::Other);
+                kinds.push(RowKind::Ignored);
                 load::ensure_users(&mut pipeline, &mut kinds, &lock_set).await?;
             }
             if let Segment::InMemory(writes) = segment {
@@ -68,7 +68,7 @@ impl<'a> Attempt<'a> {
                 load::lock_and_read(&mut pipeline, &mut kinds, &lock_set, writes, &state).await?;
             } else if !is_begun {
                 load::lock_users(&mut pipeline, &lock_set).await?;
-                kinds.push(RowKind::Other);
+                kinds.push(RowKind::Ignored);
             }
             is_begun = true;
             for (kind, rows) in kinds.iter().zip(pipeline.execute().await?) {

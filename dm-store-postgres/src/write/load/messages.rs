@@ -71,7 +71,7 @@ pub(super) async fn read_sent<'a>(
     }
     if !client_ids.is_empty() {
         pipeline.add(sent_statement(), vec![param(senders), param(client_ids)]).await?;
-        kinds.push(RowKind::Sent);
+        kinds.push(RowKind::SentMessages);
     }
     Ok(())
 }

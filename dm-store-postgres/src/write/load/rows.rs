@@ -12,7 +12,7 @@ use crate::write::state::{BatchState, ConversationHead, SentMessage, User};
 /// The kind of rows that a statement of the pipeline returns.
 pub(crate) enum RowKind {
     /// Rows that are ignored.
-    Other,
+    Ignored,
     /// Users whose rows are locked.
     Users,
     /// Users whose rows are locked, with the number of entries that are reserved for each.
@@ -21,7 +21,7 @@ pub(crate) enum RowKind {
     /// Conversations, with the number of messages that are reserved in each.
     ReservedMessages,
     /// Messages that were sent with a client id.
-    Sent,
+    SentMessages,
     Devices,
     /// Entries that block the cursor of a device.
     Unacknowledged,
@@ -32,12 +32,12 @@ impl BatchState {
     pub(in crate::write) fn load(&mut self, kind: &RowKind, rows: Vec<Row>) -> Result<(), Fault> {
         for row in rows {
             match kind {
-                RowKind::Other => {}
+                RowKind::Ignored => {}
                 RowKind::Users => self.load_user(&row, 0)?,
                 RowKind::ReservedEntries => self.load_user(&row, codec::get_number(&row, 10)?)?,
                 RowKind::Conversations => self.load_conversation(&row, 0)?,
                 RowKind::ReservedMessages => self.load_conversation(&row, codec::get_number(&row, 5)?)?,
-                RowKind::Sent => self.load_sent(&row)?,
+                RowKind::SentMessages => self.load_sent(&row)?,
                 RowKind::Devices => {
                     let who = Principal::new(codec::get_user(&row, 0)?, codec::get_device(&row, 1)?);
                     let highest: Option<i64> = row.try_get(3)?;

@@ -32,7 +32,7 @@ pub(in crate::write) async fn ensure_users(
     if !lock_set.ensured.is_empty() {
         let users: Vec<Vec<u8>> = lock_set.ensured.iter().map(|user| user.as_bytes().to_vec()).collect();
         pipeline.add(ENSURE_USERS, vec![param(users)]).await?;
-        kinds.push(RowKind::Other);
+        kinds.push(RowKind::Ignored);
     }
     Ok(())
 }
