@@ -18,7 +18,7 @@ use crate::durability::{self, ObservedDurability};
 use crate::error::from_postgres;
 use crate::read::Reader;
 use crate::schema;
-use crate::write::{CommitMarkers, Committer, ParticipantsCache, remove_stale};
+use crate::write::{CommitMarkers, Committer, ParticipantsCache, delete_stale_markers};
 
 /// A [`Store`] in a PostgreSQL database. Clones share the same connections. The connections close
 /// when the last clone is dropped and the last running commit has ended.
@@ -70,7 +70,7 @@ impl PostgresStore {
         let mut first = connections.connect_once().await?;
         let durability = durability::check(&first, config.least_durability).await?;
         schema::migrate(&mut first, &config.schema).await?;
-        remove_stale(&first).await.map_err(from_postgres)?;
+        delete_stale_markers(&first).await.map_err(from_postgres)?;
         drop(first);
         let (markers, participants) = (CommitMarkers::default(), ParticipantsCache::default());
         let committer = Committer { connections, config: config.clone(), markers, participants };

@@ -40,7 +40,7 @@ const RESOLVE: &str = "UPDATE commits SET token = token + 2 WHERE slot = $1::tex
 const DELETE_STALE: &str = "DELETE FROM commits WHERE used_at < now() - interval '7 days'";
 
 /// The pause between two attempts to resolve a commit.
-const PAUSE: Duration = Duration::from_millis(50);
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// A marker of this node. One batch uses it at a time.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl CommitMarker {
                         tracing::debug!(error = %error, cause = ?error, "a commit's outcome is not known yet");
                     }
                 }
-                sleep(PAUSE).await;
+                sleep(RETRY_PAUSE).await;
             }
         };
         timeout(within, resolution).await.unwrap_or(Resolution::Unknown)
@@ -131,6 +131,8 @@ impl CommitMarker {
 
 /// Deletes the markers that no commit used for seven days. Most belong to nodes that no longer run.
 /// A running node whose marker was deleted inserts a new one.
-pub(crate) async fn remove_stale(client: &tokio_postgres::Client) -> Result<(), tokio_postgres::Error> {
+pub(crate) async fn delete_stale_markers(
+    client: &tokio_postgres::Client,
+) -> Result<(), tokio_postgres::Error> {
     client.execute(DELETE_STALE, &[]).await.map(drop)
 }

@@ -48,7 +48,7 @@ mod segment;
 mod state;
 mod write_rows;
 
-pub(crate) use commit_marker::{CommitMarkers, remove_stale};
+pub(crate) use commit_marker::{CommitMarkers, delete_stale_markers};
 pub(crate) use committer::Committer;
 #[cfg(test)]
 pub(crate) use load::RESERVE_ENTRIES;
