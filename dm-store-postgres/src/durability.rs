@@ -79,8 +79,8 @@ impl ObservedDurability {
     fn set(&self, found: Durability) {
         let before = std::mem::replace(&mut self.lock().found, found);
         if before != found {
-            match risk(found) {
-                Some(what) => tracing::warn!("{what}"),
+            match loss_warning(found) {
+                Some(warning) => tracing::warn!("{warning}"),
                 None => tracing::info!("commits survive a power cut and a failover now"),
             }
         }
@@ -115,19 +115,19 @@ pub(crate) async fn check(client: &Client, least: Durability) -> Result<Durabili
             return Ok(Durability::Synced);
         }
     };
-    let Some(what) = risk(found) else { return Ok(found) };
+    let Some(warning) = loss_warning(found) else { return Ok(found) };
     if rank(found) < rank(least) {
         return Err(StoreError::new(
             StoreErrorKind::Engine,
-            format!("{what}; `least_durability` refuses that"),
+            format!("{warning}; `least_durability` refuses that"),
         ));
     }
-    tracing::warn!("{what}");
+    tracing::warn!("{warning}");
     Ok(found)
 }
 
 /// The warning about the commits that a server may lose; `None` for [`Durability::Synced`].
-const fn risk(found: Durability) -> Option<&'static str> {
+const fn loss_warning(found: Durability) -> Option<&'static str> {
     match found {
         Durability::NotSynced => {
             Some("a power cut loses answered messages: fsync or synchronous_commit is off")

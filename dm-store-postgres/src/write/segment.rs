@@ -24,21 +24,21 @@ pub(super) fn segments(batch: &[Write]) -> Vec<Segment<'_>> {
     let mut segments = Vec::new();
     let mut rest = batch;
     while let Some(first) = rest.first() {
-        let alone = match first {
+        let single = match first {
             Write::ForgetDevice(write) => Some(Segment::Forget(write)),
             Write::AnnounceKeys(write) => Some(Segment::Announce(write)),
             Write::Expire(write) => Some(Segment::Expire(write)),
             _ => None,
         };
-        let (segment, behind) = match alone {
+        let (segment, following) = match single {
             Some(segment) => (segment, rest.split_at(1).1),
             None => {
-                let (writes, behind) = rest.split_at(in_memory_length(rest));
-                (Segment::InMemory(writes), behind)
+                let (writes, following) = rest.split_at(in_memory_length(rest));
+                (Segment::InMemory(writes), following)
             }
         };
         segments.push(segment);
-        rest = behind;
+        rest = following;
     }
     segments
 }
