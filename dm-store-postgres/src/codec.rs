@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_64_bit_times_survive_and_keep_their_order() {
+    fn all_64_bit_times_round_trip_and_keep_their_order() {
         let times = [0, 1, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX].map(Timestamp::from_millis);
         assert!(times.map(time).is_sorted());
         assert_eq!(times.map(time).map(from_time), times);

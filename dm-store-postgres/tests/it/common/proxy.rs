@@ -52,7 +52,7 @@ struct Signals {
     /// The server answered the released `COMMIT`.
     answered: Notify,
     /// A client closed a connection on which nothing is forwarded.
-    client_left: Notify,
+    client_closed: Notify,
 }
 
 impl Proxy {
@@ -92,8 +92,8 @@ impl Proxy {
     }
 
     /// Waits until a client closes a connection on which nothing is forwarded.
-    pub async fn client_left(&self) {
-        self.signals.client_left.notified().await;
+    pub async fn client_closed(&self) {
+        self.signals.client_closed.notified().await;
     }
 
     pub fn set(&self, mode: Mode) {
@@ -124,33 +124,33 @@ fn without_options(message: &[u8]) -> Option<Vec<u8>> {
 async fn relay(client: UnixStream, server: UnixStream, mode: Arc<AtomicU8>, signals: Arc<Signals>) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let (mut asked, mut said) = (vec![0; 65_536], vec![0; 65_536]);
+    let (mut request, mut response) = (vec![0; 65_536], vec![0; 65_536]);
     // The server's answer to `COMMIT` ends with this message (`ReadyForQuery`, status idle).
     let idle = b"Z\0\0\0\x05I";
     let mut drops_answer = false;
     loop {
         tokio::select! {
-            read = from_client.read(&mut asked) => {
+            read = from_client.read(&mut request) => {
                 let Ok(read @ 1..) = read else { return };
                 let now = mode.load(Ordering::SeqCst);
-                let commits = asked[..read].windows(7).any(|word| word == b"COMMIT\0");
+                let commits = request[..read].windows(7).any(|word| word == b"COMMIT\0");
                 let stalls = [Mode::StallAfterCommit as u8, Mode::StallAllAfterCommit as u8].contains(&now);
                 if now == Mode::Stall as u8 || (stalls && commits) {
                     if stalls {
                         let all = now == Mode::StallAllAfterCommit as u8;
                         let next = if all { Mode::Stall } else { Mode::Forward };
                         mode.store(next as u8, Ordering::SeqCst);
-                        to_server.write_all(&asked[..read]).await.unwrap();
+                        to_server.write_all(&request[..read]).await.unwrap();
                     }
-                    while from_client.read(&mut asked).await.is_ok_and(|read| read > 0) {}
-                    signals.client_left.notify_one();
+                    while from_client.read(&mut request).await.is_ok_and(|read| read > 0) {}
+                    signals.client_closed.notify_one();
                     return;
                 }
                 if now == Mode::HoldCommit as u8 && commits {
                     mode.store(Mode::Forward as u8, Ordering::SeqCst);
                     drop((from_client, to_client));
                     signals.release.notified().await;
-                    to_server.write_all(&asked[..read]).await.unwrap();
+                    to_server.write_all(&request[..read]).await.unwrap();
                     let mut answer = Vec::new();
                     while !answer.windows(6).any(|word| word == idle) {
                         assert!(from_server.read_buf(&mut answer).await.unwrap() > 0, "the server closed the connection without an answer");
@@ -167,18 +167,18 @@ async fn relay(client: UnixStream, server: UnixStream, mode: Arc<AtomicU8>, sign
                     mode.store(next as u8, Ordering::SeqCst);
                 }
                 let drops_options = now == Mode::DropOptions as u8;
-                let starts = drops_options.then(|| without_options(&asked[..read])).flatten();
-                let passed = starts.as_deref().unwrap_or(&asked[..read]);
+                let starts = drops_options.then(|| without_options(&request[..read])).flatten();
+                let passed = starts.as_deref().unwrap_or(&request[..read]);
                 if to_server.write_all(passed).await.is_err() {
                     return;
                 }
             }
-            read = from_server.read(&mut said) => {
+            read = from_server.read(&mut response) => {
                 let Ok(read @ 1..) = read else { return };
-                if drops_answer && said[..read].windows(6).any(|word| word == idle) {
+                if drops_answer && response[..read].windows(6).any(|word| word == idle) {
                     return;
                 }
-                if !drops_answer && to_client.write_all(&said[..read]).await.is_err() {
+                if !drops_answer && to_client.write_all(&response[..read]).await.is_err() {
                     return;
                 }
             }
