@@ -1,24 +1,26 @@
 -- The first schema. It is created in one transaction, with the row of `dm.schema_version` locked.
 --
--- Keys are natural (a user's 32 bytes, a conversation's UUID): every hot query names a user or a
--- conversation, and an engine that shards tables can do so by the first column of each primary key.
--- There are no foreign keys: the check of one would lock rows in another order than the store's.
+-- Keys are natural (a user's 32 bytes, a conversation's UUID). Every frequent query names a user or
+-- a conversation, so an engine that shards tables can do so by the first column of each primary
+-- key. There are no foreign keys, because their checks would lock rows in another order than the
+-- store does.
 --
--- Times are milliseconds since 1970, less 2^63: all 64-bit times fit a bigint and keep their order.
--- To read one: to_timestamp((at + 9223372036854775808) / 1000).
+-- Times are milliseconds since 1970, minus 2^63: all 64-bit times fit a bigint and keep their
+-- order. To read one: to_timestamp((at + 9223372036854775808) / 1000).
 
 -- One row per user. A transaction that appends to the user's inbox, opens a conversation of the
 -- user, publishes the user's key or changes the user's devices holds the row's lock until the
--- commit. So numbers have no gaps, and commits are in the order of their numbers. `inbox_head` is
--- in no index, so a send updates the row in place (HOT).
+-- commit. So inbox numbers have no gaps, and are committed in order. `inbox_head` is in no index,
+-- so a change of it changes no index of this table (a heap-only tuple update).
 CREATE TABLE dm.users (
     id bytea PRIMARY KEY,
+    -- The number of the newest inbox entry.
     inbox_head bigint NOT NULL DEFAULT 0,
     -- The number of the newest inbox entry that expired.
     inbox_floor bigint NOT NULL DEFAULT 0,
-    -- The time of the oldest entry in the inbox; NULL while there is none.
+    -- The time of the oldest entry in the inbox; NULL if the inbox is empty.
     oldest_at bigint,
-    -- The count of the user's conversations, and of devices that were ever registered.
+    -- The number of the user's conversations, and of the user's devices that were ever registered.
     conversations bigint NOT NULL DEFAULT 0,
     registrations bigint NOT NULL DEFAULT 0,
     -- The current key. Older versions are not kept. Version 0 means that there is no key.
@@ -29,8 +31,8 @@ CREATE TABLE dm.users (
 ) WITH (fillfactor = 70);
 CREATE INDEX users_by_oldest ON dm.users (oldest_at) WHERE oldest_at IS NOT NULL;
 
--- Published keys of which some peers have no notice yet: the peers of the publisher's conversations
--- with numbers above `told`, up to `until`.
+-- Published keys about which some peers have no notice yet. These are the peers of the publisher's
+-- conversations with numbers above `told`, up to `until`.
 CREATE TABLE dm.announcements (
     publisher bytea PRIMARY KEY,
     told bigint NOT NULL,
@@ -38,9 +40,9 @@ CREATE TABLE dm.announcements (
 );
 
 -- One row per pair of users; `a` is the user with the smaller key. `a_number` numbers the
--- conversations of `a` in the order in which they were opened, `b_number` those of `b`. `head` is
--- the number of the newest message, and `last_at` its time. Both are in no index, so a send updates
--- the row in place.
+-- conversations of `a` in the order in which they were opened, and `b_number` those of `b`. `head`
+-- is the number of the newest message, and `last_at` its time. Both are in no index, so a send
+-- changes no index of this table.
 CREATE TABLE dm.conversations (
     id uuid PRIMARY KEY,
     a bytea NOT NULL,
@@ -55,7 +57,7 @@ CREATE UNIQUE INDEX conversations_by_pair ON dm.conversations (a, b);
 CREATE UNIQUE INDEX conversations_of_a ON dm.conversations (a, a_number);
 CREATE UNIQUE INDEX conversations_of_b ON dm.conversations (b, b_number);
 
--- The columns of 8 bytes come first, which saves padding: a tenth fewer pages.
+-- The columns of 8 bytes come first, which avoids padding. The table has a tenth fewer pages.
 CREATE TABLE dm.messages (
     seq bigint NOT NULL,
     -- The numbers of the message's entries in the inboxes of its sender and its recipient.
@@ -74,7 +76,8 @@ CREATE TABLE dm.messages (
     payload bytea NOT NULL,
     PRIMARY KEY (conversation, seq)
 );
--- For acknowledgements by message ids. Ids are UUIDv7, so the index grows at its right edge.
+-- For acknowledgements by message ids. Ids are UUIDv7, so new ids are added at the end of the
+-- index.
 CREATE UNIQUE INDEX messages_by_id ON dm.messages (id);
 CREATE UNIQUE INDEX messages_by_client_id ON dm.messages (sender, client_id) WHERE client_id IS NOT NULL;
 
@@ -86,7 +89,7 @@ CREATE TABLE dm.inbox (
     conversation uuid,
     user_id bytea NOT NULL,
     notice bytea,
-    -- The user's device that caused the entry: NULL for none, '' for the default device.
+    -- The user's device that caused the entry. NULL for none, '' for the default device.
     origin text COLLATE "C",
     PRIMARY KEY (user_id, seq)
 );
@@ -94,7 +97,7 @@ CREATE TABLE dm.inbox (
 CREATE TABLE dm.devices (
     user_id bytea NOT NULL,
     device text COLLATE "C" NOT NULL,
-    -- The number of the device among the user's registrations. Devices are listed in this order.
+    -- The number of the device among the user's registrations. Lists of devices are in this order.
     number bigint NOT NULL,
     cursor bigint NOT NULL,
     registered_at bigint NOT NULL,
@@ -110,8 +113,8 @@ CREATE TABLE dm.acked (
 );
 
 -- Commit markers, by which a node finds out whether a commit whose answer was lost took place: see
--- `src/write/commit_marker.rs`. A node has one row for each batch that it runs at once. Rows that
--- no commit used for seven days are deleted when a node starts.
+-- `src/write/commit_marker.rs`. A node has one row for each batch that it runs at the same time.
+-- Rows that no commit used for seven days are deleted when a node starts.
 CREATE TABLE dm.commits (
     slot uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     token bigint NOT NULL DEFAULT 0,

@@ -1,4 +1,5 @@
-//! Values of the core as columns, and back.
+//! Conversion of the core's values to columns and back. The functions `get_…` read a column of a
+//! row, by the column's index.
 
 use bytes::Bytes;
 use dm_core::store::{
@@ -10,25 +11,28 @@ use uuid::Uuid;
 
 use crate::error::Fault;
 
-/// The columns of a message in the order in which [`message`] reads them. `m` is the table
-/// `messages`.
-pub(crate) const MESSAGE: &str = "m.id, m.conversation, m.seq, m.sender, m.client_id, m.sent_at, m.received_at, \
-                                  m.suite, m.nonce, m.ephemeral, m.payload";
+/// The select list of a message, in the order in which [`message`] reads it. `m` stands for the
+/// table `messages`.
+pub(crate) const MESSAGE_COLUMNS: &str =
+    "m.id, m.conversation, m.seq, m.sender, m.client_id, m.sent_at, m.received_at, \
+     m.suite, m.nonce, m.ephemeral, m.payload";
 
-/// The number of columns in [`MESSAGE`].
-pub(crate) const MESSAGE_COLUMNS: usize = 11;
+/// The number of columns in [`MESSAGE_COLUMNS`].
+pub(crate) const MESSAGE_COLUMN_COUNT: usize = 11;
 
-/// A sequence number. Numbers beyond the range of `bigint` are above those of all rows.
+/// A sequence number as a `bigint`. A number above the range becomes `i64::MAX`, which is above the
+/// numbers of all rows.
 pub(crate) fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A row count or page size, with the same bound.
+/// A row count, or a page size in rows or bytes, as a `bigint`; at most `i64::MAX`.
 pub(crate) fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A time in milliseconds, less 2^63: so all 64-bit times fit and keep their order.
+/// A time as a `bigint`: milliseconds since 1970, minus 2^63. So all 64-bit times fit and keep
+/// their order.
 pub(crate) const fn time(at: Timestamp) -> i64 {
     (at.as_millis() ^ (1 << 63)).cast_signed()
 }
@@ -38,7 +42,7 @@ pub(crate) const fn from_time(at: i64) -> Timestamp {
     Timestamp::from_millis(at.cast_unsigned() ^ (1 << 63))
 }
 
-/// An id of 16 bytes.
+/// An id of 16 bytes as a `uuid`.
 pub(crate) const fn uuid(bytes: &[u8; 16]) -> Uuid {
     Uuid::from_bytes(*bytes)
 }
@@ -67,18 +71,19 @@ pub(crate) fn get_message_id(row: &Row, column: usize) -> Result<MessageId, Faul
     Ok(MessageId::from(row.try_get::<_, Uuid>(column)?))
 }
 
-/// The participants, from two adjacent columns.
+/// The participants of a conversation, from two adjacent columns.
 pub(crate) fn get_participants(row: &Row, column: usize) -> Result<Participants, Fault> {
     Participants::new(get_user(row, column)?, get_user(row, column + 1)?)
         .map_err(|_| Fault::Corrupt("a conversation has the same user twice"))
 }
 
-/// A device from the text of its name.
+/// A device, from the text of its name.
 pub(crate) fn get_device(row: &Row, column: usize) -> Result<DeviceId, Fault> {
     row.try_get::<_, &str>(column)?.parse().map_err(|_| Fault::Corrupt("a device name is not valid"))
 }
 
-/// The device that caused an entry, as a column: NULL for none, empty for the default device.
+/// The device that caused an entry, as the column `origin`: NULL for none, an empty text for the
+/// default device.
 pub(crate) fn origin(device: Option<&DeviceId>) -> Option<&str> {
     device.map(|device| if device.is_default() { "" } else { device.as_str() })
 }
@@ -92,8 +97,8 @@ pub(crate) fn get_origin(row: &Row, column: usize) -> Result<Option<DeviceId>, F
     }
 }
 
-/// A user's current key, from columns `key_version, key, key_binding, key_published_at` starting at
-/// `column`. `None` for version 0.
+/// A user's current key, from columns `key_version, key, key_binding, key_published_at`, of which
+/// `column` is the first. `None` for version 0, which stands for no key.
 pub(crate) fn key_record(user: UserId, row: &Row, column: usize) -> Result<Option<KeyRecord>, Fault> {
     let version = get_number(row, column)?;
     if version == 0 {
@@ -110,7 +115,7 @@ pub(crate) fn key_record(user: UserId, row: &Row, column: usize) -> Result<Optio
     }))
 }
 
-/// A message from the columns of [`MESSAGE`], starting at `column`.
+/// A message, from the columns of [`MESSAGE_COLUMNS`], of which `column` is the first.
 pub(crate) fn message(row: &Row, column: usize) -> Result<Message, Fault> {
     let client_id = row.try_get::<_, Option<Uuid>>(column + 4)?.map(ClientMessageId::from);
     let suite = match row.try_get::<_, Option<i64>>(column + 7)? {
@@ -132,9 +137,11 @@ pub(crate) fn message(row: &Row, column: usize) -> Result<Message, Fault> {
     })
 }
 
-/// Bytes of a fixed length.
+/// A user id or a key, from a column of `N` bytes.
 pub(crate) fn get_bytes<const N: usize>(row: &Row, column: usize) -> Result<[u8; N], Fault> {
-    row.try_get::<_, &[u8]>(column)?.try_into().map_err(|_| Fault::Corrupt("a key has the wrong length"))
+    row.try_get::<_, &[u8]>(column)?
+        .try_into()
+        .map_err(|_| Fault::Corrupt("a user id or a key has the wrong length"))
 }
 
 #[cfg(test)]
@@ -142,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_64_bit_times_survive_and_keep_their_order() {
+    fn all_64_bit_times_round_trip_and_keep_their_order() {
         let times = [0, 1, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX].map(Timestamp::from_millis);
         assert!(times.map(time).is_sorted());
         assert_eq!(times.map(time).map(from_time), times);

@@ -1,4 +1,4 @@
-//! The configuration of a store.
+//! The configuration of a PostgreSQL store.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -15,39 +15,50 @@ pub struct PostgresConfig {
     /// The schema of the store's tables. Default `dm`. Stores in different schemas can share a
     /// database.
     pub schema: SchemaName,
-    /// The least durability that a server must give. Opening fails on a server that gives less.
-    /// Default [`Durability::NotSynced`]: every server is accepted. A server that can lose answered
-    /// messages by a power cut or a failover causes a warning in the log, and shows in the store's
-    /// status. Ask for [`Durability::Synced`] in production.
+    /// The minimum durability of a server. Opening fails on a server that gives less. Default
+    /// [`Durability::NotSynced`]: every server is accepted.
+    ///
+    /// A server that can lose answered messages by a power cut or a failover causes a warning in
+    /// the log, and shows in the store's status. Set [`Durability::Synced`] in production.
     pub least_durability: Durability,
-    /// The age at which the durability in the store's status is read from the server again.
-    /// Default 30 s. Only a request for the status starts the read; the service asks every 5 s. A
-    /// replica that comes later or a changed setting so shows in the status, and in a warning in
-    /// the log. [`least_durability`](Self::least_durability) closes no store that is open.
+    /// The age after which the durability in the store's status is read from the server again.
+    /// Default 30 s.
+    ///
+    /// Only a request for the status starts the read. The service requests the status every 5 s. So
+    /// a replica that is added later, or a changed setting, shows in the status and causes a
+    /// warning in the log. An open store stays open even if the server gives less than
+    /// [`least_durability`](Self::least_durability).
     pub durability_interval: Duration,
-    /// The maximum number of connections for reads. Default 12. Reads and commits have connections
-    /// of their own, so that neither waits for the other. With both defaults, a server with the
-    /// usual limit of 100 connections is enough for six nodes.
+    /// The maximum number of connections for reads. Default 12.
+    ///
+    /// Reads and commits use separate connections, so that neither waits for the other. With both
+    /// defaults, a server with the usual limit of 100 connections is enough for six nodes.
     pub read_connections: NonZeroUsize,
-    /// The maximum number of connections for commits. Default 4: one for each of
-    /// [`lanes`](Self::lanes), the least that makes sense, and as many for callers beside the
-    /// service.
+    /// The maximum number of connections for commits. Default 4: one for each of the service's
+    /// [`lanes`](Self::lanes), and as many for other callers. Set at least one for each lane.
     pub commit_connections: NonZeroUsize,
-    /// The number of commits that the service runs at once. Default 2: one waits for the disk while
-    /// the statements of the other run. Each further lane makes batches smaller, and lock conflicts
-    /// on one inbox more frequent. It may pay where the server has many cores to itself. Measured
-    /// on two cores that the server shared with its node, with 256 concurrent sends among 2,000
-    /// users: 17,000 sends a second with one lane, 28,500 with two, 26,000 with three, 24,000 with
-    /// four.
+    /// The number of lanes: the service runs one commit in each lane at a time. Default 2: one
+    /// commit waits for the disk while the statements of the other run.
+    ///
+    /// Each further lane makes batches smaller, and lock conflicts on one inbox more frequent.
+    /// Further lanes may pay if the server has many cores to itself. Measured on two cores that the
+    /// server shared with its node, with 256 concurrent sends among 2,000 users:
+    ///
+    /// | Lanes | Sends per second |
+    /// |---|---|
+    /// | 1 | 17,000 |
+    /// | 2 | 28,500 |
+    /// | 3 | 26,000 |
+    /// | 4 | 24,000 |
     pub lanes: NonZeroUsize,
-    /// The time that a call waits for a free connection before it fails as unavailable.
-    /// Default 5 s.
+    /// The time limit for a call's wait for a free connection. Past it, the call fails as
+    /// unavailable. Default 5 s.
     pub wait_timeout: Duration,
     /// The time limit for establishing a connection. Default 5 s.
     pub connect_timeout: Duration,
     /// The time limit for one statement on the server. Past it, nothing of the statement's batch is
     /// committed. Default 10 s: a batch of hundreds of writes takes some milliseconds, so a
-    /// statement that runs for longer shows a fault.
+    /// statement that runs for seconds shows a fault.
     pub statement_timeout: Duration,
     /// The time limit for a statement's wait for rows that another transaction has locked.
     /// Default 5 s: less than [`statement_timeout`](Self::statement_timeout), so that the error
@@ -58,14 +69,16 @@ pub struct PostgresConfig {
     /// Default 15 s: longer than a statement may run.
     pub network_timeout: Duration,
     /// The time limit for finding out whether a commit whose connection was lost took place. Past
-    /// it, the outcome counts as unknown. Default 10 s: a server that restarts is back by then.
+    /// it, the outcome counts as unknown. Default 10 s: a server that restarts usually accepts
+    /// connections again within that time.
     pub resolve_timeout: Duration,
     /// The maximum number of attempts at a batch that the server rolls back because of other
-    /// transactions: a deadlock, or a serialization failure on engines that run every transaction
-    /// as serializable. Default 5.
+    /// transactions, the first attempt included. Default 5. The server does so after a deadlock, or
+    /// after a serialization failure on engines that run every transaction as serializable.
     pub attempts: NonZeroUsize,
 }
 
+/// `n`, or one if `n` is zero.
 const fn at_least_one(n: usize) -> NonZeroUsize {
     match NonZeroUsize::new(n) {
         Some(n) => n,

@@ -1,4 +1,5 @@
-//! Connections: their settings, pools of them, and leases.
+//! Connections: the settings of a session, pools of connections, and the connection that one
+//! transaction uses.
 
 use std::future::Future;
 use std::num::NonZeroUsize;
@@ -17,12 +18,12 @@ use crate::error::{Fault, from_postgres};
 
 /// Parses the connection parameters and adds the settings that the store needs.
 ///
-/// The settings are part of each session's start message, which costs no round trip.
+/// The settings are part of each session's startup message, so they cost no round trip.
 ///
-/// They keep the planner from scanning tables: every statement names its rows by key, and a plan
-/// that was made while the tables were small would otherwise still scan them when they are large.
-/// The lock order of `RESERVE_ENTRIES` (`write/load/reserve.rs`) depends on these settings, too:
-/// without hash and merge joins, only a nested loop is left.
+/// The planner settings (`enable_…`) prevent scans of whole tables. Every statement names its rows
+/// by key. Without the settings, a plan that was made while a table was small would still scan the
+/// table when it is large. The lock order of `RESERVE_ENTRIES` (`write/load/reserve.rs`) depends on
+/// these settings, too: without hash and merge joins, the planner can only use a nested loop.
 pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Config, StoreError> {
     // The parser's error may quote the text, which holds a password.
     let mut parsed: Config = parameters
@@ -36,14 +37,15 @@ pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Co
         parsed.get_options().unwrap_or_default(),
         millis(config.statement_timeout),
         millis(config.lock_timeout),
-        // The server ends the transaction of a node that vanished in the middle of a batch, and
-        // frees its locks.
+        // `idle_in_transaction_session_timeout`: if a node stops in the middle of a batch, the
+        // server ends the transaction and releases its locks.
         millis(config.network_timeout.saturating_mul(2)),
-        // Every statement names its tables without a schema.
+        // `search_path`: statements name their tables without a schema.
         config.schema.as_str(),
     );
     parsed.options(options.trim()).connect_timeout(config.connect_timeout);
-    // Checked on each new connection: after a failover an address may lead to a standby.
+    // The client checks this on each new connection, because an address may lead to a standby after
+    // a failover.
     parsed.target_session_attrs(TargetSessionAttrs::ReadWrite);
     parsed.tcp_user_timeout(config.network_timeout).keepalives_idle(config.network_timeout);
     if parsed.get_application_name().is_none() {
@@ -52,23 +54,26 @@ pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Co
     Ok(parsed)
 }
 
-/// A connection that was idle for at least this time is checked with a round trip before it is used
-/// again, because a firewall may have dropped it. A connection that was used more recently is not.
+/// The idle time after which a connection is checked with a round trip before it is used again,
+/// because a firewall may have dropped it.
 const CHECK_AFTER_IDLE: Duration = Duration::from_secs(1);
 
 /// A pool of connections for one kind of work, reads or commits. Clones share the pool.
 #[derive(Clone)]
 pub(crate) struct Connections {
     pool: Pool,
-    /// The time limit for getting a connection, including checks and new connections on the way.
+    /// The time limit for getting a connection, including the checks of idle connections and the
+    /// start of a new one.
     acquire_timeout: Duration,
     /// The time limit for the answer to one round trip.
     answer_timeout: Duration,
 }
 
 impl Connections {
-    /// Creates a pool of up to `max` connections, without connecting. Connections are not reset
-    /// between two uses: only the store uses them, and its statements leave no session state.
+    /// Creates a pool of up to `max` connections, without connecting.
+    ///
+    /// Connections are not reset between two uses, because only the store uses them and its
+    /// statements change no state of the session.
     pub(crate) fn new<T>(
         parameters: Config,
         tls: T,
@@ -105,13 +110,13 @@ impl Connections {
             .create_timeout(Some(config.connect_timeout))
             .build()
             .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))?;
-        // Without this limit, each idle connection to a silent server would take a timeout of its
-        // own.
+        // Without this limit, a server that does not answer would cost one timeout for each idle
+        // connection.
         let acquire_timeout = config.wait_timeout.saturating_add(config.connect_timeout);
         Ok(Self { pool, acquire_timeout, answer_timeout: config.network_timeout })
     }
 
-    /// Takes a connection. It returns to the pool when it is dropped.
+    /// Takes a connection from the pool. Dropping the connection returns it to the pool.
     pub(crate) async fn get(&self) -> Result<Object, Fault> {
         match tokio::time::timeout(self.acquire_timeout, self.pool.get()).await {
             Ok(connection) => Ok(connection?),
@@ -121,17 +126,19 @@ impl Connections {
         }
     }
 
-    /// A client on a connection of this pool.
+    /// A client on a connection of this pool, with the pool's time limit for answers.
     pub(crate) const fn client<'a>(&self, connection: &'a ClientWrapper) -> Client<'a> {
         Client { connection, answer_timeout: self.answer_timeout }
     }
 
-    /// The numbers of open and of idle connections.
+    /// The pool's maximum size, and its numbers of open connections, idle connections and waiting
+    /// calls.
     pub(crate) fn status(&self) -> Status {
         self.pool.status()
     }
 
-    /// Takes a connection at opening, with the error that connecting gave if it fails.
+    /// Takes the first connection, when the store is opened. If connecting fails, returns the error
+    /// of the server or of the network.
     pub(crate) async fn connect_once(&self) -> Result<Object, StoreError> {
         self.pool.get().await.map_err(|error| match error {
             deadpool_postgres::PoolError::Backend(error) => from_postgres(error),
@@ -140,7 +147,7 @@ impl Connections {
     }
 }
 
-/// A connection in use, with the time limit for answers on it.
+/// A connection in use, with the time limit for each answer.
 #[derive(Clone, Copy)]
 pub(crate) struct Client<'a> {
     connection: &'a ClientWrapper,
@@ -152,10 +159,11 @@ impl<'a> Client<'a> {
         self.connection
     }
 
-    /// Waits for an answer.
+    /// Waits for the answer to one round trip.
     ///
     /// # Errors
-    /// [`Fault::Timeout`] past the time limit; the connection then counts as lost.
+    /// [`Fault::Timeout`] past the time limit. The connection then counts as lost. Otherwise the
+    /// error of the answer.
     pub(crate) async fn with_timeout<T>(
         self,
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
@@ -167,16 +175,19 @@ impl<'a> Client<'a> {
     }
 }
 
-/// A connection for one transaction. It is closed when it is dropped, unless it is given back. So a
-/// transaction that was interrupted, by an error, a timeout or the end of the runtime, never
-/// reaches the next user of the pool.
-pub(crate) struct Lease<'a> {
+/// A connection for one transaction.
+///
+/// Dropping it closes the connection; only [`release`](Self::release) returns the connection to the
+/// pool. So the next user of the pool never gets a connection whose transaction was interrupted
+/// by an error, a timeout or the end of the runtime.
+pub(crate) struct TransactionLease<'a> {
     connections: &'a Connections,
     connection: Option<Object>,
 }
 
-impl<'a> Lease<'a> {
-    pub(crate) async fn take(connections: &'a Connections) -> Result<Self, Fault> {
+impl<'a> TransactionLease<'a> {
+    /// Takes a connection from the pool.
+    pub(crate) async fn acquire(connections: &'a Connections) -> Result<Self, Fault> {
         Ok(Self { connections, connection: Some(connections.get().await?) })
     }
 
@@ -189,12 +200,12 @@ impl<'a> Lease<'a> {
     }
 
     /// Returns the connection, which must be in no transaction, to the pool.
-    pub(crate) fn give_back(mut self) {
+    pub(crate) fn release(mut self) {
         drop(self.connection.take());
     }
 }
 
-impl Drop for Lease<'_> {
+impl Drop for TransactionLease<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             close(connection);
@@ -202,12 +213,14 @@ impl Drop for Lease<'_> {
     }
 }
 
-/// Closes a connection, even with statements under way: its task is aborted.
+/// Closes a connection, even while the server still runs its statements: the task that drives the
+/// connection is aborted.
 pub(crate) fn close(connection: Object) {
     drop(Object::take(connection));
 }
 
-/// Whether the connection is of no more use after this error.
+/// Whether the connection cannot be used any more after this error: the connection is closed, or
+/// the error did not come from the server.
 pub(crate) fn is_lost(error: &tokio_postgres::Error) -> bool {
     error.is_closed() || error.as_db_error().is_none()
 }

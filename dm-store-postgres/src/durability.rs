@@ -1,4 +1,4 @@
-//! The durability of commits, as the server's settings and replicas determine it.
+//! The durability of commits. The server's settings and replicas determine it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,10 +11,14 @@ use crate::connection::is_lost;
 use crate::error::from_postgres;
 use crate::read::Reader;
 
-/// Reads four values: whether the server syncs its log, the session's `synchronous_commit`, whether
-/// synchronous replicas are named, and whether replicas are connected now. Base backups and readers
-/// of logical slots are no replicas, since no host fails over to them. A missing `fsync` or
-/// `synchronous_commit`, on another engine, counts as on.
+/// Reads one row of four values, which [`durability_of`] interprets:
+/// - whether the server syncs its log;
+/// - the session's `synchronous_commit`;
+/// - whether `synchronous_standby_names` names replicas;
+/// - whether replicas are connected now. Base backups and readers of logical slots do not count,
+///   because no host fails over to them.
+///
+/// An engine without `fsync` or `synchronous_commit` counts as if the setting were on.
 const SETTINGS: &str = "SELECT coalesce(current_setting('fsync', true), 'on') = 'on',
         coalesce(current_setting('synchronous_commit', true), 'on'),
         coalesce(current_setting('synchronous_standby_names', true), '') <> '',
@@ -23,8 +27,10 @@ const SETTINGS: &str = "SELECT coalesce(current_setting('fsync', true), 'on') = 
                     SELECT FROM pg_replication_slots AS s
                     WHERE s.active_pid = r.pid AND s.slot_type = 'logical'))";
 
-/// The durability that was found last. Requests for it start a new check at a bounded rate, because
-/// replicas come and go and settings change while the store is open. Clones share the value.
+/// The durability that the last check found. Clones share the value.
+///
+/// Replicas and settings change while the store is open. So [`get`](Self::get) starts a new check,
+/// at most one in each interval.
 #[derive(Clone, Debug)]
 pub(crate) struct ObservedDurability {
     state: Arc<Mutex<State>>,
@@ -34,13 +40,13 @@ pub(crate) struct ObservedDurability {
 #[derive(Debug)]
 struct State {
     found: Durability,
-    /// The time at which the last check began.
+    /// The start of the last check.
     checked_at: Instant,
     /// Whether a check is running.
     is_checking: bool,
 }
 
-/// A running check. It ends when this is dropped.
+/// The mark of a running check. Dropping it clears [`State::is_checking`].
 struct RunningCheck(ObservedDurability);
 
 impl ObservedDurability {
@@ -49,8 +55,8 @@ impl ObservedDurability {
         Self { state: Arc::new(Mutex::new(state)), interval }
     }
 
-    /// The durability that was found last. If the last check is older than the interval, a new task
-    /// checks again, for later calls.
+    /// The durability that the last check found. If that check is older than the interval, starts a
+    /// task that checks again, for later calls.
     pub(crate) fn get(&self, reader: &Reader) -> Durability {
         let mut state = self.lock();
         if !state.is_checking
@@ -62,7 +68,7 @@ impl ObservedDurability {
             runtime.spawn(async move {
                 match reader.rows(SETTINGS, &[]).await.map(|rows| rows.first().map(durability_of)) {
                     Ok(Some(Ok(found))) => check.0.set(found),
-                    // Reads of the service fail, too, and report the error.
+                    // The service's own reads fail, too, and report the error.
                     Ok(_) | Err(_) => tracing::debug!("cannot read the server's durability settings"),
                 }
             });
@@ -73,8 +79,8 @@ impl ObservedDurability {
     fn set(&self, found: Durability) {
         let before = std::mem::replace(&mut self.lock().found, found);
         if before != found {
-            match risk(found) {
-                Some(what) => tracing::warn!("{what}"),
+            match loss_warning(found) {
+                Some(warning) => tracing::warn!("{warning}"),
                 None => tracing::info!("commits survive a power cut and a failover now"),
             }
         }
@@ -92,13 +98,14 @@ impl Drop for RunningCheck {
     }
 }
 
-/// Reads the server's durability. Logs a warning if commits do not survive a power cut and a
-/// failover.
+/// Reads the server's durability. Logs a warning if a power cut or a failover may lose commits.
 ///
-/// A server that does not have the settings counts as [`Durability::Synced`], with a warning.
+/// If the server refuses the query, because it has no such settings or tables, it counts as
+/// [`Durability::Synced`], with a warning.
 ///
 /// # Errors
-/// [`StoreErrorKind::Engine`] for a server that gives less than `least`.
+/// [`StoreErrorKind::Engine`] for a server that gives less than `least`. Otherwise the error of a
+/// lost connection.
 pub(crate) async fn check(client: &Client, least: Durability) -> Result<Durability, StoreError> {
     let found = match client.query_one(SETTINGS, &[]).await {
         Ok(row) => durability_of(&row).map_err(from_postgres)?,
@@ -108,19 +115,19 @@ pub(crate) async fn check(client: &Client, least: Durability) -> Result<Durabili
             return Ok(Durability::Synced);
         }
     };
-    let Some(what) = risk(found) else { return Ok(found) };
+    let Some(warning) = loss_warning(found) else { return Ok(found) };
     if rank(found) < rank(least) {
         return Err(StoreError::new(
             StoreErrorKind::Engine,
-            format!("{what}; `least_durability` refuses that"),
+            format!("{warning}; `least_durability` refuses that"),
         ));
     }
-    tracing::warn!("{what}");
+    tracing::warn!("{warning}");
     Ok(found)
 }
 
-/// The loss that a server may cause, as a warning; `None` if there is none.
-const fn risk(found: Durability) -> Option<&'static str> {
+/// The warning about the commits that a server may lose; `None` for [`Durability::Synced`].
+const fn loss_warning(found: Durability) -> Option<&'static str> {
     match found {
         Durability::NotSynced => {
             Some("a power cut loses answered messages: fsync or synchronous_commit is off")
@@ -132,7 +139,7 @@ const fn risk(found: Durability) -> Option<&'static str> {
     }
 }
 
-/// The durability that the values of [`SETTINGS`] mean.
+/// The durability, from the row of [`SETTINGS`].
 fn durability_of(row: &Row) -> Result<Durability, tokio_postgres::Error> {
     let (syncs, waits): (bool, &str) = (row.try_get(0)?, row.try_get(1)?);
     let (names_replicas, has_replicas): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
@@ -146,7 +153,7 @@ fn durability_of(row: &Row) -> Result<Durability, tokio_postgres::Error> {
     })
 }
 
-/// A rank by which durabilities compare: higher is better.
+/// The rank of a durability. A higher rank survives more failures.
 const fn rank(durability: Durability) -> u8 {
     match durability {
         Durability::Synced => 2,

@@ -1,4 +1,4 @@
-//! PostgreSQL's errors, turned into the core's.
+//! [`Fault`], the errors within this crate, and their conversion to [`StoreError`].
 
 use std::fmt;
 
@@ -11,14 +11,14 @@ use tokio_postgres::error::SqlState;
 pub(crate) enum Fault {
     /// An error of the server, or of the connection to it.
     Postgres(tokio_postgres::Error),
-    /// A row that the library cannot have written, with its fault.
+    /// A row holds a value that the library cannot have written. The text describes the value.
     Corrupt(&'static str),
-    /// No connection could be had.
+    /// The pool gave no connection.
     Pool(StoreError),
     /// The server did not answer in time. It may still run the statements that were sent.
     Timeout,
-    /// Another transaction added a row that the batch needs, after the rows to lock were chosen.
-    /// The batch is to be tried again.
+    /// Another transaction added a row that the batch needs, after the rows to lock were chosen. A
+    /// new attempt at the batch finds the row.
     Conflict,
 }
 
@@ -62,7 +62,8 @@ impl From<PoolError> for Fault {
 }
 
 impl Fault {
-    /// Whether the same batch may succeed in a new attempt. Nothing of it is committed.
+    /// Whether the same batch may succeed in a new attempt. Called only if nothing of the batch is
+    /// committed.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Postgres(_) if self.has_lost_marker() => true,
@@ -81,7 +82,7 @@ impl Fault {
     }
 }
 
-/// The error of a read, or of a batch of which nothing is committed.
+/// Converts the error of a read, or of a batch of which nothing is committed.
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
@@ -96,10 +97,12 @@ impl From<Fault> for StoreError {
     }
 }
 
+/// Converts an error of the server, or of the connection to it. The result does not hold the parts
+/// of the server's message that may name values of rows.
 pub(crate) fn from_postgres(error: tokio_postgres::Error) -> StoreError {
     let Some(reported) = error.as_db_error() else {
-        // The text of a failed conversion holds names of types and columns. All other errors come
-        // from the network.
+        // The text of a failed conversion holds names of types and columns only. All other errors
+        // without a message of the server are treated as failures of the connection.
         let kind = if error.to_string().starts_with("error deserializing") {
             StoreErrorKind::Corrupt
         } else {

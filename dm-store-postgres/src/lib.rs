@@ -15,102 +15,121 @@
 //! # Requirements
 //!
 //! - PostgreSQL 13 or later. The server must accept writes. A standby is refused as
-//!   [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable), because it lags behind and reads
-//!   must not. If the parameters name several hosts, the one that accepts writes is used.
-//! - A schema of its own: `dm`, or another [`SchemaName`] of the host's choice. The store changes
-//!   nothing outside it. The database user who opens the store for the first time needs the right
-//!   to create the schema, or somebody creates it beforehand.
-//! - Durability: a commit is answered when the server has synced it (`synchronous_commit = on`, set
-//!   on each connection whatever the server's default is). A server that syncs nothing (`fsync =
-//!   off`), or that does not wait for its replicas, causes a warning in the log at opening and
-//!   shows in [`Store::status`]; [`PostgresConfig::least_durability`] refuses it instead. The
-//!   status is brought up to date while the store is open
+//!   [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable), because its data lags behind the
+//!   primary's: a read could miss a committed message. If the parameters name several hosts, the
+//!   store uses the host that accepts writes.
+//! - A schema of its own: `dm`, or another [`SchemaName`] that the host chooses. The store changes
+//!   nothing outside its schema. If the schema does not exist, the database user who opens the
+//!   store for the first time needs the right to create it.
+//! - Durability: a commit is answered when the server has synced it. The store sets
+//!   `synchronous_commit = on` on each connection, whatever the server's default is. A server that
+//!   syncs nothing (`fsync = off`), or that does not wait for its replicas, causes a warning in the
+//!   log at opening and shows in [`Store::status`]. With [`PostgresConfig::least_durability`],
+//!   opening fails instead. While the store is open, the status is updated
 //!   ([`PostgresConfig::durability_interval`]).
 //!
 //! # The costs of a batch
 //!
-//! | Round trips | |
+//! | Round trips | Statements that are sent together |
 //! |---|---|
-//! | 1 | `BEGIN`, locks and reads, sent together: users, conversations, client ids, devices; sends reserve their numbers with the locks |
-//! | 1 | the writes, one statement for each table, and `COMMIT`, sent together |
+//! | 1 | `BEGIN`; the locks of users; the reads of users, conversations, client ids and devices. For a send, the locking statement also reserves the new numbers |
+//! | 1 | the writes of the changed rows, each statement for all its rows at once; `COMMIT` |
 //!
 //! So a batch of keys, conversations, messages, acknowledgements and registrations takes two round
 //! trips, whatever its size. It takes one more if messages are acknowledged by their ids.
 //!
-//! `ForgetDevice`, `AnnounceKeys`, `Expire`, and an acknowledgement of a device that the same batch
-//! registers, cut a batch into segments. Each of the first three takes one to a few round trips for
-//! itself. Other writes after a cut take two round trips of their own.
+//! A batch is divided into segments. A segment is a part of a batch that is loaded, decided and
+//! written at once, and most batches are one segment. `ForgetDevice`, `AnnounceKeys` and `Expire`
+//! are each a segment of their own, which takes one to a few round trips. An acknowledgement of a
+//! device that the same segment registers begins a new segment. Writes in a further segment take
+//! two more round trips.
 //!
 //! A connection prepares a statement at its first use, in one more round trip. A read is one
-//! statement. A connection that was idle for a second is checked with a round trip first.
+//! statement. A connection that was idle for a second is checked first, in one more round trip.
 //!
 //! # Several nodes and several lanes
 //!
-//! A batch locks the rows of all users that it concerns, in the order of their keys, before it
-//! reads anything else, and every row that it changes belongs to one of them. So `READ COMMITTED`
-//! is enough: no other transaction can change the rows that a batch has read before it commits.
-//! Expiry and announcements lock further users, but skip those that are locked, so that no deadlock
-//! arises. PostgreSQL is set to lock users in a loop over their keys. On an engine that joins in
-//! another order two batches may deadlock; one of them is tried again then. A reader never sees
-//! entry *n + 1* before entry *n*, because the lock on the inbox's row is held until the commit.
+//! A lane runs one commit at a time. [`PostgresConfig::lanes`] is the number of lanes of a node.
 //!
-//! The store sends no `NOTIFY`: nodes learn of each other's commits by a notifier of the host's, or
-//! by polling.
+//! A batch locks the rows of all users that it concerns, in the order of their keys, before it
+//! reads anything that another transaction can change. Every row that the batch changes belongs to
+//! one of these users. So `READ COMMITTED` is enough: until the batch commits, no other transaction
+//! can change the rows that the batch has read. Expiry and announcements lock further users, but
+//! skip users who are locked, so that no deadlock arises.
+//!
+//! The settings of a session make PostgreSQL lock users in a loop over their sorted keys. On an
+//! engine that joins in another order, two batches may deadlock. One of the two batches is then
+//! tried again.
+//!
+//! A reader never sees entry *n + 1* before entry *n*, because a batch that appends to an inbox
+//! holds the lock on the user's row until the commit.
+//!
+//! The store sends no `NOTIFY`. Nodes learn of each other's commits from the host's
+//! [`Notifier`](dm_core::notify::Notifier), or by polling.
 //!
 //! # Failures
 //!
-//! - A deadlock or a serialization failure: the batch is tried again, up to
-//!   [`PostgresConfig::attempts`] times in all.
+//! - A deadlock, a serialization failure, or a row that another transaction added after the rows to
+//!   lock were chosen: the batch is tried again. [`PostgresConfig::attempts`] is the maximum number
+//!   of attempts.
 //! - The connection is lost before `COMMIT` is sent:
 //!   [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable), and nothing is committed.
-//! - The connection is lost with `COMMIT` under way: a new connection finds out whether the batch
-//!   is committed, and makes sure that the answer stays true. The caller gets the outcomes, or
-//!   `Unavailable`. If no server answers within
-//!   [`resolve_timeout`](PostgresConfig::resolve_timeout), the caller gets
-//!   [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown). The store works on either
-//!   way.
+//! - The connection is lost after `COMMIT` was sent and before it was answered: the store asks on a
+//!   new connection whether the batch is committed. If it is not, the store makes sure that it
+//!   cannot be committed later. The caller gets the outcomes, or `Unavailable`. If no server
+//!   answers within [`resolve_timeout`](PostgresConfig::resolve_timeout), the caller gets
+//!   [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown). The store keeps working in
+//!   each case.
 //! - The server does not answer, because it is frozen or cannot be reached: a call waits for a
 //!   connection no longer than [`wait_timeout`](PostgresConfig::wait_timeout) and
 //!   [`connect_timeout`](PostgresConfig::connect_timeout) together, and for the answer to a round
 //!   trip no longer than [`network_timeout`](PostgresConfig::network_timeout). Then the connection
-//!   is closed. Before `COMMIT` is sent, the error is `Unavailable`, and nothing is committed;
-//!   afterwards the commit is resolved as above. So a send is answered within these times and
-//!   `resolve_timeout`, and a read within these times.
-//! - A caller drops the future: the batch runs on in a task of its own, and is committed in full or
-//!   not at all. A connection whose transaction was interrupted is closed and never used again.
+//!   is closed. Before `COMMIT` is sent, the error is `Unavailable`, and nothing is committed.
+//!   After `COMMIT` is sent, the store asks as above whether the batch is committed. So a read is
+//!   answered within these times, and a send within these times and `resolve_timeout`.
+//! - The caller drops the future: the batch continues in a task of its own, and is committed in
+//!   full or not at all. A connection whose transaction was interrupted is closed and never used
+//!   again.
 //!
 //! # Engines that speak PostgreSQL's protocol
 //!
 //! Statements are plain SQL with arrays, `unnest`, `ON CONFLICT`, `UPDATE ... FROM`,
 //! `DELETE ... USING`, `RETURNING`, `FOR UPDATE` and `SKIP LOCKED`, without functions of the
-//! library's own, foreign keys, triggers, `LISTEN`, or advisory locks. At opening, the row of the
-//! schema's version is created behind a check in a `DO` block of PL/pgSQL. Tests run on PostgreSQL
-//! only. About the rest, the documentation of other engines says:
+//! library's own, foreign keys, triggers, `LISTEN`, or advisory locks. At opening, a `DO` block of
+//! PL/pgSQL checks the search path before the row of the schema's version is created. Tests run on
+//! PostgreSQL only. The documentation of other engines says about the rest:
 //!
-//! | | |
+//! | Feature | Other engines |
 //! |---|---|
 //! | `fillfactor` | [CockroachDB](https://github.com/cockroachdb/cockroach/pull/43307) accepts and ignores it. |
-//! | `READ COMMITTED` | [CockroachDB](https://www.cockroachlabs.com/docs/v24.2/read-committed) has it unless a cluster setting is off. It then runs such transactions as serializable; batches that fail for it are tried again, up to [`attempts`](PostgresConfig::attempts) times. |
+//! | `READ COMMITTED` | [CockroachDB](https://www.cockroachlabs.com/docs/v24.2/read-committed) has it unless a cluster setting is off. If the setting is off, it runs such transactions as serializable, and batches that fail with a serialization error are tried again: see [`attempts`](PostgresConfig::attempts). |
 //! | `SKIP LOCKED` (expiry, announcements) | [YugabyteDB](https://github.com/yugabyte/yugabyte-db/issues/11761) has it under `READ COMMITTED` and `REPEATABLE READ`, not under `SERIALIZABLE`. |
 //! | advisory locks | YugabyteDB has them [since 2025](https://github.com/yugabyte/yugabyte-db/issues/24709). The store needs none: a row lock guards the schema's version. |
 //! | `ALTER COLUMN ... SET STORAGE` | [YugabyteDB](https://github.com/yugabyte/yugabyte-db/issues/29547) refuses it. So payloads keep the default storage, although ciphertext never compresses: PostgreSQL gives up trying after a kilobyte. |
 //!
 //! # Modules, in reading order
 //!
-//! `migrations/` documents the tables. `config`; `connection` has the settings of each session;
-//! `schema` migrates; `write` is a batch: `lock_set` and `segment` say what it concerns, `load`
-//! locks and reads, `decide` has one file for each kind of write, `flush` writes, `commit_marker`
-//! finds out whether a commit took place, `direct` has the writes that work by statements of their
-//! own; `read`; `codec`; `error`.
+//! - `migrations/` documents the tables.
+//! - `config` is the configuration. `connection` has the settings of each session and the pools.
+//! - `schema` runs the migrations.
+//! - `write` commits batches. In it, `lock_set` collects the users to lock, `segment` divides a
+//!   batch, `load` locks and reads rows, `decide` has one file for each kind of write, `write_rows`
+//!   writes the changed rows, `commit_marker` finds out whether a commit took place, and `direct`
+//!   has the writes that run statements of their own.
+//! - `read` has the queries.
+//! - `codec` converts values to columns and back, `error` converts errors.
+//!
+//! Words such as inbox, head, floor and lane are explained in the [terms](dm_core#terms) of
+//! `dm-core`.
 //!
 //! # Limits
 //!
-//! - A connection pooler in between must pass startup options on. It must keep prepared statements
-//!   if it gives each transaction another session.
+//! - A connection pooler between the store and the server must pass startup options on. If it may
+//!   run each transaction in another session, it must support prepared statements.
 //! - Old versions of a user's key are not kept.
-//! - A list of conversations reads all of its user's conversations.
-//! - Acknowledging by message ids looks messages up by their ids alone. An engine that shards by
-//!   conversation answers this from all shards.
+//! - A page of a user's list of conversations reads all conversations of the user.
+//! - An acknowledgement by message ids looks messages up by their ids alone. An engine that shards
+//!   by conversation has to ask all shards.
 
 mod codec;
 mod config;

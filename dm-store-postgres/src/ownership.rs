@@ -1,17 +1,17 @@
-//! Checking that the tables in a schema are the store's.
+//! The check that the tables in a schema belong to the store.
 //!
-//! A host may have a schema of the same name for itself. So the tables in the schema are compared
-//! with the store's before anything is changed.
+//! A host may use a schema of the same name for its own tables. So the tables in the schema are
+//! compared with the store's tables before anything is changed.
 
 use dm_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::GenericClient;
 
 use crate::error::from_postgres;
 
-/// The table with the schema's version, and its columns in order.
+/// The table that holds the schema's version: its name, and its columns in order.
 const VERSION_TABLE: (&str, &str) = ("schema_version", "single version");
 
-/// The store's other tables, and their columns in order.
+/// The store's other tables: their names, each with its columns in order.
 const TABLES: [(&str, &str); 8] = [
     ("acked", "user_id device seq"),
     ("announcements", "publisher told until"),
@@ -31,15 +31,16 @@ const TABLES: [(&str, &str); 8] = [
     ),
 ];
 
-/// Lists the tables, views and sequences of the schema, each with its columns. Indexes are left
-/// out, because they belong to tables.
+/// Lists the relations of the schema: tables, foreign tables, views, materialized views and
+/// sequences. The columns are the name, whether the relation is a table, and the names of its
+/// columns. Indexes are left out, because they belong to tables.
 const RELATIONS: &str = "SELECT c.relname::text, c.relkind IN ('r', 'p'), coalesce((
         SELECT string_agg(a.attname::text, ' ' ORDER BY a.attnum) FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') ORDER BY 1";
 
-/// The relations in a schema, from one snapshot of the database.
+/// The relations in the store's schema, from one snapshot of the database.
 pub(crate) struct SchemaContents(Vec<Relation>);
 
 struct Relation {
@@ -64,50 +65,55 @@ impl SchemaContents {
     /// Whether the version table exists.
     ///
     /// # Errors
-    /// [`StoreErrorKind::ForeignTables`] when another relation has its name, or when there are
-    /// other relations without it.
+    /// [`StoreErrorKind::ForeignTables`] if the relation with the version table's name is no table
+    /// or has other columns, or if the schema holds other relations but no version table.
     pub(crate) fn has_version(&self) -> Result<bool, StoreError> {
         if self.relation(VERSION_TABLE)?.is_some() {
             return Ok(true);
         }
-        self.refuse_others().map(|()| false)
+        self.refuse_other_relations().map(|()| false)
     }
 
-    /// Refuses a schema that holds anything but the version table.
+    /// Refuses a schema that holds relations other than the version table.
     ///
     /// # Errors
-    /// [`StoreErrorKind::ForeignTables`].
-    pub(crate) fn refuse_others(&self) -> Result<(), StoreError> {
+    /// [`StoreErrorKind::ForeignTables`]. The error names one of these relations.
+    pub(crate) fn refuse_other_relations(&self) -> Result<(), StoreError> {
         match self.0.iter().find(|relation| relation.name != VERSION_TABLE.0) {
-            Some(other) => Err(foreign(&other.name, "the schema holds other tables")),
+            Some(other) => Err(foreign_tables(&other.name, "the schema holds other tables")),
             None => Ok(()),
         }
     }
 
-    /// Refuses a schema in which a table of the store is missing, or another relation has its name.
+    /// Refuses a schema in which a table of the store is missing or has other columns. Further
+    /// relations are allowed.
     ///
     /// # Errors
     /// [`StoreErrorKind::ForeignTables`].
-    pub(crate) fn refuse_foreign(&self) -> Result<(), StoreError> {
+    pub(crate) fn require_store_tables(&self) -> Result<(), StoreError> {
         for table in TABLES {
             if self.relation(table)?.is_none() {
-                return Err(foreign(VERSION_TABLE.0, "tables of its version are missing"));
+                return Err(foreign_tables(VERSION_TABLE.0, "tables of its version are missing"));
             }
         }
         Ok(())
     }
 
-    /// The relation with a table's name, if it has the table's columns.
+    /// The relation with a table's name; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::ForeignTables`] if it is no table or has other columns.
     fn relation(&self, (name, columns): (&str, &str)) -> Result<Option<&Relation>, StoreError> {
         match self.0.iter().find(|relation| relation.name == name) {
             Some(found) if found.is_table && found.columns == columns => Ok(Some(found)),
-            Some(_) => Err(foreign(name, "its columns or its kind are not as the store created them")),
+            Some(_) => Err(foreign_tables(name, "its columns or its kind are not as the store created them")),
             None => Ok(None),
         }
     }
 }
 
-fn foreign(name: &str, why: &str) -> StoreError {
-    let what = format!("`{name}` is not the store's: {why}; configure another schema for the store");
-    StoreError::new(StoreErrorKind::ForeignTables, what)
+/// The error about the relation `name`.
+fn foreign_tables(name: &str, reason: &str) -> StoreError {
+    let message = format!("`{name}` is not the store's: {reason}; configure another schema for the store");
+    StoreError::new(StoreErrorKind::ForeignTables, message)
 }

@@ -1,5 +1,7 @@
-//! A test of query plans: every statement of a send, an acknowledgement and a read finds its rows
-//! by an index, at a million rows; and the statement that reserves entries locks users in order.
+//! A test of query plans, at a million rows.
+//!
+//! Every statement of a send, an acknowledgement and a read must find its rows by an index. The
+//! statement that reserves entries must lock users in the order of their keys.
 
 use dm_test_servers::postgres::Cluster;
 use tokio_postgres::NoTls;
@@ -7,8 +9,8 @@ use tokio_postgres::NoTls;
 use crate::config::PostgresConfig;
 use crate::{PostgresStore, connection, read, write};
 
-/// Inserts a million messages in a hundred thousand conversations, and as many entries, in inboxes
-/// of a thousand.
+/// Inserts a million messages in a hundred thousand conversations, and a million inbox entries, a
+/// thousand in each of a thousand inboxes.
 const FILL: &str = "
     CREATE FUNCTION key(n bigint, size int) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE
         AS 'SELECT decode(lpad(to_hex(n), 2 * size, ''0''), ''hex'')';
@@ -26,10 +28,10 @@ const FILL: &str = "
     INSERT INTO dm.acked SELECT key(1 + n % 1000, 32), 'phone', 1 + n / 1000 FROM generate_series(0, 99999) n;";
 
 #[tokio::test]
-async fn every_hot_statement_uses_an_index_at_a_million_rows() {
+async fn indexed_statements_use_an_index_at_a_million_rows() {
     let database = Cluster::shared().empty_database();
-    // The store is opened while the database is empty and not analyzed: the plans must not depend
-    // on statistics.
+    // The store is opened while the database is empty and not analyzed, because the plans must not
+    // depend on statistics.
     drop(PostgresStore::open(&database.parameters()).await.unwrap());
     database.sql(FILL);
     let parameters = connection::parameters(&database.parameters(), &PostgresConfig::default()).unwrap();
@@ -41,7 +43,7 @@ async fn every_hot_statement_uses_an_index_at_a_million_rows() {
         let (client, connection) = parameters.connect(NoTls).await.unwrap();
         tokio::spawn(connection);
         client.batch_execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
-        let statements = write::hot_statements().into_iter().chain(read::statements());
+        let statements = write::indexed_statements().into_iter().chain(read::statements());
         for (n, sql) in statements.enumerate() {
             let statement = client.prepare(&sql).await.unwrap();
             let nulls = vec!["NULL"; statement.params().len()].join(", ");
@@ -62,10 +64,11 @@ async fn every_hot_statement_uses_an_index_at_a_million_rows() {
             }
         }
     }
-    assert_eq!(in_order, 2, "the reservation of entries is not among the hot statements");
+    assert_eq!(in_order, 2, "the reservation of entries is not among the indexed statements");
 }
 
-/// Asserts that the plan loops over the array in its order, and looks each user up by an index.
+/// Asserts that the plan loops over the array in the array's order, and finds each user by an
+/// index.
 fn assert_array_order(plan: &[String]) {
     let nodes: Vec<&str> = plan.iter().filter_map(|line| line.split("->").nth(1)).map(str::trim).collect();
     let expected = ["Nested Loop", "Function Scan on n", "Index Scan using users_pkey on users u"];
@@ -73,7 +76,8 @@ fn assert_array_order(plan: &[String]) {
     assert!(nodes.len() == 3 && nodes.iter().zip(expected).all(is_it), "{}", plan.join("\n"));
 }
 
-/// Asserts that no table is read in full, neither by itself nor by an index.
+/// Asserts that no table is read in full: there is no sequential scan, and each index scan has a
+/// condition.
 fn assert_by_index(sql: &str, plan: &[String]) {
     let whole = || format!("{sql}\n{}", plan.join("\n"));
     assert!(plan.iter().any(|line| line.contains("Index")), "{}", whole());

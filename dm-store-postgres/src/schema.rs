@@ -1,10 +1,12 @@
 //! The schema's version, and the migrations to it.
 //!
-//! Many nodes may start at once. They take turns by the lock of the one row of `schema_version`. It
-//! is an ordinary row lock, because some engines that speak PostgreSQL's protocol have no advisory
-//! locks (CockroachDB accepts the calls and does nothing; YugabyteDB refused them for years). Only
-//! the creation of that row can collide with another node without a lock to wait for. It fails
-//! then, and is tried again.
+//! Many nodes may start at once. A node that migrates locks the single row of `schema_version`, and
+//! the other nodes wait for this lock. It is an ordinary row lock, because some engines that speak
+//! PostgreSQL's protocol have no advisory locks (CockroachDB accepts the calls and does nothing;
+//! YugabyteDB refused them for years).
+//!
+//! Before the row exists, there is no lock to wait for. If several nodes create the row at once,
+//! some of them fail and try again.
 
 use dm_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::Client;
@@ -21,21 +23,22 @@ const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
 /// The version that this library writes.
 pub(crate) const VERSION: usize = MIGRATIONS.len();
 
-/// The maximum number of attempts to create the version's row while other nodes create it, too.
+/// The maximum number of attempts to create the version's row.
 const ATTEMPTS: usize = 50;
 
-/// Brings the schema to this library's version, in one transaction: after a failure at any point it
-/// is the old or the new one.
+/// Migrates the schema to this library's version. All migrations run in one transaction, so after a
+/// failure at any point the schema has its old version or the new one. An earlier transaction
+/// creates a schema that does not exist, with the version's row. Its old version is 0.
 ///
 /// # Errors
-/// [`StoreErrorKind::NewerSchema`] when a newer version of the library wrote the schema, and
-/// [`StoreErrorKind::ForeignTables`] when the schema holds tables of others. Nothing is changed in
-/// either case.
+/// - [`StoreErrorKind::NewerSchema`] if a newer version of the library wrote the schema. Nothing is
+///   changed.
+/// - [`StoreErrorKind::ForeignTables`] if the schema holds tables of others. Nothing is changed.
 pub(crate) async fn migrate(client: &mut Client, schema: &SchemaName) -> Result<(), StoreError> {
     migrate_with(client, schema, |_| ()).await
 }
 
-/// The next step of a migration, or its end. Tests stop migrations there.
+/// A point of a migration, named by the step that follows. Tests kill the process at these points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MigrationPoint {
     CreatingVersionRow,
@@ -46,6 +49,7 @@ enum MigrationPoint {
     End,
 }
 
+/// Migrates as [`migrate`] does, and calls `observe` at each point.
 async fn migrate_with(
     client: &mut Client,
     schema: &SchemaName,
@@ -71,8 +75,8 @@ async fn migrate_with(
         }
         found = version(client).await?;
     }
-    if found == Some(count(VERSION)) {
-        return SchemaContents::read(client).await?.refuse_foreign();
+    if found == Some(as_column(VERSION)) {
+        return SchemaContents::read(client).await?.require_store_tables();
     }
     observe(MigrationPoint::Locking);
     let transaction = client.transaction().await.map_err(from_postgres)?;
@@ -86,18 +90,19 @@ async fn migrate_with(
     let done = usize::try_from(found).unwrap_or(0);
     let contents = SchemaContents::read(&transaction).await?;
     if done == 0 {
-        contents.refuse_others()?;
+        contents.refuse_other_relations()?;
     } else {
-        contents.refuse_foreign()?;
+        contents.require_store_tables()?;
     }
     for step in MIGRATIONS.iter().skip(done) {
         observe(MigrationPoint::Step);
-        // The migrations name the schema `dm`. Without the name, the search path applies.
+        // The migrations name the schema `dm`. Without that prefix, the search path selects the
+        // schema.
         transaction.batch_execute(&step.replace("dm.", "")).await.map_err(from_postgres)?;
     }
     observe(MigrationPoint::Version);
     transaction
-        .execute("UPDATE schema_version SET version = $1", &[&count(VERSION)])
+        .execute("UPDATE schema_version SET version = $1", &[&as_column(VERSION)])
         .await
         .map_err(from_postgres)?;
     observe(MigrationPoint::Commit);
@@ -106,15 +111,16 @@ async fn migrate_with(
     Ok(())
 }
 
+/// Fails if the version in the database is newer than this library's.
 fn refuse_newer(found: i32) -> Result<(), StoreError> {
-    if found > count(VERSION) {
-        let what = format!("the schema has version {found}, this library supports up to {VERSION}");
-        return Err(StoreError::new(StoreErrorKind::NewerSchema, what));
+    if found > as_column(VERSION) {
+        let message = format!("the schema has version {found}, this library supports up to {VERSION}");
+        return Err(StoreError::new(StoreErrorKind::NewerSchema, message));
     }
     Ok(())
 }
 
-/// The version in the database; `None` while there is no row for it.
+/// The version in the database; `None` while the version's row does not exist.
 async fn version(client: &Client) -> Result<Option<i32>, StoreError> {
     if !SchemaContents::read(client).await?.has_version()? {
         return Ok(None);
@@ -123,23 +129,26 @@ async fn version(client: &Client) -> Result<Option<i32>, StoreError> {
     row.map(|row| row.try_get(0).map_err(from_postgres)).transpose()
 }
 
-/// The statements that create the version's row, and the schema unless it exists: a user with more
-/// rights may have created it beforehand. The server runs them as one transaction.
+/// The statements that create the version's row, and also the schema if it does not exist. The
+/// server runs them as one transaction.
+///
+/// The schema is not created with `IF NOT EXISTS`, because that needs the right to create schemas
+/// even if a user with more rights has created this one beforehand.
 async fn version_row_sql(client: &Client, schema: &SchemaName) -> Result<String, StoreError> {
     let name = schema.as_str();
     let found = client
         .query_one("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", &[&name])
         .await
         .map_err(from_postgres)?;
-    let make = if found.try_get(0).map_err(from_postgres)? {
+    let create_schema = if found.try_get(0).map_err(from_postgres)? {
         String::new()
     } else {
         format!("CREATE SCHEMA \"{name}\";")
     };
-    // A pooler may drop the options of a session. Then all tables would be created in another
-    // schema.
+    // The check of `current_schema()`: a pooler may drop the options of a session, and the tables
+    // would be created in another schema.
     Ok(format!(
-        "{make}
+        "{create_schema}
          DO $$ BEGIN
              IF current_schema()::text IS DISTINCT FROM '{name}' THEN
                  RAISE invalid_schema_name;
@@ -161,23 +170,24 @@ async fn expect_search_path(client: &Client, schema: &str) -> Result<(), StoreEr
 }
 
 fn wrong_search_path() -> StoreError {
-    let what = "the session's `search_path` is not the store's schema: a pooler drops the `options` of the \
-                connection, or the database user has no right to use the schema";
-    StoreError::new(StoreErrorKind::Engine, what)
+    let message = "the session's `search_path` is not the store's schema: a pooler drops the `options` of \
+                   the connection, or the database user has no right to use the schema";
+    StoreError::new(StoreErrorKind::Engine, message)
 }
 
-/// Whether the error says that another node created the same object.
+/// Whether the error means that another node created the same object at the same time.
 fn is_concurrent_creation(error: &tokio_postgres::Error) -> bool {
-    let met = [
+    let codes = [
         SqlState::UNIQUE_VIOLATION,
         SqlState::DUPLICATE_SCHEMA,
         SqlState::DUPLICATE_TABLE,
         SqlState::DUPLICATE_OBJECT,
     ];
-    error.code().is_some_and(|code| met.contains(code))
+    error.code().is_some_and(|code| codes.contains(code))
 }
 
-fn count(version: usize) -> i32 {
+/// A version, as the column of `schema_version`.
+fn as_column(version: usize) -> i32 {
     i32::try_from(version).unwrap_or(i32::MAX)
 }
 
@@ -201,7 +211,7 @@ mod tests {
         MigrationPoint::End,
     ];
 
-    /// Migrates, and ends the process at a step as a kill would.
+    /// Migrates, and ends the process at a point, without any cleanup.
     async fn migrate_until(parameters: &str, end: MigrationPoint) {
         let config = PostgresConfig::default();
         let parameters = connection::parameters(parameters, &config).unwrap();
@@ -215,7 +225,7 @@ mod tests {
         migrate_with(&mut client, &config.schema, end).await.unwrap();
     }
 
-    /// Waits until the server has noticed that the killed process is gone.
+    /// Waits until the server has closed the connection of the killed process.
     async fn wait_for_disconnect(database: &Database) {
         let others = "SELECT count(*) FROM pg_stat_activity
                       WHERE datname = current_database() AND pid <> pg_backend_pid()";

@@ -13,8 +13,9 @@ impl SchemaName {
     /// The maximum length, in characters.
     pub const MAX_LEN: usize = 32;
 
-    /// Parses a name: lower-case ASCII letters, digits and underscores, beginning with a letter, at
-    /// most [`MAX_LEN`](Self::MAX_LEN) characters. PostgreSQL reserves names that begin with `pg_`.
+    /// Checks a name. It must consist of lower-case ASCII letters, digits and underscores, begin
+    /// with a letter, and have at most [`MAX_LEN`](Self::MAX_LEN) characters. It must not begin
+    /// with `pg_`, because PostgreSQL reserves such names.
     ///
     /// # Errors
     /// [`Invalid`], with the rule that the name breaks.

@@ -1,4 +1,4 @@
-//! The store, as hosts use it.
+//! [`PostgresStore`]: opening it, and the calls of the [`Store`] trait.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::durability::{self, ObservedDurability};
 use crate::error::from_postgres;
 use crate::read::Reader;
 use crate::schema;
-use crate::write::{CommitMarkers, Committer, ParticipantsCache, remove_stale};
+use crate::write::{CommitMarkers, Committer, ParticipantsCache, delete_stale_markers};
 
 /// A [`Store`] in a PostgreSQL database. Clones share the same connections. The connections close
 /// when the last clone is dropped and the last running commit has ended.
@@ -30,8 +30,8 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens the store in a database, without TLS and with the default configuration, and brings
-    /// its schema to this library's version. The database must exist. `parameters` are those of
+    /// Opens the store in a database, without TLS and with the default configuration. Migrates the
+    /// schema to this library's version. The database must exist. `parameters` have the syntax of
     /// libpq: `host=… user=… dbname=…` or a `postgres://` address.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl PostgresStore {
     ///   valid.
     ///
     /// # Cancel safety
-    /// After a drop of the future the schema is the old or the new one.
+    /// If the future is dropped, the schema has its old version or the new one.
     pub async fn open(parameters: &str) -> Result<Self, StoreError> {
         Self::open_with(parameters, NoTls, &PostgresConfig::default()).await
     }
@@ -70,7 +70,7 @@ impl PostgresStore {
         let mut first = connections.connect_once().await?;
         let durability = durability::check(&first, config.least_durability).await?;
         schema::migrate(&mut first, &config.schema).await?;
-        remove_stale(&first).await.map_err(from_postgres)?;
+        delete_stale_markers(&first).await.map_err(from_postgres)?;
         drop(first);
         let (markers, participants) = (CommitMarkers::default(), ParticipantsCache::default());
         let committer = Committer { connections, config: config.clone(), markers, participants };
@@ -89,7 +89,8 @@ impl std::fmt::Debug for PostgresStore {
 
 #[async_trait]
 impl Store for PostgresStore {
-    /// Runs in a task of its own: a batch whose caller drops the future still runs to its end.
+    /// Commits the batch in a task of its own. If the caller drops the future, the task still runs
+    /// to its end.
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         if batch.is_empty() {
             return Ok(Vec::new());
@@ -131,7 +132,7 @@ impl Store for PostgresStore {
         Ok(self.reader.depth(&who).await?)
     }
 
-    /// The durability that the last check of the server's settings found. Answers from memory.
+    /// The durability that the last check of the server's settings found. It is kept in memory.
     ///
     /// Settings are checked at opening. A call within a tokio runtime starts another check when the
     /// last one is older than [`durability_interval`](PostgresConfig::durability_interval).

@@ -6,18 +6,22 @@ use dm_core::store::{HistoryPage, HistoryQuery, HistoryRange};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::codec::{self, MESSAGE};
+use crate::codec::{self, MESSAGE_COLUMNS};
 use crate::error::Fault;
 
-/// The statement for a page. It returns one row for each message; one row without a message for an
-/// empty page; and no row if the reader is not a participant of such a conversation.
+/// The statement for a page of messages. Its rows are:
+/// - one row for each message;
+/// - for an empty page, one row without a message;
+/// - no row if the conversation does not exist or the reader is not one of its participants.
 ///
-/// The rows end with the first message that does not fit into the page, so that the server sends no
-/// more than a page and one message. The second message is always sent, to show that there is more.
+/// The last row is the first message that does not fit into the page, so the server sends at most
+/// one message more than the page. The second message is always sent, even if it does not fit,
+/// because it shows that there are more messages. The column `cost` is the message's
+/// [`cost`](dm_core::Message::cost).
 pub(crate) fn statement(newest_first: bool) -> String {
     let order = if newest_first { "DESC" } else { "ASC" };
     format!(
-        "SELECT {MESSAGE} FROM conversations c
+        "SELECT {MESSAGE_COLUMNS} FROM conversations c
          LEFT JOIN LATERAL (
              SELECT f.*, sum(f.cost) OVER w - f.cost AS before, row_number() OVER w AS place
              FROM (
@@ -29,8 +33,9 @@ pub(crate) fn statement(newest_first: bool) -> String {
     )
 }
 
-/// The order and the bounds of a range: whether the newest message comes first, and the exclusive
-/// lower and upper bounds of message numbers. No message has the number `i64::MAX`.
+/// The order and the bounds of a range: whether the newest message comes first, and the lower and
+/// the upper bound of message numbers. Both bounds are exclusive. No message has the number
+/// `i64::MAX`.
 pub(super) fn bounds(range: HistoryRange) -> (bool, i64, i64) {
     match range {
         HistoryRange::Newest => (true, 0, i64::MAX),
@@ -39,7 +44,7 @@ pub(super) fn bounds(range: HistoryRange) -> (bool, i64, i64) {
     }
 }
 
-/// The page that rows of [`statement`] make; `None` without rows.
+/// The page, from the rows of [`statement`]; `None` if there are no rows.
 pub(super) fn page(query: &HistoryQuery, rows: &[Row]) -> Result<Option<HistoryPage>, Fault> {
     if rows.is_empty() {
         return Ok(None);
@@ -52,8 +57,8 @@ pub(super) fn page(query: &HistoryQuery, rows: &[Row]) -> Result<Option<HistoryP
         }
         let message = codec::message(row, 0)?;
         bytes = bytes.saturating_add(message.cost());
-        let full = page.messages.len() == query.limit || bytes > query.max_bytes;
-        if full && !page.messages.is_empty() {
+        let is_full = page.messages.len() == query.limit || bytes > query.max_bytes;
+        if is_full && !page.messages.is_empty() {
             page.has_more = true;
             break;
         }

@@ -1,29 +1,35 @@
-//! Reading pages of an inbox, its head and depth, and the devices that read it.
+//! Reading pages of an inbox, its head (the number of the newest entry), its depth (the number of
+//! entries pending for a device), and the user's devices.
 
 use std::sync::Arc;
 
 use dm_core::store::{DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, Notice, OwnEntries};
 use tokio_postgres::Row;
 
-use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
+use crate::codec::{self, MESSAGE_COLUMN_COUNT, MESSAGE_COLUMNS};
 use crate::error::Fault;
 
-/// The maximum number of entries that the statement examines for one page. A device that skips more
-/// entries than this, its own and acknowledged ones, gets a short page and asks again. So one read
-/// never walks through a whole inbox.
-const EXAMINED: u64 = 4_096;
+/// The maximum number of inbox entries that the statement examines for one page, so that one read
+/// never examines a whole inbox. Entries that a device caused or acknowledged are examined and
+/// skipped. If the limit ends a page, the page has fewer entries than requested, and the caller
+/// reads on from [`InboxPage::through`].
+const MAX_EXAMINED: u64 = 4_096;
 
-/// The highest number to which [`EXAMINED`] can be added without overflow.
-const LAST: u64 = i64::MAX.cast_unsigned() - EXAMINED;
+/// The highest entry number to which [`MAX_EXAMINED`] can be added without an overflow of `bigint`.
+const MAX_START: u64 = i64::MAX.cast_unsigned() - MAX_EXAMINED;
 
-/// The statement for a page. It returns one row for each entry; one row without an entry for an
-/// empty page; and no row for a user who has no inbox.
+/// The statement for a page of entries. Its rows are:
+/// - one row for each entry;
+/// - for an empty page, one row without an entry;
+/// - no row for a user who has no row in `users`.
 ///
-/// The rows end with the first entry that does not fit into the page, so that the server sends no
-/// more than a page and one entry. The second entry is always sent, to show where the page ends.
+/// The last row is the first entry that does not fit into the page, so the server sends at most one
+/// entry more than the page. The second entry is always sent, even if it does not fit, because it
+/// shows where the page ends. The column `cost` is the entry's [`cost`](InboxEntry::cost).
 pub(crate) fn statement() -> String {
     format!(
-        "SELECT {MESSAGE}, e.seq, e.at, e.notice, e.origin, u.inbox_head, u.inbox_floor FROM users u
+        "SELECT {MESSAGE_COLUMNS}, e.seq, e.at, e.notice, e.origin, u.inbox_head, u.inbox_floor
+         FROM users u
          LEFT JOIN LATERAL (
              SELECT f.*, sum(f.cost) OVER w - f.cost AS before, row_number() OVER w AS place
              FROM (
@@ -31,7 +37,7 @@ pub(crate) fn statement() -> String {
                  FROM inbox i
                  LEFT JOIN messages p ON p.conversation = i.conversation AND p.seq = i.message_seq
                  WHERE i.user_id = u.id AND i.seq > greatest($4::bigint, u.inbox_floor)
-                   AND i.seq <= least(greatest($4::bigint, u.inbox_floor), {LAST}) + {EXAMINED}
+                   AND i.seq <= least(greatest($4::bigint, u.inbox_floor), {MAX_START}) + {MAX_EXAMINED}
                    AND ($3::text IS NULL OR i.origin IS DISTINCT FROM $3)
                    AND (NOT $7::bool OR (i.origin IS NULL AND i.message_seq IS NOT NULL))
                    AND NOT EXISTS (SELECT FROM acked k
@@ -44,15 +50,18 @@ pub(crate) fn statement() -> String {
     )
 }
 
-/// Reads one head for each user of the array, in its order. It uses a subquery, because the planner
-/// might answer a join by reading all users.
+/// Reads one head for each user of the array, in the order of the array; zero for a user without a
+/// row. It uses a subquery, because the planner might run a join by reading all users.
 pub(crate) const INBOX_HEADS: &str = "SELECT coalesce(
         (SELECT u.inbox_head FROM users u WHERE u.id = asked.id), 0
     ) FROM unnest($1::bytea[]) WITH ORDINALITY AS asked(id, place) ORDER BY asked.place";
 
+/// Reads a user's devices, in the order in which they were registered.
 pub(crate) const DEVICES: &str =
     "SELECT d.device, d.cursor, d.registered_at FROM devices d WHERE d.user_id = $1 ORDER BY d.number";
 
+/// Counts the messages and the notices pending for a device, without the entries that the device
+/// caused.
 pub(crate) const DEPTH: &str = "SELECT count(i.message_seq), count(i.notice)
     FROM users u
     LEFT JOIN devices d ON d.user_id = u.id AND d.device = $2
@@ -60,26 +69,26 @@ pub(crate) const DEPTH: &str = "SELECT count(i.message_seq), count(i.notice)
     WHERE u.id = $1 AND i.origin IS DISTINCT FROM $3
       AND NOT EXISTS (SELECT FROM acked k WHERE k.user_id = u.id AND k.device = $2 AND k.seq = i.seq)";
 
-/// The origin whose entries are skipped, in the form of the column; `None` to skip none.
-pub(super) fn skipped(query: &InboxQuery) -> Option<&str> {
+/// The device whose entries the page leaves out, as the column `origin`; `None` to leave out none.
+pub(super) fn excluded_origin(query: &InboxQuery) -> Option<&str> {
     match query.own {
         OwnEntries::Skip => codec::origin(Some(&query.who.device)),
         OwnEntries::Include | OwnEntries::ReceivedOnly => None,
     }
 }
 
-/// The page that rows of [`statement`] make.
+/// The page, from the rows of [`statement`]; empty, with all numbers zero, if there are no rows.
 pub(super) fn page(query: &InboxQuery, rows: &[Row]) -> Result<InboxPage, Fault> {
-    let none = InboxSeq::ZERO;
-    let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
+    let zero = InboxSeq::ZERO;
+    let mut page = InboxPage { entries: Vec::new(), through: zero, head: zero, floor: zero };
     let Some(first) = rows.first() else { return Ok(page) };
-    page.head = codec::get_seq(first, MESSAGE_COLUMNS + 4)?;
-    page.floor = codec::get_seq(first, MESSAGE_COLUMNS + 5)?;
-    let examined = query.after.max(page.floor).get().saturating_add(EXAMINED);
-    page.through = page.head.min(InboxSeq::new(examined));
+    page.head = codec::get_seq(first, MESSAGE_COLUMN_COUNT + 4)?;
+    page.floor = codec::get_seq(first, MESSAGE_COLUMN_COUNT + 5)?;
+    let last_examined = query.after.max(page.floor).get().saturating_add(MAX_EXAMINED);
+    page.through = page.head.min(InboxSeq::new(last_examined));
     let mut bytes = 0_usize;
     for row in rows {
-        if row.try_get::<_, Option<i64>>(MESSAGE_COLUMNS)?.is_none() {
+        if row.try_get::<_, Option<i64>>(MESSAGE_COLUMN_COUNT)?.is_none() {
             break;
         }
         let entry = entry(row)?;
@@ -95,21 +104,23 @@ pub(super) fn page(query: &InboxQuery, rows: &[Row]) -> Result<InboxPage, Fault>
     Ok(page)
 }
 
+/// An entry, from a row of [`statement`].
 fn entry(row: &Row) -> Result<InboxEntry, Fault> {
-    let event = match row.try_get::<_, Option<&[u8]>>(MESSAGE_COLUMNS + 2)? {
+    let event = match row.try_get::<_, Option<&[u8]>>(MESSAGE_COLUMN_COUNT + 2)? {
         None => Event::Message(Arc::new(codec::message(row, 0)?)),
         Some(notice) => {
             Event::Notice(Notice::decode(notice).map_err(|_| Fault::Corrupt("a notice cannot be decoded"))?)
         }
     };
     Ok(InboxEntry {
-        seq: codec::get_seq(row, MESSAGE_COLUMNS)?,
-        at: codec::get_time(row, MESSAGE_COLUMNS + 1)?,
-        origin: codec::get_origin(row, MESSAGE_COLUMNS + 3)?,
+        seq: codec::get_seq(row, MESSAGE_COLUMN_COUNT)?,
+        at: codec::get_time(row, MESSAGE_COLUMN_COUNT + 1)?,
+        origin: codec::get_origin(row, MESSAGE_COLUMN_COUNT + 3)?,
         event,
     })
 }
 
+/// A device, from a row of [`DEVICES`].
 pub(super) fn device(row: &Row) -> Result<DeviceState, Fault> {
     Ok(DeviceState {
         device: codec::get_device(row, 0)?,

@@ -1,4 +1,4 @@
-//! Reading: each call is one statement, and so sees one snapshot.
+//! Reading. Each call is one statement, so it reads from one snapshot.
 
 mod conversations;
 mod history;
@@ -21,12 +21,12 @@ use history::statement as history_statement;
 use inbox::{DEPTH, DEVICES, INBOX_HEADS, statement as inbox_statement};
 use lease::ReadLease;
 
-/// A user's current key.
+/// Reads a user's current key: one row, or none for a user who has no row.
 const KEY: &str =
     "SELECT u.key_version, u.key, u.key_binding, u.key_published_at FROM users u WHERE u.id = $1";
 
-/// Reads, on connections of its own. Every call is cancel safe: it is in no transaction. Clones
-/// share the connections.
+/// Runs the reads, on connections that commits do not use. Every call is cancel safe, because it
+/// is in no transaction. Clones share the connections.
 #[derive(Clone)]
 pub(crate) struct Reader {
     connections: Connections,
@@ -37,7 +37,7 @@ impl Reader {
         Self { connections }
     }
 
-    /// Runs a statement that reads, and returns its rows.
+    /// Runs one statement, which must only read, and returns its rows.
     pub(crate) async fn rows(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
         let lease = ReadLease::acquire(&self.connections).await?;
         let connection = lease.connection()?;
@@ -88,7 +88,7 @@ impl Reader {
         let params: &[&(dyn ToSql + Sync)] = &[
             &query.who.user.as_bytes().as_slice(),
             &query.who.device.as_str(),
-            &inbox::skipped(query),
+            &inbox::excluded_origin(query),
             &codec::number(query.after.get()),
             &codec::count(query.limit.max(1).saturating_add(1)),
             &codec::count(query.max_bytes),

@@ -1,4 +1,4 @@
-//! One attempt at a batch: a transaction from `BEGIN` to `COMMIT`.
+//! One attempt at a batch: one transaction, from `BEGIN` to `COMMIT`.
 
 use dm_core::store::{Outcome, Write};
 
@@ -11,7 +11,7 @@ use crate::write::participants_cache::ParticipantsCache;
 use crate::write::pipeline::{CommitResult, Pipeline};
 use crate::write::segment::{Segment, segments};
 use crate::write::state::{BatchState, Stop};
-use crate::write::{direct, flush};
+use crate::write::{direct, write_rows};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
@@ -22,12 +22,12 @@ pub(super) struct Attempt<'a> {
     participants: &'a ParticipantsCache,
 }
 
-/// A failed attempt.
+/// The error of a failed attempt.
 pub(super) enum AttemptError {
     /// Nothing is committed.
     NotCommitted(Fault),
-    /// The connection was lost with `COMMIT` under way. The outcomes are those of the writes, in
-    /// case the batch is committed.
+    /// The connection was lost after `COMMIT` was sent and before it was answered. If the batch is
+    /// committed, these are the outcomes of its writes.
     Unknown(Vec<Outcome>, Fault),
 }
 
@@ -46,7 +46,8 @@ impl<'a> Attempt<'a> {
         Self { client, batch, participants }
     }
 
-    /// Runs the transaction, and advances `marker` with it. Returns one outcome for each write.
+    /// Runs the transaction, which also advances the row of `marker`. Returns one outcome for each
+    /// write, in order.
     pub(super) async fn run(self, marker: &CommitMarker) -> Result<Vec<Outcome>, AttemptError> {
         let client = self.client;
         let lock_set = LockSet::of(self.batch, self.participants);
@@ -59,7 +60,7 @@ impl<'a> Attempt<'a> {
             let (mut pipeline, mut kinds) = (Pipeline::new(client), Vec::new());
             if !is_begun {
                 pipeline.add_command(BEGIN);
-                kinds.push(RowKind::Other);
+                kinds.push(RowKind::Ignored);
                 load::ensure_users(&mut pipeline, &mut kinds, &lock_set).await?;
             }
             if let Segment::InMemory(writes) = segment {
@@ -67,13 +68,13 @@ impl<'a> Attempt<'a> {
                 load::lock_and_read(&mut pipeline, &mut kinds, &lock_set, writes, &state).await?;
             } else if !is_begun {
                 load::lock_users(&mut pipeline, &lock_set).await?;
-                kinds.push(RowKind::Other);
+                kinds.push(RowKind::Ignored);
             }
             is_begun = true;
             for (kind, rows) in kinds.iter().zip(pipeline.execute().await?) {
                 state.load(kind, rows)?;
             }
-            for id in &lock_set.unresolved {
+            for id in &lock_set.uncached {
                 if let Some(head) = state.conversations.get(id) {
                     self.participants.insert(*id, head.conversation.participants);
                 }
@@ -84,11 +85,11 @@ impl<'a> Attempt<'a> {
                         outcomes.push(match state.apply(write) {
                             Ok(outcome) => outcome,
                             Err(Stop::Refused(refusal)) => Outcome::Refused(refusal),
-                            Err(Stop::Again) => return Err(Fault::Conflict.into()),
+                            Err(Stop::Retry) => return Err(Fault::Conflict.into()),
                         });
                     }
                     let mut pipeline = Pipeline::new(client);
-                    flush::flush(&state, &mut pipeline).await?;
+                    write_rows::add_statements(&state, &mut pipeline).await?;
                     if segments.peek().is_none() {
                         return finish(pipeline, outcomes, marker).await;
                     }
@@ -103,7 +104,7 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// Sends the last statements, the advance of the marker, and `COMMIT`.
+/// Sends the statements of `pipeline`, the advance of the marker, and `COMMIT`, together.
 async fn finish(
     mut pipeline: Pipeline<'_>,
     outcomes: Vec<Outcome>,

@@ -1,52 +1,60 @@
-//! Finding out whether a commit whose answer was lost took place.
+//! Commit markers, which show whether a commit whose answer was lost took place.
 //!
-//! A commit marker is a row of `commits` with a token. A node uses each of its markers for one
-//! batch at a time. The batch's last statement before `COMMIT` adds one to the token. A node that
-//! loses the answer to `COMMIT` adds two, on a new connection. This statement waits for the lock on
-//! the row, and so for the end of the batch if the batch is still running. The token that it finds
-//! shows whether the batch committed. If statements of the batch reach the server only later, they
-//! no longer find the token that they name, and fail.
+//! A commit marker is a row of `commits` with a token, which is a number. A node uses each of its
+//! markers for one batch at a time:
+//!
+//! 1. The last statement of the batch before `COMMIT` adds one to the token ([`ADVANCE`]).
+//! 2. If the node loses the answer to `COMMIT`, it adds two to the token on a new connection
+//!    ([`RESOLVE`]). If the batch is still running, this statement waits for the lock on the row,
+//!    and so for the end of the batch.
+//! 3. The token that `RESOLVE` finds shows whether the batch is committed.
+//! 4. If the batch's `ADVANCE` reaches the server only after `RESOLVE`, the row has another token
+//!    than `ADVANCE` names. So `ADVANCE` fails, and the batch is rolled back.
 //!
 //! PostgreSQL's `pg_xact_status` is no substitute. After a crash the server may reuse the id of a
-//! transaction of which nothing had reached the disk, and then answers for the other transaction.
+//! transaction of which nothing had reached the disk. `pg_xact_status` then answers for the later
+//! transaction with this id.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use crate::connection::{Client, Connections, Lease};
+use crate::connection::{Client, Connections, TransactionLease};
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
+/// Inserts a marker and returns its id. Its token is 0.
 const INSERT_MARKER: &str = "INSERT INTO commits DEFAULT VALUES RETURNING slot::text";
 
-/// Adds one to the token. If the token is not the named one, or the row is gone, the statement
-/// fails with a division by zero, and the batch with it.
+/// Adds one to the token. If the row has another token than the named one, or does not exist, the
+/// statement fails with a division by zero, and the batch is rolled back.
 pub(crate) const ADVANCE: &str = "WITH moved AS (
         UPDATE commits SET token = token + 1, used_at = now()
         WHERE slot = $1::text::uuid AND token = $2 RETURNING token
     ) SELECT 1 / count(*) FROM moved";
 
-/// Adds two to the token. Returns the token that it found.
+/// Adds two to the token. Returns the token from before; no row if the marker does not exist.
 const RESOLVE: &str = "UPDATE commits SET token = token + 2 WHERE slot = $1::text::uuid RETURNING token - 2";
 
 const DELETE_STALE: &str = "DELETE FROM commits WHERE used_at < now() - interval '7 days'";
 
-/// The time between two tries to resolve a commit.
-const PAUSE: Duration = Duration::from_millis(50);
+/// The pause between two attempts to resolve a commit.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
-/// A marker of this node, for one batch at a time.
+/// A marker of this node. One batch uses it at a time.
 #[derive(Debug)]
 pub(super) struct CommitMarker {
     /// The row's `slot`, a UUID.
     id: String,
-    /// The token of the row, as far as this node knows.
+    /// The token that the row has, unless the answer to a statement that changed it was lost.
     token: i64,
 }
 
-/// The markers of this node that no batch uses. A node has as many markers as it had batches at
-/// once, since all are released but those whose token is unknown.
+/// The markers of this node that no batch uses.
+///
+/// Each marker is released after its batch, unless its token is unknown or its row was deleted. So
+/// a node usually has one marker for each batch that it runs at the same time.
 #[derive(Debug, Default)]
 pub(crate) struct CommitMarkers(Mutex<Vec<CommitMarker>>);
 
@@ -69,14 +77,14 @@ impl CommitMarkers {
         Ok(CommitMarker { id: row.try_get(0)?, token: 0 })
     }
 
-    /// Returns a marker whose token is known.
+    /// Makes a marker available to later batches. Its token must be known.
     pub(super) fn release(&self, marker: CommitMarker) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(marker);
     }
 }
 
 impl CommitMarker {
-    /// Adds the statement that precedes `COMMIT`.
+    /// Adds the statement that must directly precede `COMMIT`.
     pub(super) async fn advance(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
         pipeline.add(ADVANCE, vec![param(self.id.clone()), param(self.token)]).await
     }
@@ -86,8 +94,9 @@ impl CommitMarker {
         self.token += 1;
     }
 
-    /// Asks on new connections whether the batch is committed, until the server answers or the time
-    /// is over.
+    /// Asks on new connections whether the batch is committed, until the server answers. Returns
+    /// [`Resolution::Unknown`] if the server does not answer in the time `within`, or if the
+    /// marker's row was deleted.
     pub(super) async fn resolve(&mut self, connections: &Connections, within: Duration) -> Resolution {
         let resolution = async {
             loop {
@@ -98,19 +107,21 @@ impl CommitMarker {
                         tracing::debug!(error = %error, cause = ?error, "a commit's outcome is not known yet");
                     }
                 }
-                sleep(PAUSE).await;
+                sleep(RETRY_PAUSE).await;
             }
         };
         timeout(within, resolution).await.unwrap_or(Resolution::Unknown)
     }
 
+    /// Asks once whether the batch is committed.
     async fn resolve_once(&mut self, connections: &Connections) -> Result<Resolution, Fault> {
-        let lease = Lease::take(connections).await?;
+        let lease = TransactionLease::acquire(connections).await?;
         let client = lease.client()?;
         let row = client.with_timeout(client.connection().query_opt(RESOLVE, &[&self.id])).await?;
-        lease.give_back();
+        lease.release();
         let Some(row) = row else { return Ok(Resolution::Unknown) };
-        // Each earlier try whose answer was lost added two.
+        // `RESOLVE` adds two, and may have run before without an answer. So an odd difference means
+        // that `ADVANCE` was committed.
         let found: i64 = row.try_get(0)?;
         let moved = found - self.token;
         self.token = found + 2;
@@ -118,8 +129,10 @@ impl CommitMarker {
     }
 }
 
-/// Deletes markers that committed nothing for seven days, those of nodes that are gone. A node
-/// whose marker was deleted inserts a new one.
-pub(crate) async fn remove_stale(client: &tokio_postgres::Client) -> Result<(), tokio_postgres::Error> {
+/// Deletes the markers that no commit used for seven days. Most belong to nodes that no longer run.
+/// A running node whose marker was deleted inserts a new one.
+pub(crate) async fn delete_stale_markers(
+    client: &tokio_postgres::Client,
+) -> Result<(), tokio_postgres::Error> {
     client.execute(DELETE_STALE, &[]).await.map(drop)
 }

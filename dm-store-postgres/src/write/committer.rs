@@ -1,15 +1,16 @@
-//! Committing a batch: attempts, and what follows when one fails.
+//! [`Committer`], which commits a batch: it repeats attempts that fail because of other
+//! transactions, and asks for the result of a commit whose answer was lost.
 
 use dm_core::store::{Outcome, StoreError, StoreErrorKind, Write};
 
 use crate::config::PostgresConfig;
-use crate::connection::{Connections, Lease};
+use crate::connection::{Connections, TransactionLease};
 use crate::error::Fault;
 use crate::write::attempt::{Attempt, AttemptError};
 use crate::write::commit_marker::{CommitMarker, CommitMarkers, Resolution};
 use crate::write::participants_cache::ParticipantsCache;
 
-/// Commits batches on connections of its own.
+/// Commits batches, on connections that reads do not use.
 pub(crate) struct Committer {
     pub(crate) connections: Connections,
     pub(crate) config: PostgresConfig,
@@ -17,45 +18,46 @@ pub(crate) struct Committer {
     pub(crate) participants: ParticipantsCache,
 }
 
-/// A failed attempt, after its connection was closed.
-enum Failed {
+/// The error of a failed attempt, whose connection is closed.
+enum FailedAttempt {
     /// Nothing is committed.
     NotCommitted(Fault),
-    /// The connection was lost with `COMMIT` under way.
+    /// The connection was lost after `COMMIT` was sent and before it was answered.
     Unknown(Box<Unresolved>),
 }
 
 /// A batch that may or may not be committed.
 struct Unresolved {
-    /// The outcomes of the writes, in case it is committed.
+    /// The outcomes of the writes if the batch is committed.
     outcomes: Vec<Outcome>,
     marker: CommitMarker,
+    /// The error of the connection that was lost.
     fault: Fault,
 }
 
-impl From<Fault> for Failed {
+impl From<Fault> for FailedAttempt {
     fn from(fault: Fault) -> Self {
         Self::NotCommitted(fault)
     }
 }
 
 impl Committer {
-    /// Commits a batch and returns one outcome for each write.
+    /// Commits a batch and returns one outcome for each write, in order.
     ///
-    /// Not cancel safe: the future must run to its end.
+    /// Not cancel safe: the future must be polled to completion.
     pub(crate) async fn write_batch(&self, batch: &[Write]) -> Result<Vec<Outcome>, StoreError> {
         let mut attempts = 1;
         let Unresolved { outcomes, mut marker, fault } = loop {
             match self.attempt(batch).await {
                 Ok(outcomes) => return Ok(outcomes),
-                Err(Failed::NotCommitted(fault))
+                Err(FailedAttempt::NotCommitted(fault))
                     if fault.is_transient() && attempts < self.config.attempts.get() =>
                 {
                     attempts += 1;
                     tracing::debug!(attempts, "a batch is tried again");
                 }
-                Err(Failed::NotCommitted(fault)) => return Err(fault.into()),
-                Err(Failed::Unknown(unresolved)) => break *unresolved,
+                Err(FailedAttempt::NotCommitted(fault)) => return Err(fault.into()),
+                Err(FailedAttempt::Unknown(unresolved)) => break *unresolved,
             }
         };
         let resolution = marker.resolve(&self.connections, self.config.resolve_timeout).await;
@@ -73,9 +75,11 @@ impl Committer {
         }
     }
 
-    async fn attempt(&self, batch: &[Write]) -> Result<Vec<Outcome>, Failed> {
-        // A return before `give_back` closes the connection, and the server rolls back.
-        let lease = Lease::take(&self.connections).await?;
+    /// Runs one attempt, with a connection and a marker of its own.
+    async fn attempt(&self, batch: &[Write]) -> Result<Vec<Outcome>, FailedAttempt> {
+        // A return before `lease.release` closes the connection, and the server rolls the
+        // transaction back.
+        let lease = TransactionLease::acquire(&self.connections).await?;
         let client = lease.client()?;
         let mut marker = self.markers.acquire(client).await?;
         let outcomes = match Attempt::new(client, batch, &self.participants).run(&marker).await {
@@ -87,12 +91,12 @@ impl Committer {
                 return Err(fault.into());
             }
             Err(AttemptError::Unknown(outcomes, fault)) => {
-                return Err(Failed::Unknown(Box::new(Unresolved { outcomes, marker, fault })));
+                return Err(FailedAttempt::Unknown(Box::new(Unresolved { outcomes, marker, fault })));
             }
         };
         marker.mark_committed();
         self.markers.release(marker);
-        lease.give_back();
+        lease.release();
         Ok(outcomes)
     }
 }

@@ -1,4 +1,4 @@
-//! The users whose rows a batch locks, before anything is read.
+//! [`LockSet`], the users whose rows a batch locks.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,22 +6,25 @@ use dm_core::store::{ConversationId, Participants, UserId, Write};
 
 use crate::write::participants_cache::ParticipantsCache;
 
-/// The users and conversations that writes name. The sets are in the order of the locks.
+/// The users and conversations that the writes of a batch name. The users are in the order of their
+/// keys, in which they are locked.
 #[derive(Default)]
 pub(super) struct LockSet {
-    /// Users who get a row if they have none.
+    /// The users for whom a row is inserted if they have none.
     pub(super) ensured: BTreeSet<UserId>,
-    /// All users to lock, as far as they are known: the ensured ones, others that are named, and
-    /// the participants of the conversations in `participants`.
+    /// The users to lock, without the participants of the conversations in `uncached`. They are
+    /// the users in `ensured`, all other users that writes name, and the participants in
+    /// `participants`.
     pub(super) users: BTreeSet<UserId>,
-    /// Conversations that are appended to, with the participants from this node's cache.
+    /// The conversations that the batch appends to, with their participants from this node's cache.
     pub(super) participants: HashMap<ConversationId, Participants>,
-    /// Conversations that are appended to and are not in this node's cache. The lock statement
-    /// looks their participants up.
-    pub(super) unresolved: BTreeSet<ConversationId>,
+    /// The conversations that the batch appends to and that are not in this node's cache. The
+    /// statement that locks users looks up their participants.
+    pub(super) uncached: BTreeSet<ConversationId>,
 }
 
 impl LockSet {
+    /// Collects the users and conversations that `writes` name.
     pub(super) fn of(writes: &[Write], cache: &ParticipantsCache) -> Self {
         let mut lock_set = Self::default();
         for write in writes {
@@ -37,7 +40,7 @@ impl LockSet {
                         lock_set.users.extend([participants.a(), participants.b()]);
                         lock_set.participants.insert(write.conversation, participants);
                     }
-                    None => _ = lock_set.unresolved.insert(write.conversation),
+                    None => _ = lock_set.uncached.insert(write.conversation),
                 },
                 Write::Acknowledge(write) => _ = lock_set.users.insert(write.who.user),
                 Write::ForgetDevice(write) => _ = lock_set.users.insert(write.who.user),
@@ -47,6 +50,7 @@ impl LockSet {
         lock_set
     }
 
+    /// Adds a user to `ensured` and to `users`.
     fn ensure(&mut self, user: UserId) {
         self.ensured.insert(user);
         self.users.insert(user);

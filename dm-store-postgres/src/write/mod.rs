@@ -1,31 +1,38 @@
-//! Writing: one batch of writes is one transaction.
+//! Writing. One batch of writes is one transaction.
 //!
-//! # The way of a batch
+//! # The steps of a batch
 //!
-//! 1. [`committer`] takes a connection and a commit marker, and repeats an attempt that failed
-//!    because of other transactions.
-//! 2. [`attempt`] is one try. [`lock_set`] collects the users whose rows the batch locks, with the
-//!    help of the [`participants_cache`]. [`segment`] cuts the batch into parts; most batches are
-//!    one segment.
-//! 3. For each segment, [`load`] locks and reads rows, in one round trip, into the batch [`state`].
+//! 1. [`committer`] takes a connection and a commit marker. If an attempt fails because of other
+//!    transactions, it starts another attempt.
+//! 2. [`attempt`] is one attempt. [`lock_set`] collects the users whose rows the batch locks. It
+//!    finds the participants of conversations in the [`participants_cache`]. [`segment`] divides
+//!    the batch into segments, which are loaded, decided and written one after another. Most
+//!    batches are one segment.
+//! 3. For each segment, [`load`] locks and reads rows into the batch [`state`], in one round trip.
 //! 4. [`decide`] applies the writes to the state, one after another, without the database.
-//! 5. [`flush`] writes the changed rows with one statement for each table.
-//! 6. The last flush of the batch carries the [`commit_marker`] and `COMMIT`. The marker tells
-//!    later whether a commit whose answer was lost took place.
+//! 5. [`write_rows`] writes the changed rows, with a fixed set of statements. Each statement writes
+//!    all its rows at once.
+//! 6. After the last segment, the advance of the [`commit_marker`] and `COMMIT` are sent together
+//!    with the statements of step 5. If the answer to `COMMIT` is lost, the marker shows whether
+//!    the commit took place.
 //!
-//! Expiry, announcements and forgetting a device are segments of their own: they work by statements
-//! instead of steps 3 to 5 ([`direct`]). A [`pipeline`] sends statements together in one round
-//! trip.
+//! Expiry, announcements, and forgetting a device are segments of their own. They run statements of
+//! their own instead of steps 3 to 5: see [`direct`]. A [`pipeline`] sends statements together, in
+//! one round trip.
 //!
 //! # Locks
 //!
-//! A batch locks the rows of all users that it names, and of the users of all conversations that it
-//! names, in the order of their keys, before it reads anything else. Each row that it changes
-//! belongs to one of them: an inbox and its devices to their user, a conversation and its messages
-//! to both of its users. So two batches with a row in common have a user in common, and one of them
-//! waits there for the other's commit. Each statement behind the locks sees everything that was
-//! committed before they were granted. This is why `READ COMMITTED` is enough, and why there is no
-//! cycle of waiting. A segment that sends raises inbox and conversation heads while it locks: see
+//! A batch locks the rows of all users that it names, and of the participants of all conversations
+//! that it names, in the order of their keys. It does so before it reads anything that another
+//! transaction can change. Each row that the batch changes belongs to one of these users: an inbox
+//! and its devices to their user, a conversation and its messages to both participants.
+//!
+//! So two batches that share a row share a user, and one of the two waits for this user's lock
+//! until the other commits. The statements after the locks see everything that was committed before
+//! the locks were granted. This is why `READ COMMITTED` is enough, and why batches do not wait for
+//! each other in a cycle.
+//!
+//! A segment that sends raises inbox and conversation heads with the statements that lock: see
 //! `load/reserve.rs`.
 
 mod attempt;
@@ -33,26 +40,26 @@ mod commit_marker;
 mod committer;
 mod decide;
 mod direct;
-mod flush;
 mod load;
 mod lock_set;
 mod participants_cache;
 mod pipeline;
 mod segment;
 mod state;
+mod write_rows;
 
-pub(crate) use commit_marker::{CommitMarkers, remove_stale};
+pub(crate) use commit_marker::{CommitMarkers, delete_stale_markers};
 pub(crate) use committer::Committer;
 #[cfg(test)]
 pub(crate) use load::RESERVE_ENTRIES;
 pub(crate) use participants_cache::ParticipantsCache;
 
-/// The statements of sends and acknowledgements, and those of expiry and announcing that read many
-/// rows of a table.
+/// The statements that must find their rows by an index, for the test `query_plans`: those of sends
+/// and acknowledgements, and those of expiry and announcements that find many rows.
 #[cfg(test)]
-pub(crate) fn hot_statements() -> Vec<String> {
-    let mut statements = load::hot_statements();
-    let fixed = flush::HOT_STATEMENTS.into_iter().chain(direct::HOT_STATEMENTS);
+pub(crate) fn indexed_statements() -> Vec<String> {
+    let mut statements = load::indexed_statements();
+    let fixed = write_rows::INDEXED_STATEMENTS.into_iter().chain(direct::INDEXED_STATEMENTS);
     statements.extend(fixed.chain([commit_marker::ADVANCE]).map(str::to_owned));
     statements
 }

@@ -1,8 +1,10 @@
-//! The participants of conversations, remembered by a node between batches.
+//! [`ParticipantsCache`], which keeps the participants of conversations between the batches of a
+//! node.
 //!
 //! A conversation's participants never change. So the cache needs no lock in the database and is
-//! never out of date. A batch that finds all its conversations here knows its lock set without a
-//! look-up, and may reserve numbers with the locks (`load/reserve.rs`).
+//! never out of date. A batch that finds all its conversations in the cache knows the users to lock
+//! without a look-up. It can therefore reserve numbers with the statements that lock
+//! (`load/reserve.rs`).
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use dm_core::store::{ConversationId, Participants};
 use lru::LruCache;
 
-/// Conversations in the cache, at most: about ten megabytes.
+/// The maximum number of conversations in the cache: about ten megabytes.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// The participants of the conversations that were appended to most recently.
@@ -27,7 +29,7 @@ impl ParticipantsCache {
     }
 
     fn lock(&self) -> MutexGuard<'_, LruCache<ConversationId, Participants>> {
-        // Nothing panics while this is locked.
+        // Nothing panics while this is locked, so a poisoned cache is complete.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Statements that are sent together and answered together: one round trip.
+//! [`Pipeline`], which sends statements together, in one round trip.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use tokio_postgres::types::ToSql;
 use crate::connection::{Client, is_lost};
 use crate::error::Fault;
 
-/// A parameter of a statement, mostly a whole column of an array.
+/// A parameter of a statement. Most are arrays, with one value for each row.
 pub(super) type Param<'a> = Box<dyn ToSql + Send + Sync + 'a>;
 
 type Answer = Result<Vec<Row>, tokio_postgres::Error>;
@@ -25,12 +25,13 @@ pub(super) enum CommitResult {
     Unknown(Fault),
 }
 
-/// Statements that wait to be sent together.
+/// Statements that are sent together.
 ///
-/// The server runs them in the order in which they were added. Each sees the rows that are
-/// committed when it begins. After a failed statement, the server refuses the rest of its
-/// transaction. The answers to one pipeline must arrive within
-/// [`network_timeout`](crate::PostgresConfig::network_timeout), or the connection counts as lost.
+/// The server runs them in the order in which they were added. Each statement sees the rows that
+/// are committed when it begins, and the changes of its own transaction. After a failed statement,
+/// the server refuses all further statements of the transaction. If the answers do not arrive
+/// within [`network_timeout`](crate::PostgresConfig::network_timeout), the connection counts as
+/// lost.
 pub(super) struct Pipeline<'a> {
     client: Client<'a>,
     statements: Vec<BoxFuture<'a, Answer>>,
@@ -41,8 +42,8 @@ impl<'a> Pipeline<'a> {
         Self { client, statements: Vec::new() }
     }
 
-    /// Adds a statement. The first use of a statement on a connection prepares it, in a round trip
-    /// of its own.
+    /// Adds a statement. If the connection has not used the statement before, prepares it, in a
+    /// round trip of its own.
     pub(super) async fn add(&mut self, sql: impl AsRef<str>, params: Vec<Param<'a>>) -> Result<(), Fault> {
         let client = self.client.connection();
         let statement = self.client.with_timeout(client.prepare_cached(sql.as_ref())).await?;
@@ -61,26 +62,26 @@ impl<'a> Pipeline<'a> {
         self.statements.push(async move { client.batch_execute(sql).await.map(|()| Vec::new()) }.boxed());
     }
 
-    /// Sends the statements and returns the rows of each, in their order.
+    /// Sends the statements and returns the rows of each statement, in order.
     ///
     /// # Errors
-    /// The error of the first statement that failed.
+    /// The error of the first statement that failed, or [`Fault::Timeout`].
     pub(super) async fn execute(self) -> Result<std::vec::IntoIter<Vec<Row>>, Fault> {
-        // The future of a statement sends when it is first polled, and `join_all` polls up to 30 in
-        // their order.
+        // The first poll of a statement's future sends the statement. `join_all` polls up to 30
+        // futures in order, and no pipeline has more statements.
         let answers = join_all(self.statements).map(|answers| answers.into_iter().collect());
         let rows: Vec<_> = self.client.with_timeout(answers).await?;
         Ok(rows.into_iter())
     }
 
-    /// Sends the statements and `COMMIT` behind them. If a statement cannot be sent, neither is
-    /// `COMMIT`: the others alone would be an incomplete batch.
+    /// Sends the statements, and then `COMMIT`. If a statement cannot be sent, `COMMIT` is not sent
+    /// either, because it would commit an incomplete batch.
     pub(super) async fn execute_and_commit(self) -> CommitResult {
         let client = self.client.connection();
         let mut statements: Vec<_> = self.statements.into_iter().map(maybe_done).collect();
         let sent = poll_fn(|cx| {
             for statement in &mut statements {
-                // A pending statement is sent.
+                // The poll sends the statement. The result is taken below.
                 let _ = statement.poll_unpin(cx);
             }
             let failed = |done: &&mut MaybeDone<_>| matches!(done, MaybeDone::Done(Err(_)));
@@ -98,10 +99,11 @@ impl<'a> Pipeline<'a> {
         };
         let failed = statements.iter_mut().filter_map(|done| Pin::new(done).take_output()?.err()).next();
         match failed {
-            // After an error in the transaction the server answers `COMMIT` with a rollback.
+            // After an error in the transaction, the server rolls back at `COMMIT`.
             Some(error) if !is_lost(&error) => CommitResult::NotCommitted(error.into()),
             Some(error) => CommitResult::Unknown(error.into()),
-            // The server may report an error for `COMMIT` after the commit is in its log.
+            // The server may report an error for `COMMIT` although the commit is already in its
+            // log.
             None => committed
                 .map_or_else(|error| CommitResult::Unknown(error.into()), |()| CommitResult::Committed),
         }

@@ -1,47 +1,49 @@
-//! Cutting a batch into segments.
+//! Dividing a batch into segments.
 
 use std::collections::HashSet;
 
 use dm_core::store::{AnnounceKeys, Expire, ForgetDevice, Write};
 
-/// A part of a batch that is loaded, decided and flushed at once. All segments of a batch are parts
-/// of the same transaction.
+/// A part of a batch that is loaded, decided and written at once. All segments of a batch are in
+/// the same transaction.
 pub(super) enum Segment<'a> {
-    /// Writes that are decided in memory, one after another.
+    /// Writes that are decided in memory, one after another. The other kinds run statements of
+    /// their own: see `direct`.
     InMemory(&'a [Write]),
     Forget(&'a ForgetDevice),
     Announce(&'a AnnounceKeys),
     Expire(&'a Expire),
 }
 
-/// Cuts a batch into segments: most batches are one.
+/// Divides a batch into segments, in order. Most batches are one segment.
 ///
-/// A segment ends before an acknowledgement of a device that it registers. The next segment reads
-/// the device again, because its unacknowledged entries were not loaded before it existed.
+/// A segment ends before an acknowledgement of a device that the same segment registers. The
+/// acknowledgement needs the device's unacknowledged entries, and these are loaded only for devices
+/// that exist when a segment begins.
 pub(super) fn segments(batch: &[Write]) -> Vec<Segment<'_>> {
     let mut segments = Vec::new();
     let mut rest = batch;
     while let Some(first) = rest.first() {
-        let alone = match first {
+        let single = match first {
             Write::ForgetDevice(write) => Some(Segment::Forget(write)),
             Write::AnnounceKeys(write) => Some(Segment::Announce(write)),
             Write::Expire(write) => Some(Segment::Expire(write)),
             _ => None,
         };
-        let (segment, behind) = match alone {
+        let (segment, following) = match single {
             Some(segment) => (segment, rest.split_at(1).1),
             None => {
-                let (writes, behind) = rest.split_at(in_memory_length(rest));
-                (Segment::InMemory(writes), behind)
+                let (writes, following) = rest.split_at(in_memory_length(rest));
+                (Segment::InMemory(writes), following)
             }
         };
         segments.push(segment);
-        rest = behind;
+        rest = following;
     }
     segments
 }
 
-/// The number of writes, from the first on, that one segment decides in memory.
+/// The number of writes at the start of `writes` that one segment decides in memory.
 fn in_memory_length(writes: &[Write]) -> usize {
     let mut registered = HashSet::new();
     for (length, write) in writes.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! The rows that a segment concerns, in memory: loaded under locks, changed by one decision after
-//! another, then flushed with one statement for each table.
+//! [`BatchState`], the rows that a segment of a batch concerns, in memory. They are loaded under
+//! locks, changed by one decision after another, and then written to the database.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -10,27 +10,29 @@ use dm_core::store::{
     MessageId, Participants, Principal, Refusal, ServerSequence, Timestamp, UserId,
 };
 
-/// The rows of a segment, as they will be after it.
+/// The rows of a segment. After the decisions, they are as the segment leaves them.
 #[derive(Default)]
 pub(super) struct BatchState {
-    /// Users whose rows are locked.
+    /// The users whose rows are locked.
     pub(super) users: BTreeMap<UserId, User>,
-    /// Conversations that the segment appends to or opens.
+    /// The conversations that the segment appends to or opens.
     pub(super) conversations: BTreeMap<ConversationId, ConversationHead>,
     /// The ids of `conversations`, by their participants.
     pub(super) by_participants: HashMap<Participants, ConversationId>,
-    /// Stored messages that were sent under a client id of this segment, by sender and client id.
+    /// The messages that were sent with a client id that this segment uses, by sender and client
+    /// id: stored messages, and those that this segment appends.
     pub(super) sent: HashMap<(UserId, ClientMessageId), SentMessage>,
-    /// Devices of the users for whom the segment registers a device or acknowledges.
+    /// All devices of the users for whom the segment registers a device or acknowledges.
     pub(super) devices: BTreeMap<Principal, Device>,
-    /// The inbox entries of messages that are acknowledged by their ids. Kept between segments.
+    /// The inbox numbers of the stored messages that the batch acknowledges by their ids, and of
+    /// the messages that it appends. Kept between segments.
     pub(super) inbox_numbers: HashMap<MessageId, InboxNumbers>,
-    /// New messages.
+    /// The messages that the segment appends.
     pub(super) messages: Vec<(Arc<Message>, InboxNumbers)>,
-    /// New inbox entries.
+    /// The inbox entries that the segment appends.
     pub(super) entries: Vec<Entry>,
-    /// Announcements of new keys, by publisher: the peers of the publisher's conversations up to
-    /// this number get a notice.
+    /// The announcements of new keys, by publisher. The value is the count of the publisher's
+    /// conversations: the peers of all these conversations get a notice.
     pub(super) announcements: BTreeMap<UserId, u64>,
 }
 
@@ -39,40 +41,42 @@ pub(super) struct BatchState {
 pub(super) struct User {
     /// The number of the newest inbox entry.
     pub(super) head: InboxSeq,
-    /// The number that the row holds: above `head` by the numbers that are reserved.
+    /// The head that the row in the database holds. It includes reserved numbers that are not used
+    /// yet.
     pub(super) head_in_row: InboxSeq,
-    /// The number of the newest inbox entry that expired.
+    /// The number of the newest inbox entry that expired; zero if none has.
     pub(super) floor: InboxSeq,
-    /// The time of the oldest entry in the inbox.
+    /// The time of the oldest entry in the inbox; `None` if the inbox is empty.
     pub(super) oldest_at: Option<Timestamp>,
-    /// Conversations of the user.
+    /// The number of the user's conversations.
     pub(super) conversations: u64,
-    /// Devices that were ever registered.
+    /// The number of the user's devices that were ever registered.
     pub(super) registrations: u64,
     pub(super) key: Option<KeyRecord>,
-    /// Whether anything is changed besides the head and the key.
+    /// Whether the segment changed anything besides the head and the key.
     pub(super) is_changed: bool,
     pub(super) has_new_key: bool,
 }
 
-/// A conversation and its newest numbers.
+/// A conversation, and the number and the time of its newest message.
 pub(super) struct ConversationHead {
     pub(super) conversation: Conversation,
     /// The number of the newest message.
     pub(super) sequence: ServerSequence,
-    /// The number that the row holds: above `sequence` by the numbers that are reserved.
+    /// The number that the row in the database holds. It includes reserved numbers that are not
+    /// used yet.
     pub(super) sequence_in_row: ServerSequence,
-    /// The time of the last message that this segment appended.
+    /// The time of the last message that this segment appended; `None` if it appended none.
     pub(super) last_activity: Option<Timestamp>,
-    /// For a new conversation, its numbers among the conversations of its first and its second
-    /// participant.
+    /// For a conversation that the segment opens, its number among the conversations of its first
+    /// participant, and that among the conversations of its second participant.
     pub(super) opened_as: Option<(u64, u64)>,
 }
 
 /// A stored message that has a client id.
 pub(super) struct SentMessage {
     pub(super) message: Arc<Message>,
-    /// The number of its entry in the sender's inbox.
+    /// The number of the message's entry in the sender's inbox.
     pub(super) sender_seq: InboxSeq,
 }
 
@@ -90,14 +94,16 @@ pub(super) struct InboxNumbers {
 pub(super) struct Device {
     /// The number up to which all entries are acknowledged.
     pub(super) cursor: u64,
-    /// The highest entry that was acknowledged individually before this segment.
+    /// The number of the highest entry that was acknowledged individually before this segment.
     pub(super) highest_acked: Option<u64>,
-    /// Entries that this segment acknowledges individually.
+    /// The numbers of the entries that this segment acknowledges individually.
     pub(super) newly_acked: BTreeSet<u64>,
-    /// Entries that were not acknowledged before this segment and block the cursor, as many as can
-    /// matter. Each has the highest individually acknowledged entry below it as its value.
+    /// The entries that were not acknowledged before this segment and block the cursor, as many as
+    /// the segment needs: see `load/devices.rs`. The key is the entry's number. The value is the
+    /// number of the highest entry below it that was acknowledged individually before this segment.
     pub(super) unacknowledged: BTreeMap<u64, Option<u64>>,
-    /// For a new device, its number among its user's registrations and the time of its own.
+    /// For a device that the segment registers, its number among the user's registrations, and the
+    /// time of its registration.
     pub(super) registered_as: Option<(u64, Timestamp)>,
     pub(super) is_changed: bool,
 }
@@ -111,7 +117,7 @@ pub(super) struct Entry {
     pub(super) content: Content,
 }
 
-/// The content of an entry, as its row holds it.
+/// The content of an inbox entry, in the form in which the table `inbox` stores it.
 pub(super) enum Content {
     /// A reference to a message.
     Message(ConversationId, ServerSequence),
@@ -121,10 +127,11 @@ pub(super) enum Content {
 
 /// The reason why a write is not applied.
 pub(super) enum Stop {
-    /// The write is refused: it changed nothing, and the batch goes on.
+    /// The write is refused. It changed nothing, and the batch continues with the next write.
     Refused(Refusal),
-    /// A row that the write needs appeared after the locks were taken; the batch is tried again.
-    Again,
+    /// Another transaction added a row that the write needs, after the rows to lock were chosen.
+    /// The batch is tried again.
+    Retry,
 }
 
 impl From<Refusal> for Stop {
@@ -134,18 +141,22 @@ impl From<Refusal> for Stop {
 }
 
 impl BatchState {
-    /// Drops the rows of the previous segment, except the inbox numbers of acknowledged messages.
+    /// Discards the rows of the previous segment, except the inbox numbers of messages.
     pub(super) fn start_segment(&mut self) {
         let inbox_numbers = std::mem::take(&mut self.inbox_numbers);
         *self = Self { inbox_numbers, ..Self::default() };
     }
 
-    /// The row of a user, or [`Stop::Again`] if it is not locked.
+    /// The row of a user, or [`Stop::Retry`] if it is not locked.
     pub(super) fn user(&mut self, user: UserId) -> Result<&mut User, Stop> {
-        self.users.get_mut(&user).ok_or(Stop::Again)
+        self.users.get_mut(&user).ok_or(Stop::Retry)
     }
 
-    /// Appends an entry to the inbox of a user whose row is locked.
+    /// Appends an entry to a user's inbox. `content` and `event` describe the same thing, for the
+    /// row and for the notification that is returned.
+    ///
+    /// # Errors
+    /// [`Stop::Retry`] if the user's row is not locked.
     pub(super) fn append_entry(
         &mut self,
         owner: UserId,

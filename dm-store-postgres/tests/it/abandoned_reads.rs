@@ -1,4 +1,4 @@
-//! Reads that their callers stop polling or drop, and the connections that they hold.
+//! Reads whose callers stop polling them or drop them, and the connections that these reads hold.
 
 use std::future::{Future, poll_fn};
 use std::num::NonZeroUsize;
@@ -59,7 +59,7 @@ async fn a_read_that_is_not_polled_blocks_no_other_read() {
         let polled = poll_fn(|cx| Poll::Ready(held.as_mut().poll(cx).is_pending())).await;
         assert!(polled, "the read waits for the connection");
         lock.rollback().await.unwrap();
-        // Now the connection belongs to the read that is not polled.
+        // Now the read that is not polled has the connection.
         assert!(matches!(other.await.unwrap(), Err(Error::NotFound)));
         let found = dm.key(user(9)).await;
         assert!(matches!(found, Err(Error::NotFound)), "{found:?}");

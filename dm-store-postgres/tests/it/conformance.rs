@@ -1,5 +1,5 @@
-//! The conformance suite: the store keeps the contract, clause by clause, and two processes that
-//! write at once, as two nodes of a host do, lose nothing.
+//! The conformance suite, which tests each clause of the [`Store`](dm_core::store::Store) contract.
+//! Two processes that write at the same time, as two nodes of a host do, lose nothing.
 
 use crate::common::harness::PostgresHarness;
 

@@ -1,4 +1,4 @@
-//! Servers that may lose answered messages, and standbys.
+//! Standbys, and servers that may lose answered messages.
 
 use std::error::Error as _;
 use std::time::{Duration, Instant};
@@ -48,7 +48,7 @@ async fn a_standby_is_refused_as_unavailable_until_it_is_promoted() {
         let refused = PostgresStore::open(&parameters).await.map(drop).unwrap_err();
         assert_eq!(refused.kind(), StoreErrorKind::Unavailable, "{refused:?}");
     }
-    // Of several hosts, the one that accepts writes is used.
+    // If the parameters name several hosts, the store uses the host that accepts writes.
     let hosts =
         |server: &Cluster| server.parameters("postgres").split(' ').next().unwrap().replace("host=", "");
     let both = format!("host={},{} user=postgres dbname=postgres", hosts(&standby), hosts(&primary));
@@ -116,7 +116,7 @@ async fn a_later_replica_and_a_changed_setting_show_in_the_status_of_an_open_sto
     wait_for_durability(&store, Durability::NotSynced).await;
     drop(standby);
 
-    // Without a server, the last value stays.
+    // If the server does not answer, the status keeps the last value.
     primary.crash();
     for _ in 0..3 {
         assert_eq!(store.status().durability, Durability::NotSynced);

@@ -1,4 +1,4 @@
-//! Batches whose connection is lost, before `COMMIT` or with `COMMIT` under way.
+//! Batches whose connection is lost, before `COMMIT` or before the answer to it.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ async fn a_connection_lost_before_commit_stores_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_ended_within_commit_leaves_nothing_and_says_so() {
+async fn a_connection_terminated_within_commit_stores_nothing_and_is_unavailable() {
     let database = fresh();
     let store = PostgresStore::open(&database.parameters()).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
@@ -136,29 +136,29 @@ async fn a_commit_that_arrives_after_its_resolution_does_nothing() {
     assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["2".to_owned()], 1));
 }
 
-/// Commits in a mode in which no server can be asked about the outcome, and retries when the server
-/// is back.
-async fn unknown_until_repeated(config: &PostgresConfig, mode: Mode) {
+/// Commits in a mode in which no server answers a question about the outcome, and commits again
+/// when the server answers.
+async fn assert_unknown_until_retried(config: &PostgresConfig, mode: Mode) {
     let database = fresh();
     let (store, proxy, _folder) = store_behind_proxy(&database, config).await;
     proxy.set(mode);
     assert_eq!(store.commit(one_send(1)).await.unwrap_err().kind(), StoreErrorKind::OutcomeUnknown);
     if mode == Mode::StallAllAfterCommit {
-        proxy.client_left().await;
+        proxy.client_closed().await;
     }
     proxy.set(Mode::Forward);
-    let mut repeat = append_as(1, 1, 1, 7);
-    repeat.id = common::message(2);
-    let outcomes = store.commit(vec![repeat.into()]).await.unwrap();
+    let mut retry = append_as(1, 1, 1, 7);
+    retry.id = common::message(2);
+    let outcomes = store.commit(vec![retry.into()]).await.unwrap();
     assert!(matches!(&outcomes[..], [Outcome::MessageAppended(appended)] if appended.repeated));
     assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["1".to_owned()], 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_nobody_can_be_asked_about_is_unknown_and_its_repeat_resolves_it() {
+async fn a_commit_that_no_server_resolves_is_unknown_and_a_retry_resolves_it() {
     let mut config = PostgresConfig::default();
     config.resolve_timeout = Duration::from_millis(100);
-    unknown_until_repeated(&config, Mode::DropCommitAnswerAndRefuse).await;
+    assert_unknown_until_retried(&config, Mode::DropCommitAnswerAndRefuse).await;
 }
 
 /// A configuration with a short timeout for a server that stops answering.
@@ -174,7 +174,7 @@ async fn a_server_that_stops_answering_before_commit_fails_the_send_and_stores_n
     let (store, proxy, _folder) = store_behind_proxy(&database, &short_network_timeout()).await;
     proxy.set(Mode::Stall);
     assert_eq!(store.commit(one_send(1)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
-    proxy.client_left().await;
+    proxy.client_closed().await;
     proxy.set(Mode::Forward);
     store.commit(one_send(2)).await.unwrap();
     assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["2".to_owned()], 1));
@@ -187,15 +187,15 @@ async fn a_commit_that_is_not_answered_in_time_is_resolved_as_committed_and_its_
     proxy.set(Mode::StallAfterCommit);
     let outcomes = store.commit(one_send(1)).await.unwrap();
     assert!(matches!(&outcomes[..], [Outcome::MessageAppended(appended)] if !appended.repeated));
-    proxy.client_left().await;
+    proxy.client_closed().await;
     assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["1".to_owned()], 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_falls_silent_within_commit_makes_its_outcome_unknown_and_its_repeat_resolves_it() {
+async fn a_commit_without_answer_or_resolution_is_unknown_and_a_retry_resolves_it() {
     let mut config = short_network_timeout();
     config.resolve_timeout = Duration::from_millis(100);
-    unknown_until_repeated(&config, Mode::StallAllAfterCommit).await;
+    assert_unknown_until_retried(&config, Mode::StallAllAfterCommit).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,7 +205,7 @@ async fn a_read_fails_in_time_when_the_server_stops_answering() {
     assert!(store.key(user(1)).await.unwrap().is_none());
     proxy.set(Mode::Stall);
     assert_eq!(store.key(user(1)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
-    proxy.client_left().await;
+    proxy.client_closed().await;
     proxy.set(Mode::Forward);
     assert!(store.key(user(1)).await.unwrap().is_none());
 }
@@ -225,7 +225,7 @@ async fn a_server_that_restarts_under_load_loses_no_answered_message() {
             tokio::spawn(async move {
                 for sent in 0..SENDS {
                     let id = n * SENDS + sent;
-                    // As a client does: the same message until it is answered.
+                    // A client, too, sends the same message until it is answered.
                     while store.commit(vec![append_as(n, n, id, id).into()]).await.is_err() {
                         tokio::task::yield_now().await;
                     }
@@ -238,7 +238,7 @@ async fn a_server_that_restarts_under_load_loses_no_answered_message() {
     let (mut texts_answered, mut restarts) = (std::collections::BTreeSet::new(), 0);
     while let Some(text) = answered.recv().await {
         texts_answered.insert(text);
-        // Twice, in the middle of the load.
+        // The server restarts twice, in the middle of the load.
         if [100, 300].contains(&texts_answered.len()) {
             tokio::task::block_in_place(|| cluster.restart());
             restarts += 1;

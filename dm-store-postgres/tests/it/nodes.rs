@@ -47,7 +47,7 @@ async fn batches_of_three_nodes_in_opposite_orders_make_no_deadlock() {
     for _ in 0..3 {
         stores.push(PostgresStore::open(&database.parameters()).await.unwrap());
     }
-    // A conversation between each two users.
+    // One conversation for each pair of users.
     let pairs: Vec<_> = (0..USERS).flat_map(|one| (one + 1..USERS).map(move |other| (one, other))).collect();
     let opens = pairs.iter().zip(1..).map(|((one, other), n)| open(n, *one, *other)).collect();
     stores[0].commit(opens).await.unwrap();
@@ -100,8 +100,9 @@ async fn batches_of_three_nodes_in_opposite_orders_make_no_deadlock() {
     assert_eq!(database.sql(&deadlocks), "0");
 }
 
-/// Whether the batch of a task and round has a message for conversation `n`. Each batch has some
-/// messages, and no two batches have them for the same conversations.
+/// Whether the batch of a task and round has a message for conversation `n`. That is so for two of
+/// five consecutive conversations. The batches of task 3 have messages for all conversations or for
+/// none.
 const fn is_in(task: u64, round: u64, n: u64) -> bool {
     (n * (task + 2) + round) % 5 < 2
 }

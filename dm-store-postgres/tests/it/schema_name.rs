@@ -1,4 +1,4 @@
-//! The schema of the store's tables: a schema that holds tables of others, and other schema names.
+//! Opening the store in a schema that holds tables of others, and in schemas with other names.
 
 use std::error::Error as _;
 
@@ -73,6 +73,8 @@ async fn a_store_schema_with_a_changed_table_is_refused_and_left_as_it_is() {
     }
 }
 
+/// Asserts that opening fails with an error that names the relation `name`, and changes nothing in
+/// the schema. `sql` is the cause, for failure messages.
 async fn assert_refused(database: &Database, name: &str, sql: &str) {
     let before = schema_contents(database);
     let refused = PostgresStore::open(&database.parameters()).await.map(drop).unwrap_err();

@@ -12,7 +12,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::common::{conversation, open};
 
-/// A certificate authority, and a certificate for 127.0.0.1 that it signed, with its key.
+/// The certificate of a new authority, a server certificate for 127.0.0.1 that the authority
+/// signed, and the server's key. The last two are PEM texts.
 fn authority() -> (CertificateDer<'static>, String, String) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

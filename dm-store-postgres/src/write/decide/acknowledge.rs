@@ -13,11 +13,13 @@ use crate::write::state::{BatchState, Content, Stop};
 /// An entry that blocks the cursor of a device.
 struct Unacknowledged {
     seq: u64,
-    /// The highest entry below it that was acknowledged individually before this segment.
+    /// The number of the highest entry below this one that was acknowledged individually before
+    /// this segment; `None` if there is none.
     acked_below: Option<u64>,
 }
 
 impl BatchState {
+    /// Marks entries as acknowledged, and advances the device's cursor.
     pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
         let who = &write.who;
         let user = self.users.get(&who.user).ok_or(Refusal::UnknownDevice)?;
@@ -41,7 +43,8 @@ impl BatchState {
         Ok(Outcome::Acknowledged(Acknowledged { cursor: InboxSeq::new(advanced), ..done }))
     }
 
-    /// The number of a user's entry about a message; zero when there is none.
+    /// The number of a user's inbox entry about a message; zero if the message is not known or the
+    /// user is not a participant.
     fn entry_about(&self, user: UserId, id: MessageId) -> InboxSeq {
         match self.inbox_numbers.get(&id) {
             Some(numbers) if numbers.sender == user => numbers.sender_seq,
@@ -50,11 +53,12 @@ impl BatchState {
         }
     }
 
-    /// Returns the cursor after it moved over the acknowledged entries that follow it.
+    /// The cursor of a device after it has advanced from `cursor` over the acknowledged entries
+    /// that follow. It stops below the first unacknowledged entry, at the highest acknowledged one.
     ///
-    /// Entries that the device caused do not block it. Neither do notices and missing entries that
-    /// have an acknowledged entry above them: an acknowledgement by message id cannot name those,
-    /// and deliveries are in order.
+    /// Entries that the device caused do not block the cursor. Neither do notices and missing
+    /// entries below an acknowledged entry: an acknowledgement by message id cannot name them, and
+    /// the device received them before the acknowledged entry, because deliveries are in order.
     fn advance_cursor(&self, who: &Principal, cursor: u64, floor: u64) -> u64 {
         let Some(device) = self.devices.get(who) else { return cursor };
         let highest = device.highest_acked.max(device.newly_acked.last().copied());
@@ -71,7 +75,8 @@ impl BatchState {
         newly.max(stored).map_or(cursor, |ahead| ahead.max(cursor))
     }
 
-    /// The first entry above `after` for a message that the device neither caused nor acknowledged.
+    /// The first entry above `after` that is about a message and that the device neither caused nor
+    /// acknowledged; `None` if there is none.
     fn first_unacknowledged(&self, who: &Principal, after: u64) -> Option<Unacknowledged> {
         let device = self.devices.get(who)?;
         let above = (Bound::Excluded(after), Bound::Unbounded);
@@ -79,7 +84,7 @@ impl BatchState {
         if let Some((&seq, &acked_below)) = stored {
             return Some(Unacknowledged { seq, acked_below });
         }
-        // Entries that this segment appended are above all stored ones.
+        // No stored entry was found. Entries that this segment appended are above all stored ones.
         let origin = codec::origin(Some(&who.device));
         self.entries
             .iter()

@@ -1,4 +1,4 @@
-//! Appending a message to its conversation and to both inboxes.
+//! Appending a message to its conversation and to the inboxes of both participants.
 
 use std::sync::Arc;
 
@@ -7,6 +7,8 @@ use dm_core::store::{AppendMessage, Appended, Event, Outcome, Refusal};
 use crate::write::state::{BatchState, Content, InboxNumbers, SentMessage, Stop};
 
 impl BatchState {
+    /// Appends a message. If the sender has already sent a message with this client id, appends
+    /// nothing and answers with the first message.
     pub(super) fn append_message(&mut self, write: &AppendMessage) -> Result<Outcome, Stop> {
         let head = self.conversations.get(&write.conversation).ok_or(Refusal::NotFound)?;
         let sequence = head.sequence.next();

@@ -5,6 +5,7 @@ use dm_core::store::{Conversation, Event, Notice, OpenConversation, Outcome, Ser
 use crate::write::state::{BatchState, Content, ConversationHead, Stop};
 
 impl BatchState {
+    /// Opens the conversation of two users. If it exists, returns the existing conversation.
     pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {
         let participants = write.participants;
         let open = self.by_participants.get(&participants).and_then(|id| self.conversations.get(id));

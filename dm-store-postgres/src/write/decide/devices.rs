@@ -5,6 +5,7 @@ use dm_core::store::{InboxSeq, Outcome, RegisterDevice};
 use crate::write::state::{BatchState, Device, Stop};
 
 impl BatchState {
+    /// Registers a device. If it is registered already, returns its cursor.
     pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, Stop> {
         let who = &write.who;
         if let Some(device) = self.devices.get(who) {

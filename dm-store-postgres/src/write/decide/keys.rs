@@ -5,6 +5,8 @@ use dm_core::store::{Outcome, PublishKey};
 use crate::write::state::{BatchState, Stop};
 
 impl BatchState {
+    /// Publishes a user's key, and announces a changed key to the peers of the user's
+    /// conversations.
     pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
         let user = self.user(write.user)?;
         let (record, changed) = write.record_after(user.key);
@@ -12,8 +14,8 @@ impl BatchState {
             return Ok(Outcome::KeyPublished { record, changed });
         }
         (user.key, user.has_new_key) = (Some(record), true);
-        // The peers of all conversations that exist now get a notice. In a later conversation the
-        // peer looks the key up.
+        // The peers of all conversations that exist now get a notice. The peer of a later
+        // conversation looks the key up.
         let until = user.conversations;
         if until > 0 {
             self.announcements.insert(write.user, until);

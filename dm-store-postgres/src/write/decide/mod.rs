@@ -1,4 +1,4 @@
-//! Decisions: each write is applied to the batch state, without the database.
+//! Decisions. Each write is applied to the [`BatchState`], without the database.
 
 mod acknowledge;
 mod append;
@@ -11,7 +11,7 @@ use dm_core::store::{Outcome, Refusal, Write};
 use crate::write::state::{BatchState, Stop};
 
 impl BatchState {
-    /// Applies one write, on top of all writes before it.
+    /// Applies one write to the state, which includes the changes of all writes before it.
     pub(super) fn apply(&mut self, write: &Write) -> Result<Outcome, Stop> {
         match write {
             Write::PublishKey(write) => self.publish_key(write),

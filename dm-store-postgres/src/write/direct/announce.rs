@@ -1,8 +1,11 @@
-//! Notices about new keys, appended to the inboxes of the publishers' peers.
+//! Announcing new keys: notices in the inboxes of the publishers' peers.
 //!
-//! The write names no user. It locks publishers and peers as it finds them, and skips rows that
-//! another transaction has locked. A publisher's row is locked first, because each transaction that
-//! writes an announcement holds that lock.
+//! A publisher is a user who published a new key. An announcement is a row for a publisher some of
+//! whose peers have no notice yet.
+//!
+//! The write names no user. It locks the rows of publishers and peers as it finds them, and skips
+//! rows that another transaction has locked. A publisher's row is locked before the publisher's
+//! announcement is read, because each transaction that writes an announcement holds this lock.
 
 use dm_core::notify::Notification;
 use dm_core::store::{AnnounceKeys, Event, InboxEntry, InboxSeq, KeyRecord, Notice, Outcome, UserId};
@@ -12,12 +15,16 @@ use crate::connection::Client;
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
-const TAKE_PUBLISHER: &str = "SELECT u.id, u.key_version, u.key, u.key_binding, u.key_published_at
+/// Locks the first publisher above `$1` who has an announcement and whose row is not locked.
+/// Returns the publisher and the current key.
+const LOCK_PUBLISHER: &str = "SELECT u.id, u.key_version, u.key, u.key_binding, u.key_published_at
     FROM announcements n JOIN users u ON u.id = n.publisher
     WHERE n.publisher > $1 ORDER BY n.publisher LIMIT 1 FOR UPDATE OF u SKIP LOCKED";
 
-/// Locks peers, in the order in which their conversations with the publisher were opened.
-pub(super) const TAKE_PEERS: &str = "SELECT t.number, u.id, u.inbox_head FROM (
+/// Locks the peers of the publisher's conversations with numbers above `$2`, up to `$3`, except
+/// peers whose rows are locked. Returns them in the order of these numbers. A user's conversations
+/// are numbered 1, 2, 3 … in the order in which they were opened.
+pub(super) const LOCK_PEERS: &str = "SELECT t.number, u.id, u.inbox_head FROM (
         SELECT c.a_number AS number, c.b AS peer FROM conversations c
         WHERE c.a = $1 AND c.a_number > $2 AND c.a_number <= $3
         UNION ALL
@@ -29,10 +36,11 @@ pub(super) const TAKE_PEERS: &str = "SELECT t.number, u.id, u.inbox_head FROM (
 const INSERT_NOTICES: &str = "INSERT INTO inbox (user_id, seq, at, notice)
     SELECT n.id, n.seq, $3, $4 FROM unnest($1::bytea[], $2::bigint[]) AS n(id, seq)";
 
+/// Raises inbox heads to the numbers of the new notices.
 const RAISE_HEADS: &str = "UPDATE users u SET inbox_head = n.seq, oldest_at = coalesce(u.oldest_at, $3)
     FROM unnest($1::bytea[], $2::bigint[]) AS n(id, seq) WHERE u.id = n.id";
 
-/// Appends up to `write.limit` notices.
+/// Appends up to `write.limit` notices, and says whether announcements remain.
 pub(crate) async fn announce(client: Client<'_>, write: &AnnounceKeys) -> Result<Outcome, Fault> {
     let mut appended = Vec::new();
     let mut last = Vec::new();
@@ -49,21 +57,22 @@ pub(crate) async fn announce(client: Client<'_>, write: &AnnounceKeys) -> Result
     Ok(Outcome::KeysAnnounced { appended, more })
 }
 
-/// Locks the first publisher above `after` with an announcement whose row no other transaction has
-/// locked. Returns the publisher with the current key.
+/// Locks the first publisher above `after` who has an announcement and whose row no other
+/// transaction has locked. Returns the publisher and the current key; `None` if there is no such
+/// publisher.
 async fn next_publisher(
     client: Client<'_>,
     after: &[u8],
 ) -> Result<Option<(UserId, Option<KeyRecord>)>, Fault> {
     let mut pipeline = Pipeline::new(client);
-    pipeline.add(TAKE_PUBLISHER, vec![param(after)]).await?;
+    pipeline.add(LOCK_PUBLISHER, vec![param(after)]).await?;
     let Some(row) = pipeline.execute().await?.flatten().next() else { return Ok(None) };
     let publisher = codec::get_user(&row, 0)?;
     Ok(Some((publisher, codec::key_record(publisher, &row, 1)?)))
 }
 
-/// Appends a notice for each peer of a locked publisher, up to the limit or to the first peer that
-/// another transaction has locked.
+/// Adds to `appended` a notice for each peer of a locked publisher. Stops at the limit, or before
+/// the first peer whom another transaction has locked.
 async fn notify_peers(
     client: Client<'_>,
     write: &AnnounceKeys,
@@ -76,15 +85,16 @@ async fn notify_peers(
     pipeline.add("SELECT told, until FROM announcements WHERE publisher = $1", vec![param(id)]).await?;
     let Some(row) = pipeline.execute().await?.flatten().next() else { return Ok(()) };
     let (told, until): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    let room = codec::count(write.limit - appended.len());
-    let end = until.min(told.saturating_add(room));
+    let max_notices = codec::count(write.limit - appended.len());
+    let end = until.min(told.saturating_add(max_notices));
 
     let mut pipeline = Pipeline::new(client);
-    pipeline.add(TAKE_PEERS, vec![param(id), param(told), param(end)]).await?;
+    pipeline.add(LOCK_PEERS, vec![param(id), param(told), param(end)]).await?;
     let rows = pipeline.execute().await?.next().unwrap_or_default();
     let (mut reached, mut peers, mut seqs) = (told, Vec::new(), Vec::new());
     for row in rows {
-        // A peer was skipped. The notices from that one on wait for the next write.
+        // The peer with the next number was skipped, because its row is locked. This peer and all
+        // later ones get their notices from a later write.
         if row.try_get::<_, i64>(0)? != reached + 1 {
             break;
         }

@@ -1,7 +1,7 @@
 //! Expiring the oldest entries of inboxes.
 //!
-//! The write names no user, so it never waits for a lock: it skips users whose rows another
-//! transaction has locked, and its outcome says that there is more to do.
+//! The write names no user and never waits for a lock. It skips users whose rows another
+//! transaction has locked. Its outcome then says that more entries can expire.
 
 use dm_core::store::{Expire, Outcome};
 
@@ -10,48 +10,53 @@ use crate::connection::Client;
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
-/// Inboxes that are locked at a time, at most.
-const INBOXES: i64 = 16;
+/// The maximum number of inboxes that one statement locks. The locks are held until the commit.
+const MAX_INBOXES: i64 = 16;
 
-pub(super) const TAKE_OLDEST: &str = "SELECT u.id, u.inbox_floor FROM users u
+/// Locks up to `$2` users who have entries from before `$1`, those with the oldest entries first.
+pub(super) const LOCK_OLDEST: &str = "SELECT u.id, u.inbox_floor FROM users u
     WHERE u.oldest_at < $1 ORDER BY u.oldest_at LIMIT $2 FOR UPDATE OF u SKIP LOCKED";
 
+/// Reads, for each user of the arrays, up to `$3` of the oldest entries above the floor.
 pub(super) const OLDEST_ENTRIES: &str = "SELECT n.id, e.seq, e.at
     FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS n(id, floor, place)
     CROSS JOIN LATERAL (SELECT i.seq, i.at FROM inbox i WHERE i.user_id = n.id AND i.seq > n.floor
                         ORDER BY i.seq LIMIT $3) e
     ORDER BY n.place, e.seq";
 
+/// Deletes each user's entries up to the new floor.
 pub(super) const DELETE_ENTRIES: &str = "DELETE FROM inbox i
     USING unnest($1::bytea[], $2::bigint[]) AS n(id, floor) WHERE i.user_id = n.id AND i.seq <= n.floor";
 
+/// Deletes the individual acknowledgements of entries up to the new floor.
 const DELETE_ACKED: &str = "DELETE FROM acked k
     USING unnest($1::bytea[], $2::bigint[]) AS n(id, floor) WHERE k.user_id = n.id AND k.seq <= n.floor";
 
+/// Sets the new floor, and the time of the oldest entry that remains.
 const RAISE_FLOORS: &str = "UPDATE users u SET inbox_floor = n.floor, oldest_at = n.oldest_at
     FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n(id, floor, oldest_at) WHERE u.id = n.id";
 
 /// The expiry of one inbox.
 struct InboxExpiry {
     user: Vec<u8>,
-    /// The number of the newest entry to delete.
+    /// The number of the newest entry to delete; the inbox's present floor if none is deleted.
     floor: i64,
-    /// The time of the oldest entry that stays; `None` if none does.
+    /// The time of the oldest entry that remains; `None` if no entry remains.
     oldest_at: Option<i64>,
-    /// Whether an entry was found that stays.
+    /// Whether the oldest entry that remains was found.
     is_complete: bool,
 }
 
 /// Deletes up to `write.limit` entries from before `write.before`, from the inboxes with the oldest
-/// entries.
+/// entries, and says whether such entries remain.
 pub(crate) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome, Fault> {
     let before = codec::time(write.before);
     let mut entries = 0;
     while entries < write.limit {
-        let left = write.limit - entries;
+        let max_entries = write.limit - entries;
         let mut pipeline = Pipeline::new(client);
-        let limit = INBOXES.min(codec::count(left));
-        pipeline.add(TAKE_OLDEST, vec![param(before), param(limit)]).await?;
+        let limit = MAX_INBOXES.min(codec::count(max_entries));
+        pipeline.add(LOCK_OLDEST, vec![param(before), param(limit)]).await?;
         let users = pipeline.execute().await?.next().unwrap_or_default();
         if users.is_empty() {
             break;
@@ -61,7 +66,7 @@ pub(crate) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome
             let (user, floor) = (row.try_get(0)?, row.try_get(1)?);
             inboxes.push(InboxExpiry { user, floor, oldest_at: None, is_complete: false });
         }
-        entries += find_floors(client, &mut inboxes, before, left).await?;
+        entries += find_floors(client, &mut inboxes, before, max_entries).await?;
         delete(client, &inboxes).await?;
     }
     let mut pipeline = Pipeline::new(client);
@@ -71,19 +76,20 @@ pub(crate) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome
     Ok(Outcome::Expired { entries, more })
 }
 
-/// Finds the new floor of each inbox. Returns the number of entries to delete, up to `left`.
+/// Sets the new floor of each inbox. Returns the number of entries to delete, at most
+/// `max_entries`.
 async fn find_floors(
     client: Client<'_>,
     inboxes: &mut [InboxExpiry],
     before: i64,
-    left: usize,
+    max_entries: usize,
 ) -> Result<usize, Fault> {
     let mut pipeline = Pipeline::new(client);
     let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
     let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();
-    // One more than may be deleted: it is then the oldest entry that stays.
-    let most = codec::count(left.saturating_add(1));
-    pipeline.add(OLDEST_ENTRIES, vec![param(users), param(floors), param(most)]).await?;
+    // One entry more than may be deleted, because it is the oldest entry that remains.
+    let max_rows = codec::count(max_entries.saturating_add(1));
+    pipeline.add(OLDEST_ENTRIES, vec![param(users), param(floors), param(max_rows)]).await?;
     let rows = pipeline.execute().await?.next().unwrap_or_default();
     let mut removed = 0;
     let mut remaining = inboxes.iter_mut();
@@ -95,7 +101,7 @@ async fn find_floors(
         }
         let Some(inbox) = inbox.as_mut().filter(|inbox| !inbox.is_complete) else { continue };
         let at: i64 = row.try_get(2)?;
-        if removed == left || at >= before {
+        if removed == max_entries || at >= before {
             (inbox.oldest_at, inbox.is_complete) = (Some(at), true);
         } else {
             inbox.floor = row.try_get(1)?;
@@ -105,7 +111,8 @@ async fn find_floors(
     Ok(removed)
 }
 
-/// Deletes the entries up to each inbox's floor, and their acknowledgements.
+/// Deletes the entries up to each inbox's new floor and their acknowledgements, and stores the
+/// floors.
 async fn delete(client: Client<'_>, inboxes: &[InboxExpiry]) -> Result<(), Fault> {
     let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
     let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();

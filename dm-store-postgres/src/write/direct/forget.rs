@@ -6,7 +6,7 @@ use crate::connection::Client;
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
-/// Forgets a device of a user whose row is locked, if the user has it.
+/// Deletes a device and its acknowledgements, if the device exists. The user's row must be locked.
 pub(crate) async fn forget(client: Client<'_>, write: &ForgetDevice) -> Result<Outcome, Fault> {
     let who = &write.who;
     let params = || vec![param(who.user.as_bytes().as_slice()), param(who.device.as_str())];

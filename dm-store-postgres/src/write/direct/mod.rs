@@ -1,5 +1,5 @@
-//! Writes that work by statements of their own, beside the batch state: expiry, announcements, and
-//! forgetting a device. Each is a segment of its own.
+//! Writes that run statements of their own instead of using the batch state: expiry, announcements,
+//! and forgetting a device. Each of these writes is a segment of its own.
 
 mod announce;
 mod expire;
@@ -9,6 +9,7 @@ pub(super) use announce::announce;
 pub(super) use expire::expire;
 pub(super) use forget::forget;
 
+/// The statements of this module that must find their rows by an index, for the test `query_plans`.
 #[cfg(test)]
-pub(super) const HOT_STATEMENTS: [&str; 4] =
-    [expire::TAKE_OLDEST, expire::OLDEST_ENTRIES, expire::DELETE_ENTRIES, announce::TAKE_PEERS];
+pub(super) const INDEXED_STATEMENTS: [&str; 4] =
+    [expire::LOCK_OLDEST, expire::OLDEST_ENTRIES, expire::DELETE_ENTRIES, announce::LOCK_PEERS];

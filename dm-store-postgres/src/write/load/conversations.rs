@@ -10,13 +10,14 @@ use crate::error::Fault;
 use crate::write::load::rows::RowKind;
 use crate::write::pipeline::{Pipeline, param};
 
+/// Reads conversations, by their ids and by their pairs of participants.
 pub(super) const CONVERSATIONS: &str = "SELECT c.id, c.a, c.b, c.opened_at, c.head
     FROM conversations c WHERE c.id = ANY ($1::uuid[])
     UNION ALL
     SELECT c.id, c.a, c.b, c.opened_at, c.head
     FROM unnest($2::bytea[], $3::bytea[]) AS p(a, b) JOIN conversations c ON c.a = p.a AND c.b = p.b";
 
-/// Adds the read of the conversations that a segment appends to or opens.
+/// Adds the statement that reads the conversations that a segment appends to or opens.
 pub(super) async fn read_conversations(
     pipeline: &mut Pipeline<'_>,
     kinds: &mut Vec<RowKind>,

@@ -10,34 +10,39 @@ use crate::write::load::rows::RowKind;
 use crate::write::pipeline::{Param, Pipeline, param};
 use crate::write::state::BatchState;
 
+/// Reads all devices of users, each with its highest individually acknowledged entry.
 pub(super) const DEVICES: &str = "SELECT d.user_id, d.device, d.cursor,
            (SELECT max(k.seq) FROM acked k WHERE k.user_id = d.user_id AND k.device = d.device)
     FROM devices d WHERE d.user_id = ANY ($1::bytea[])";
 
-/// Finds, for each device and each number from which its cursor may move on, the first
-/// unacknowledged entries: as many as the segment can acknowledge, and one more. Only those below
-/// the highest acknowledged entry matter.
+/// Finds the entries that block the cursors of devices. For each device and each possible position
+/// of its cursor, these are the first entries above that are about a message and that the device
+/// neither caused nor acknowledged. The limit of rows is one more than the segment can acknowledge:
+/// the last of these entries then still blocks the cursor.
+///
+/// Only entries below the device's highest individually acknowledged entry are read, because the
+/// cursor never advances beyond that entry.
 pub(super) const UNACKNOWLEDGED: &str = "SELECT s.user_id, s.device, e.seq,
            (SELECT max(k.seq) FROM acked k
             WHERE k.user_id = s.user_id AND k.device = s.device AND k.seq < e.seq)
     FROM unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
-         AS s(user_id, device, origin, start, top, most)
+         AS s(user_id, device, origin, start, highest_acked, max_rows)
     JOIN devices d ON d.user_id = s.user_id AND d.device = s.device
     JOIN users u ON u.id = s.user_id
     CROSS JOIN LATERAL (
         SELECT i.seq FROM inbox i
         WHERE i.user_id = s.user_id
           AND i.seq > greatest(s.start, d.cursor, u.inbox_floor)
-          AND i.seq < greatest(s.top, (SELECT max(k.seq) FROM acked k
-                                       WHERE k.user_id = s.user_id AND k.device = s.device))
+          AND i.seq < greatest(s.highest_acked, (SELECT max(k.seq) FROM acked k
+                                                 WHERE k.user_id = s.user_id AND k.device = s.device))
           AND i.message_seq IS NOT NULL AND i.origin IS DISTINCT FROM s.origin
           AND NOT EXISTS (SELECT FROM acked k
                           WHERE k.user_id = s.user_id AND k.device = s.device AND k.seq = i.seq)
-        ORDER BY i.seq LIMIT s.most
+        ORDER BY i.seq LIMIT s.max_rows
     ) e";
 
-/// Adds the read of the devices of all users for whom the segment registers a device or
-/// acknowledges.
+/// Adds the statement that reads all devices of the users for whom the segment registers a device
+/// or acknowledges.
 pub(super) async fn read_devices(
     pipeline: &mut Pipeline<'_>,
     kinds: &mut Vec<RowKind>,
@@ -51,21 +56,21 @@ pub(super) async fn read_devices(
     Ok(())
 }
 
-/// Adds the read of the entries that may block the cursors of the segment's devices.
+/// Adds the statement that reads the entries that may block the cursors of the segment's devices.
 pub(super) async fn read_unacknowledged<'a>(
     pipeline: &mut Pipeline<'a>,
     kinds: &mut Vec<RowKind>,
     writes: &'a [Write],
     state: &BatchState,
 ) -> Result<(), Fault> {
-    if let Some(ranges) = AckRanges::of(writes, state) {
-        pipeline.add(UNACKNOWLEDGED, ranges.into_params()).await?;
+    if let Some(acks) = AcksByDevice::of(writes, state) {
+        pipeline.add(UNACKNOWLEDGED, acks.into_params()).await?;
         kinds.push(RowKind::Unacknowledged);
     }
     Ok(())
 }
 
-/// The users for whom writes register a device or acknowledge.
+/// The users for whom `writes` register a device or acknowledge.
 fn owners(writes: &[Write]) -> BTreeSet<UserId> {
     let owner = |write: &Write| match write {
         Write::RegisterDevice(write) => Some(write.who.user),
@@ -75,34 +80,38 @@ fn owners(writes: &[Write]) -> BTreeSet<UserId> {
     writes.iter().filter_map(owner).collect()
 }
 
-/// The ranges of entries that may block the cursors of a segment's devices.
-struct AckRanges<'a> {
-    by_device: BTreeMap<&'a Principal, AckRange>,
+/// The acknowledgements of a segment, by device, as the parameters of [`UNACKNOWLEDGED`].
+struct AcksByDevice<'a> {
+    by_device: BTreeMap<&'a Principal, DeviceAcks>,
 }
 
-/// The ranges of one device.
+/// The acknowledgements of one device.
 #[derive(Default)]
-struct AckRange {
-    /// The numbers from which the cursor may move on: the targets of acknowledgements up to a
-    /// number, and zero, which stands for the cursor's stored value.
+struct DeviceAcks {
+    /// The positions that the cursor may have before it advances: each [`AckTarget::UpTo`] number,
+    /// and 0 for the stored cursor.
     starts: BTreeSet<u64>,
-    /// The highest entry that the segment acknowledges individually. Only entries below it matter.
-    top: u64,
-    /// The number of entries that the segment acknowledges individually.
-    count: usize,
+    /// The number of the highest entry that the segment acknowledges individually; 0 if there is
+    /// none. It is `u64::MAX`, which no entry has, if the segment acknowledges a message that was
+    /// not stored before the batch. Unacknowledged entries above this number and above the stored
+    /// acknowledgements cannot block the cursor.
+    highest_acked: u64,
+    /// An upper limit for the number of entries that the segment acknowledges individually.
+    /// Duplicates and unknown ids count, too.
+    acked_count: usize,
 }
 
-impl<'a> AckRanges<'a> {
-    /// `None` if the segment acknowledges nothing.
+impl<'a> AcksByDevice<'a> {
+    /// Collects the acknowledgements. `None` if the segment acknowledges nothing.
     fn of(writes: &'a [Write], state: &BatchState) -> Option<Self> {
-        let mut by_device: BTreeMap<_, AckRange> = BTreeMap::new();
+        let mut by_device: BTreeMap<_, DeviceAcks> = BTreeMap::new();
         for write in writes {
             let Write::Acknowledge(write) = write else { continue };
-            let range = by_device.entry(&write.who).or_default();
-            range.starts.insert(0);
+            let acks = by_device.entry(&write.who).or_default();
+            acks.starts.insert(0);
             let acked: Vec<InboxSeq> = match &write.target {
                 AckTarget::UpTo(seq) => {
-                    range.starts.insert(seq.get());
+                    acks.starts.insert(seq.get());
                     continue;
                 }
                 AckTarget::Entries(seqs) => seqs.clone(),
@@ -111,14 +120,16 @@ impl<'a> AckRanges<'a> {
                     .map(|id| match state.inbox_numbers.get(id) {
                         Some(numbers) if numbers.sender == write.who.user => numbers.sender_seq,
                         Some(numbers) if numbers.recipient == write.who.user => numbers.recipient_seq,
+                        // The user is not a participant, and has no entry about the message.
                         Some(_) => InboxSeq::ZERO,
-                        // This segment may append it, above all stored entries.
+                        // The message is not stored. If this segment appends it, its entry is above
+                        // all stored entries.
                         None => InboxSeq::new(u64::MAX),
                     })
                     .collect(),
             };
-            range.count += acked.len();
-            range.top = acked.iter().map(|seq| seq.get()).fold(range.top, u64::max);
+            acks.acked_count += acked.len();
+            acks.highest_acked = acked.iter().map(|seq| seq.get()).fold(acks.highest_acked, u64::max);
         }
         (!by_device.is_empty()).then_some(Self { by_device })
     }
@@ -126,17 +137,24 @@ impl<'a> AckRanges<'a> {
     /// The parameters of [`UNACKNOWLEDGED`].
     fn into_params(self) -> Vec<Param<'a>> {
         let (mut users, mut devices, mut origins) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut starts, mut tops, mut most) = (Vec::new(), Vec::new(), Vec::new());
-        for (who, range) in self.by_device {
-            for start in range.starts {
+        let (mut starts, mut highest_acked, mut max_rows) = (Vec::new(), Vec::new(), Vec::new());
+        for (who, acks) in self.by_device {
+            for start in acks.starts {
                 users.push(who.user.as_bytes().as_slice());
                 devices.push(who.device.as_str());
                 origins.push(codec::origin(Some(&who.device)));
                 starts.push(codec::number(start));
-                tops.push(codec::number(range.top));
-                most.push(codec::count(range.count.saturating_add(1)));
+                highest_acked.push(codec::number(acks.highest_acked));
+                max_rows.push(codec::count(acks.acked_count.saturating_add(1)));
             }
         }
-        vec![param(users), param(devices), param(origins), param(starts), param(tops), param(most)]
+        vec![
+            param(users),
+            param(devices),
+            param(origins),
+            param(starts),
+            param(highest_acked),
+            param(max_rows),
+        ]
     }
 }

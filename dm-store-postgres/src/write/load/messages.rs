@@ -1,32 +1,35 @@
-//! Reading messages: those sent under a client id, and the inbox entries of those that are
-//! acknowledged by their ids.
+//! Reading messages: the messages that were sent with a client id, and the inbox numbers of the
+//! messages that are acknowledged by their ids.
 
 use std::collections::BTreeSet;
 
 use dm_core::store::{AckTarget, MessageId, Write};
 use uuid::Uuid;
 
-use crate::codec::{self, MESSAGE};
+use crate::codec::{self, MESSAGE_COLUMNS};
 use crate::connection::Client;
 use crate::error::Fault;
 use crate::write::load::rows::RowKind;
 use crate::write::pipeline::{Pipeline, param};
 use crate::write::state::{BatchState, InboxNumbers};
 
+/// Reads, for each message of the array, the participants and the numbers of their inbox entries.
 pub(super) const INBOX_NUMBERS: &str = "SELECT m.id, m.sender, m.recipient, m.sender_seq, m.recipient_seq
     FROM messages m WHERE m.id = ANY ($1::uuid[])";
 
 /// Finds stored messages by sender and client id.
 pub(super) fn sent_statement() -> String {
     format!(
-        "SELECT {MESSAGE}, m.sender_seq FROM unnest($1::bytea[], $2::uuid[]) AS s(sender, client_id)
+        "SELECT {MESSAGE_COLUMNS}, m.sender_seq FROM unnest($1::bytea[], $2::uuid[]) AS s(sender, client_id)
          JOIN messages m ON m.sender = s.sender AND m.client_id = s.client_id AND m.client_id IS NOT NULL"
     )
 }
 
 /// Reads the inbox numbers of all messages that a batch acknowledges by their ids, in a round trip
-/// of its own. It needs no lock: the numbers of a message never change, and a device that
-/// acknowledges a message received it after the commit.
+/// of its own; no round trip if there are none.
+///
+/// The read needs no lock, because the numbers of a message never change. A message that is not
+/// found was not committed before, so no device has received it.
 pub(in crate::write) async fn inbox_numbers(
     client: Client<'_>,
     batch: &[Write],
@@ -51,7 +54,8 @@ pub(in crate::write) async fn inbox_numbers(
     Ok(())
 }
 
-/// Adds the read of messages that were already sent under a client id of the segment.
+/// Adds the statement that reads stored messages that were sent with a client id that the segment
+/// uses.
 pub(super) async fn read_sent<'a>(
     pipeline: &mut Pipeline<'a>,
     kinds: &mut Vec<RowKind>,
@@ -67,7 +71,7 @@ pub(super) async fn read_sent<'a>(
     }
     if !client_ids.is_empty() {
         pipeline.add(sent_statement(), vec![param(senders), param(client_ids)]).await?;
-        kinds.push(RowKind::Sent);
+        kinds.push(RowKind::SentMessages);
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Loading: locks users and reads the rows that a segment concerns, in one round trip.
+//! Loading. One round trip locks users and reads the rows that a segment concerns. A segment is a
+//! part of a batch: see [`Segment`](crate::write::segment::Segment).
 
 mod conversations;
 mod devices;
@@ -21,8 +22,8 @@ pub(crate) use reserve::RESERVE_ENTRIES;
 pub(super) use rows::RowKind;
 pub(super) use users::{ensure_users, lock_users};
 
-/// Adds the locks of a segment and the reads behind them, and the kind of rows that each statement
-/// returns.
+/// Adds the statements that lock a segment's users and read its rows to `pipeline`. Adds the kind
+/// of rows that each of these statements returns to `kinds`.
 pub(super) async fn lock_and_read<'a>(
     pipeline: &mut Pipeline<'a>,
     kinds: &mut Vec<RowKind>,
@@ -45,8 +46,9 @@ pub(super) async fn lock_and_read<'a>(
     devices::read_unacknowledged(pipeline, kinds, writes, state).await
 }
 
+/// The statements of this module that must find their rows by an index, for the test `query_plans`.
 #[cfg(test)]
-pub(super) fn hot_statements() -> Vec<String> {
+pub(super) fn indexed_statements() -> Vec<String> {
     let fixed = [
         users::LOCK_USERS,
         conversations::CONVERSATIONS,

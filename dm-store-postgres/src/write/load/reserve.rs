@@ -1,11 +1,13 @@
-//! Reserving numbers together with the locks.
+//! Reserving numbers with the statements that lock.
 //!
 //! Nearly every message that is sent is stored. So a segment that sends raises the heads of its
-//! inboxes and conversations with the statement that locks them, by as much as it is going to
-//! append, and reads the rows that this statement returns. That is one change of a row; locking or
-//! reading it first and changing it later are two. Numbers of writes that are refused or repeated
-//! are given back by the flush, before the commit; until then no other transaction sees the raised
-//! heads.
+//! inboxes and conversations with the statements that lock them, by the number of entries and
+//! messages that it is going to append. It reads the rows that these statements return. So each row
+//! is changed once. With a lock first and a change later, a row would be written twice.
+//!
+//! A refused or repeated send does not use its reserved numbers. The statements that write the
+//! changed rows then lower the heads again, before the commit. Until the commit no other
+//! transaction sees the raised heads.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +19,8 @@ use crate::error::Fault;
 use crate::write::lock_set::LockSet;
 use crate::write::pipeline::{Pipeline, param};
 
-/// Locks users, and raises their inbox heads. It locks the rows in the order of the array, because
-/// a loop over the array is the only plan that the session's settings leave to the planner: see
+/// Locks users and raises their inbox heads. The rows are locked in the order of the array, because
+/// the session's settings allow no other plan than a loop over the array: see
 /// [`parameters`](crate::connection::parameters). A test in `query_plans.rs` checks the plan.
 pub(crate) const RESERVE_ENTRIES: &str = "UPDATE users u SET inbox_head = u.inbox_head + n.entries
     FROM unnest($1::bytea[], $2::bigint[]) AS n(id, entries) WHERE u.id = n.id
@@ -31,20 +33,21 @@ pub(super) const RESERVE_MESSAGES: &str =
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, messages, last_at) WHERE c.id = n.id
     RETURNING c.id, c.a, c.b, c.opened_at, c.head, n.messages";
 
-/// The counts of entries and messages that a segment appends if none of its sends is refused or
+/// The numbers of entries and messages that a segment appends if none of its sends is refused or
 /// repeated.
 pub(super) struct Reservation {
-    /// New entries of each user of the batch. Zero for users who are only locked.
+    /// The number of new entries for each user of the batch; zero for users who are only locked.
     entries: BTreeMap<UserId, usize>,
-    /// New messages of each conversation, and the time of the last one.
+    /// The number of new messages for each conversation, and the time of the last one.
     messages: BTreeMap<ConversationId, (usize, Timestamp)>,
 }
 
 impl Reservation {
-    /// `None` if the segment appends no message, if the participants of a conversation are not in
-    /// the cache, or if the segment opens conversations, to which it may also append.
+    /// Counts the entries and messages. `None` if the segment appends no message, if the batch
+    /// appends to a conversation that is not in the cache, or if the segment opens a conversation,
+    /// because the conversation's row may not exist yet.
     pub(super) fn of(writes: &[Write], lock_set: &LockSet) -> Option<Self> {
-        if !lock_set.unresolved.is_empty() {
+        if !lock_set.uncached.is_empty() {
             return None;
         }
         let mut entries: BTreeMap<_, _> = lock_set.users.iter().map(|user| (*user, 0)).collect();
@@ -66,12 +69,14 @@ impl Reservation {
         (!messages.is_empty()).then_some(Self { entries, messages })
     }
 
+    /// Adds the statement that locks users and reserves entries.
     pub(super) async fn reserve_entries(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
         let users: Vec<Vec<u8>> = self.entries.keys().map(|user| user.as_bytes().to_vec()).collect();
         let entries: Vec<i64> = self.entries.values().map(|entries| codec::count(*entries)).collect();
         pipeline.add(RESERVE_ENTRIES, vec![param(users), param(entries)]).await
     }
 
+    /// Adds the statement that reserves messages.
     pub(super) async fn reserve_messages(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
         let ids: Vec<Uuid> = self.messages.keys().map(|id| codec::uuid(id.as_bytes())).collect();
         let counts: Vec<i64> = self.messages.values().map(|(count, _)| codec::count(*count)).collect();

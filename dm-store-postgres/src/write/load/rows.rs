@@ -1,43 +1,43 @@
-//! Rows into the batch state.
+//! Storing loaded rows in the batch state.
 
 use std::sync::Arc;
 
 use dm_core::store::{Conversation, InboxSeq, Principal, ServerSequence};
 use tokio_postgres::Row;
 
-use crate::codec::{self, MESSAGE_COLUMNS};
+use crate::codec::{self, MESSAGE_COLUMN_COUNT};
 use crate::error::Fault;
 use crate::write::state::{BatchState, ConversationHead, SentMessage, User};
 
 /// The kind of rows that a statement of the pipeline returns.
 pub(crate) enum RowKind {
     /// Rows that are ignored.
-    Other,
-    /// Users, locked.
+    Ignored,
+    /// Users whose rows are locked.
     Users,
-    /// Users, locked, with entries reserved in their inboxes.
+    /// Users whose rows are locked, with the number of entries that are reserved for each.
     ReservedEntries,
     Conversations,
-    /// Conversations with messages reserved in them.
+    /// Conversations, with the number of messages that are reserved in each.
     ReservedMessages,
-    /// Messages that were sent under a client id.
-    Sent,
+    /// Messages that were sent with a client id.
+    SentMessages,
     Devices,
     /// Entries that block the cursor of a device.
     Unacknowledged,
 }
 
 impl BatchState {
-    /// Adds the rows that a statement returned.
+    /// Adds the rows that a statement returned to the state.
     pub(in crate::write) fn load(&mut self, kind: &RowKind, rows: Vec<Row>) -> Result<(), Fault> {
         for row in rows {
             match kind {
-                RowKind::Other => {}
+                RowKind::Ignored => {}
                 RowKind::Users => self.load_user(&row, 0)?,
                 RowKind::ReservedEntries => self.load_user(&row, codec::get_number(&row, 10)?)?,
                 RowKind::Conversations => self.load_conversation(&row, 0)?,
                 RowKind::ReservedMessages => self.load_conversation(&row, codec::get_number(&row, 5)?)?,
-                RowKind::Sent => self.load_sent(&row)?,
+                RowKind::SentMessages => self.load_sent(&row)?,
                 RowKind::Devices => {
                     let who = Principal::new(codec::get_user(&row, 0)?, codec::get_device(&row, 1)?);
                     let highest: Option<i64> = row.try_get(3)?;
@@ -58,6 +58,7 @@ impl BatchState {
         Ok(())
     }
 
+    /// Adds a user, from a row of which `reserved` entries are reserved.
     fn load_user(&mut self, row: &Row, reserved: u64) -> Result<(), Fault> {
         let id = codec::get_user(row, 0)?;
         let oldest_at: Option<i64> = row.try_get(3)?;
@@ -77,6 +78,7 @@ impl BatchState {
         Ok(())
     }
 
+    /// Adds a conversation, from a row of which `reserved` messages are reserved.
     fn load_conversation(&mut self, row: &Row, reserved: u64) -> Result<(), Fault> {
         let conversation = Conversation {
             id: codec::get_conversation(row, 0)?,
@@ -96,16 +98,17 @@ impl BatchState {
         Ok(())
     }
 
+    /// Adds a stored message that has a client id.
     fn load_sent(&mut self, row: &Row) -> Result<(), Fault> {
         let message = codec::message(row, 0)?;
         let Some(client_id) = message.client_id else { return Ok(()) };
-        let sender_seq = codec::get_seq(row, MESSAGE_COLUMNS)?;
+        let sender_seq = codec::get_seq(row, MESSAGE_COLUMN_COUNT)?;
         self.sent.insert((message.sender, client_id), SentMessage { message: Arc::new(message), sender_seq });
         Ok(())
     }
 }
 
-/// A head without the numbers that were reserved.
+/// The head before `reserved` numbers were reserved.
 fn without_reserved(head_in_row: u64, reserved: u64) -> Result<u64, Fault> {
     head_in_row
         .checked_sub(reserved)

@@ -1,4 +1,4 @@
-//! Locking users.
+//! Locking users, and inserting rows for users who have none.
 
 use uuid::Uuid;
 
@@ -12,9 +12,9 @@ use crate::write::pipeline::{Pipeline, param};
 const ENSURE_USERS: &str = "INSERT INTO users (id)
     SELECT n.id FROM unnest($1::bytea[]) AS n(id) ORDER BY n.id ON CONFLICT (id) DO NOTHING";
 
-/// Locks the users of the lock set and the participants of its unresolved conversations, in the
+/// Locks the users of the lock set, and the participants of its uncached conversations, in the
 /// order of their keys. Every other row that a batch changes belongs to one of these users, so a
-/// batch waits for no other lock.
+/// batch does not wait for the lock of any other row.
 pub(super) const LOCK_USERS: &str = "SELECT u.id, u.inbox_head, u.inbox_floor, u.oldest_at, u.conversations,
            u.registrations, u.key_version, u.key, u.key_binding, u.key_published_at
     FROM users u
@@ -23,7 +23,7 @@ pub(super) const LOCK_USERS: &str = "SELECT u.id, u.inbox_head, u.inbox_floor, u
                    UNION SELECT c.b FROM conversations c WHERE c.id = ANY ($2::uuid[]))
     ORDER BY u.id FOR UPDATE OF u";
 
-/// Adds the insertion of users who have no row yet.
+/// Adds the statement that inserts rows for the users of `lock_set.ensured` who have none.
 pub(in crate::write) async fn ensure_users(
     pipeline: &mut Pipeline<'_>,
     kinds: &mut Vec<RowKind>,
@@ -32,17 +32,17 @@ pub(in crate::write) async fn ensure_users(
     if !lock_set.ensured.is_empty() {
         let users: Vec<Vec<u8>> = lock_set.ensured.iter().map(|user| user.as_bytes().to_vec()).collect();
         pipeline.add(ENSURE_USERS, vec![param(users)]).await?;
-        kinds.push(RowKind::Other);
+        kinds.push(RowKind::Ignored);
     }
     Ok(())
 }
 
-/// Adds the lock of every user of a batch.
+/// Adds the statement that locks all users of a batch. Does not add its kind of rows.
 pub(in crate::write) async fn lock_users(
     pipeline: &mut Pipeline<'_>,
     lock_set: &LockSet,
 ) -> Result<(), Fault> {
     let users: Vec<Vec<u8>> = lock_set.users.iter().map(|user| user.as_bytes().to_vec()).collect();
-    let unresolved: Vec<Uuid> = lock_set.unresolved.iter().map(|id| codec::uuid(id.as_bytes())).collect();
-    pipeline.add(LOCK_USERS, vec![param(users), param(unresolved)]).await
+    let uncached: Vec<Uuid> = lock_set.uncached.iter().map(|id| codec::uuid(id.as_bytes())).collect();
+    pipeline.add(LOCK_USERS, vec![param(users), param(uncached)]).await
 }

@@ -12,7 +12,7 @@ use dm_test_servers::postgres::{Cluster, Database};
 pub struct PostgresHarness {
     /// The connection parameters. Another process gets them in place of a path.
     parameters: PathBuf,
-    /// The database, in the harness that created it: it is dropped with the harness.
+    /// The database, which is dropped with the harness that created it; `None` in other processes.
     _database: Option<Database>,
 }
 
@@ -42,7 +42,7 @@ impl CrashHarness for PostgresHarness {
 /// A new database with the schema.
 pub fn fresh() -> Database {
     Cluster::shared().database(&template(), |parameters| {
-        // In a thread, because the test runs in a runtime already.
+        // In a thread, because the test's thread is already in a runtime.
         std::thread::scope(|scope| {
             let made = scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -53,8 +53,8 @@ pub fn fresh() -> Database {
     })
 }
 
-/// The name of the template database. It has a hash of the schema, because the server outlives
-/// changes of the schema.
+/// The name of the template database. It contains a hash of the migration, because the server keeps
+/// running when the migration changes.
 fn template() -> String {
     use std::hash::{DefaultHasher, Hash as _, Hasher as _};
     let mut hasher = DefaultHasher::new();

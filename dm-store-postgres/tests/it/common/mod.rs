@@ -1,4 +1,4 @@
-//! Helpers of the store's tests, beside the builders of the conformance suite.
+//! Helpers of the store's tests, and the builders of the conformance suite.
 
 #![allow(unreachable_pub, reason = "tests")]
 
@@ -13,7 +13,7 @@ use dm_core::store::{
 };
 use dm_store_postgres::PostgresStore;
 
-/// Reads a whole inbox, in as many pages as it takes.
+/// Reads a whole inbox, page by page, and returns it as one page.
 pub async fn inbox(store: &PostgresStore, who: Principal) -> InboxPage {
     let (own, limit, max_bytes) = (OwnEntries::Include, 100_000, usize::MAX);
     let mut query = InboxQuery { who, after: InboxSeq::ZERO, own, limit, max_bytes };
@@ -28,7 +28,8 @@ pub async fn inbox(store: &PostgresStore, who: Principal) -> InboxPage {
     }
 }
 
-/// The payloads of a conversation's messages as texts, in order. Asserts that no number is missing.
+/// The payloads of the messages of conversation `n` as texts, in order. Asserts that no message
+/// number is missing.
 pub async fn texts(store: &PostgresStore, reader: u64, n: u64) -> Vec<String> {
     let range = HistoryRange::After(ServerSequence::ZERO);
     let (reader, conversation, limit, max_bytes) = (user(reader), conversation(n), 1_000_000, usize::MAX);
@@ -40,8 +41,8 @@ pub async fn texts(store: &PostgresStore, reader: u64, n: u64) -> Vec<String> {
     page.messages.iter().map(|message| text(message.ciphertext.payload())).collect()
 }
 
-/// The number of messages in an inbox. Asserts that no number is missing and no message is there
-/// twice.
+/// The number of messages in the inbox of user `n`. Asserts that no entry number is missing and
+/// that no message has two entries.
 pub async fn count_messages(store: &PostgresStore, n: u64) -> usize {
     let page = inbox(store, who(n)).await;
     let seqs: Vec<_> = page.entries.iter().map(|entry| entry.seq.get()).collect();
@@ -60,7 +61,7 @@ pub async fn wait_until(database: &dm_test_servers::postgres::Database, query: &
     }
 }
 
-/// A connection to the database, beside the store's.
+/// A connection to the database that the store does not use.
 pub async fn connect(database: &dm_test_servers::postgres::Database) -> tokio_postgres::Client {
     let (client, connection) =
         tokio_postgres::connect(&database.parameters(), tokio_postgres::NoTls).await.unwrap();
@@ -68,6 +69,6 @@ pub async fn connect(database: &dm_test_servers::postgres::Database) -> tokio_po
     client
 }
 
-/// A query for whether exactly one session waits for a lock.
+/// A query that returns `t` if exactly one session waits for a lock.
 pub const ONE_SESSION_WAITS: &str = "SELECT count(*) = 1 FROM pg_stat_activity
                      WHERE datname = current_database() AND wait_event_type = 'Lock'";

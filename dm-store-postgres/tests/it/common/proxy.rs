@@ -1,4 +1,4 @@
-//! A proxy between a store and its server, which fails in a chosen way at a `COMMIT`.
+//! A proxy between a store and its server, which drops or delays messages as its [`Mode`] says.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,16 +10,17 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
 
-/// The behaviour of the proxy. `COMMIT` below is the next one that a client sends.
+/// The behaviour of the proxy. `COMMIT` in the following means the next `COMMIT` that a client
+/// sends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Mode {
     /// Forwards everything.
     Forward = 0,
-    /// Forwards `COMMIT`, and closes the connection when the server has answered. New connections
-    /// are forwarded again.
+    /// Forwards `COMMIT`, and closes the connection when the server has answered. The client does
+    /// not get the answer. New connections are forwarded.
     DropCommitAnswer = 1,
-    /// The same, but refuses all new connections from then on.
+    /// Acts as `DropCommitAnswer`, and refuses all new connections after that.
     DropCommitAnswerAndRefuse = 2,
     /// Refuses all new connections.
     Refuse = 3,
@@ -28,34 +29,35 @@ pub enum Mode {
     HoldCommit = 4,
     /// Forwards nothing, in either direction, and leaves all connections open.
     Stall = 5,
-    /// Forwards `COMMIT`, and nothing afterwards on this connection, which stays open.
+    /// Forwards `COMMIT`, and then nothing on this connection, which stays open. Other connections
+    /// are forwarded.
     StallAfterCommit = 6,
-    /// The same, but forwards nothing on any connection from then on.
+    /// Forwards `COMMIT`, and then nothing on any connection. All connections stay open.
     StallAllAfterCommit = 7,
     /// Forwards everything but the `options` of new sessions, as some poolers do.
     DropOptions = 8,
 }
 
-/// A proxy with its socket in a folder, for a server with its socket in another.
+/// A proxy with a Unix socket in one folder, for a server with a Unix socket in another folder.
 pub struct Proxy {
     mode: Arc<AtomicU8>,
     signals: Arc<Signals>,
 }
 
-/// Events of connections.
+/// The events that tests and connections wait for.
 #[derive(Default)]
 struct Signals {
     /// The test releases a `COMMIT` that is held back.
     release: Notify,
-    /// The server answered that `COMMIT`.
+    /// The server answered the released `COMMIT`.
     answered: Notify,
     /// A client closed a connection on which nothing is forwarded.
-    client_left: Notify,
+    client_closed: Notify,
 }
 
 impl Proxy {
-    /// A proxy in front of a database, the parameters to connect through it, and the folder of its
-    /// socket.
+    /// Starts a proxy for a database. Returns the proxy, the parameters to connect through it, and
+    /// the folder of its socket.
     pub fn in_front_of(database: &Database) -> (Self, String, TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let direct = database.parameters();
@@ -90,8 +92,8 @@ impl Proxy {
     }
 
     /// Waits until a client closes a connection on which nothing is forwarded.
-    pub async fn client_left(&self) {
-        self.signals.client_left.notified().await;
+    pub async fn client_closed(&self) {
+        self.signals.client_closed.notified().await;
     }
 
     pub fn set(&self, mode: Mode) {
@@ -99,7 +101,7 @@ impl Proxy {
     }
 }
 
-/// The message that starts a session, without its `options`; `None` for another message.
+/// The startup message of a session, without its `options`; `None` for any other message.
 fn without_options(message: &[u8]) -> Option<Vec<u8>> {
     let (head, parameters) = message.split_at_checked(8)?;
     if head[4..] != [0, 3, 0, 0] {
@@ -117,36 +119,38 @@ fn without_options(message: &[u8]) -> Option<Vec<u8>> {
     Some([&len, &head[4..], &kept].concat())
 }
 
+/// Forwards between a client and the server, as `mode` says, until either side closes the
+/// connection.
 async fn relay(client: UnixStream, server: UnixStream, mode: Arc<AtomicU8>, signals: Arc<Signals>) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let (mut asked, mut said) = (vec![0; 65_536], vec![0; 65_536]);
-    // The server's answer to `COMMIT` ends with this message: the session is in no transaction.
+    let (mut request, mut response) = (vec![0; 65_536], vec![0; 65_536]);
+    // The server's answer to `COMMIT` ends with this message (`ReadyForQuery`, status idle).
     let idle = b"Z\0\0\0\x05I";
     let mut drops_answer = false;
     loop {
         tokio::select! {
-            read = from_client.read(&mut asked) => {
+            read = from_client.read(&mut request) => {
                 let Ok(read @ 1..) = read else { return };
                 let now = mode.load(Ordering::SeqCst);
-                let commits = asked[..read].windows(7).any(|word| word == b"COMMIT\0");
+                let commits = request[..read].windows(7).any(|word| word == b"COMMIT\0");
                 let stalls = [Mode::StallAfterCommit as u8, Mode::StallAllAfterCommit as u8].contains(&now);
                 if now == Mode::Stall as u8 || (stalls && commits) {
                     if stalls {
                         let all = now == Mode::StallAllAfterCommit as u8;
                         let next = if all { Mode::Stall } else { Mode::Forward };
                         mode.store(next as u8, Ordering::SeqCst);
-                        to_server.write_all(&asked[..read]).await.unwrap();
+                        to_server.write_all(&request[..read]).await.unwrap();
                     }
-                    while from_client.read(&mut asked).await.is_ok_and(|read| read > 0) {}
-                    signals.client_left.notify_one();
+                    while from_client.read(&mut request).await.is_ok_and(|read| read > 0) {}
+                    signals.client_closed.notify_one();
                     return;
                 }
                 if now == Mode::HoldCommit as u8 && commits {
                     mode.store(Mode::Forward as u8, Ordering::SeqCst);
                     drop((from_client, to_client));
                     signals.release.notified().await;
-                    to_server.write_all(&asked[..read]).await.unwrap();
+                    to_server.write_all(&request[..read]).await.unwrap();
                     let mut answer = Vec::new();
                     while !answer.windows(6).any(|word| word == idle) {
                         assert!(from_server.read_buf(&mut answer).await.unwrap() > 0, "the server closed the connection without an answer");
@@ -163,18 +167,18 @@ async fn relay(client: UnixStream, server: UnixStream, mode: Arc<AtomicU8>, sign
                     mode.store(next as u8, Ordering::SeqCst);
                 }
                 let drops_options = now == Mode::DropOptions as u8;
-                let starts = drops_options.then(|| without_options(&asked[..read])).flatten();
-                let passed = starts.as_deref().unwrap_or(&asked[..read]);
+                let starts = drops_options.then(|| without_options(&request[..read])).flatten();
+                let passed = starts.as_deref().unwrap_or(&request[..read]);
                 if to_server.write_all(passed).await.is_err() {
                     return;
                 }
             }
-            read = from_server.read(&mut said) => {
+            read = from_server.read(&mut response) => {
                 let Ok(read @ 1..) = read else { return };
-                if drops_answer && said[..read].windows(6).any(|word| word == idle) {
+                if drops_answer && response[..read].windows(6).any(|word| word == idle) {
                     return;
                 }
-                if !drops_answer && to_client.write_all(&said[..read]).await.is_err() {
+                if !drops_answer && to_client.write_all(&response[..read]).await.is_err() {
                     return;
                 }
             }

@@ -1,10 +1,11 @@
-//! Changed users, their new keys, and the announcements of those.
+//! Writing changed users, their new keys, and the announcements of these keys.
 
 use crate::codec;
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 use crate::write::state::BatchState;
 
+/// Sets all columns of users, except those of the key and the inbox floor.
 pub(super) const UPDATE_USERS: &str = "UPDATE users u SET inbox_head = n.head, oldest_at = n.oldest_at,
         conversations = n.conversations, registrations = n.registrations
     FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
@@ -17,11 +18,12 @@ pub(super) const UPDATE_KEYS: &str = "UPDATE users u SET key_version = n.version
          AS n(id, version, key, binding, published_at)
     WHERE u.id = n.id";
 
+/// Inserts announcements. If the publisher already has one, it starts again from the first peer.
 const UPSERT_ANNOUNCEMENTS: &str = "INSERT INTO announcements (publisher, told, until)
     SELECT n.publisher, 0, n.until FROM unnest($1::bytea[], $2::bigint[]) AS n(publisher, until)
     ON CONFLICT (publisher) DO UPDATE SET told = 0, until = excluded.until";
 
-/// Adds the updates of changed users and the announcements.
+/// Adds the statements that update changed users, update new keys, and insert announcements.
 pub(super) async fn write_users<'a>(state: &'a BatchState, pipeline: &mut Pipeline<'a>) -> Result<(), Fault> {
     let changed: Vec<_> =
         state.users.iter().filter(|(_, user)| user.is_changed || user.head != user.head_in_row).collect();

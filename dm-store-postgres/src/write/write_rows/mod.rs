@@ -1,5 +1,5 @@
-//! Flushing: writes the changed rows of the batch state, with one statement for each table whatever
-//! the number of rows.
+//! Writes the changed rows of a [`BatchState`] with a fixed set of statements, each for all its
+//! rows at once. A statement without rows is left out.
 
 mod conversations;
 mod devices;
@@ -10,8 +10,11 @@ use crate::error::Fault;
 use crate::write::pipeline::Pipeline;
 use crate::write::state::BatchState;
 
-/// Adds the statements that write a segment.
-pub(super) async fn flush<'a>(state: &'a BatchState, pipeline: &mut Pipeline<'a>) -> Result<(), Fault> {
+/// Adds the statements that write the changes of a segment, a part of a batch, to `pipeline`.
+pub(super) async fn add_statements<'a>(
+    state: &'a BatchState,
+    pipeline: &mut Pipeline<'a>,
+) -> Result<(), Fault> {
     conversations::write_conversations(state, pipeline).await?;
     messages::insert_messages(state, pipeline).await?;
     messages::insert_entries(state, pipeline).await?;
@@ -19,8 +22,9 @@ pub(super) async fn flush<'a>(state: &'a BatchState, pipeline: &mut Pipeline<'a>
     devices::write_devices(state, pipeline).await
 }
 
+/// The statements of this module that must find their rows by an index, for the test `query_plans`.
 #[cfg(test)]
-pub(super) const HOT_STATEMENTS: [&str; 5] = [
+pub(super) const INDEXED_STATEMENTS: [&str; 5] = [
     users::UPDATE_USERS,
     users::UPDATE_KEYS,
     conversations::UPDATE_CONVERSATIONS,

@@ -1,4 +1,4 @@
-//! New messages and new inbox entries.
+//! Writing new messages and new inbox entries.
 
 use crate::codec;
 use crate::error::Fault;
@@ -16,7 +16,7 @@ const INSERT_ENTRIES: &str = "INSERT INTO inbox (user_id, seq, at, conversation,
     SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::uuid[], $5::bigint[], $6::bytea[],
         $7::text[])";
 
-/// Adds the insertion of all new messages.
+/// Adds the statement that inserts all new messages.
 pub(super) async fn insert_messages<'a>(
     state: &'a BatchState,
     pipeline: &mut Pipeline<'a>,
@@ -48,7 +48,7 @@ pub(super) async fn insert_messages<'a>(
     pipeline.add(INSERT_MESSAGES, params).await
 }
 
-/// Adds the insertion of all new inbox entries.
+/// Adds the statement that inserts all new inbox entries.
 pub(super) async fn insert_entries<'a>(
     state: &'a BatchState,
     pipeline: &mut Pipeline<'a>,

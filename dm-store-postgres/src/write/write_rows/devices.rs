@@ -1,4 +1,4 @@
-//! New and changed devices, and their individual acknowledgements.
+//! Writing new and changed devices, and their individual acknowledgements.
 
 use crate::codec;
 use crate::error::Fault;
@@ -19,8 +19,8 @@ pub(super) const DELETE_ACKED: &str = "DELETE FROM acked k
     USING unnest($1::bytea[], $2::text[], $3::bigint[]) AS n(user_id, device, cursor)
     WHERE k.user_id = n.user_id AND k.device = n.device AND k.seq <= n.cursor";
 
-/// Adds the insertion of new devices, the update of changed cursors, and the changes of individual
-/// acknowledgements: new ones above the cursor, and none up to it.
+/// Adds the statements that insert new devices and update changed cursors. Also adds those that
+/// insert new individual acknowledgements above the cursor and delete stored ones up to the cursor.
 pub(super) async fn write_devices<'a>(
     state: &'a BatchState,
     pipeline: &mut Pipeline<'a>,

@@ -1,4 +1,4 @@
-//! New and changed conversations.
+//! Writing new and changed conversations.
 
 use crate::codec;
 use crate::error::Fault;
@@ -10,14 +10,15 @@ const INSERT_CONVERSATIONS: &str =
     SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[],
         $7::bigint[], $8::bigint[])";
 
-/// Sets the head, and the time of the last activity. Where the time is NULL, numbers were reserved
-/// and none was used: the time becomes that of the message at the head.
+/// Sets the head and the time of the last activity. A NULL time means that the segment reserved
+/// numbers and used none. The time then becomes that of the message at the head.
 pub(super) const UPDATE_CONVERSATIONS: &str =
     "UPDATE conversations c SET head = n.head, last_at = coalesce(n.last_at,
         (SELECT m.received_at FROM messages m WHERE m.conversation = n.id AND m.seq = n.head))
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, head, last_at) WHERE c.id = n.id";
 
-/// Adds the insertion of new conversations and the update of changed ones.
+/// Adds the statements that insert new conversations and update existing ones. An existing one is
+/// updated if its row does not hold the right head.
 pub(super) async fn write_conversations<'a>(
     state: &'a BatchState,
     pipeline: &mut Pipeline<'a>,
