@@ -13,11 +13,12 @@ use crate::record::KeyRecord;
 use crate::wire::Malformed;
 use crate::wire::json::ProblemJson;
 
-/// Largest answer to a call about one item, bytes.
+/// Maximum size of an answer about one item, or of the list of devices, in bytes.
 pub(crate) const MAX_ITEM: usize = 256 * 1024;
-/// Largest answer that is a list, bytes: 8 MiB of ciphertext in base64, and the other fields.
+/// Maximum size of an answer with any other list, in bytes. It fits 8 MiB of ciphertext in base64
+/// and the other fields.
 pub(crate) const MAX_LIST: usize = 16 * 1024 * 1024;
-/// Largest body of a refusal that is read, bytes.
+/// Maximum size of the body of a refusal, in bytes. A larger body is ignored.
 const MAX_PROBLEM: usize = 64 * 1024;
 
 /// The time limits of a call.
@@ -150,8 +151,8 @@ pub(crate) async fn call_without_body(request: RequestBuilder) -> Result<(), Cli
     }
 }
 
-/// Sends a request whose answer has no body. Returns whether the server knows the item that it is
-/// about: false for a 404.
+/// Sends a request about an item; the answer has no body. Returns false if the server does not know
+/// the item (404).
 pub(crate) async fn call_if_known(request: RequestBuilder) -> Result<bool, ClientError> {
     match call_without_body(request).await {
         Ok(()) => Ok(true),
@@ -160,6 +161,7 @@ pub(crate) async fn call_if_known(request: RequestBuilder) -> Result<bool, Clien
     }
 }
 
+/// Reads a body of at most `limit` bytes.
 async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, ClientError> {
     let too_large = ClientError::TooLarge { limit };
     let limit_u64 = u64::try_from(limit).unwrap_or(u64::MAX);
@@ -176,7 +178,8 @@ async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, ClientErr
     Ok(body)
 }
 
-/// The error of a refusal. If the body cannot be read or parsed, the error has the status only.
+/// The error of a refusal. If the body cannot be read or parsed, the error has only the status and
+/// the `Retry-After` header.
 async fn refusal(response: Response) -> ClientError {
     let status = response.status().as_u16();
     let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
@@ -197,7 +200,7 @@ async fn refusal(response: Response) -> ClientError {
     ClientError::Refused(Box::new(problem))
 }
 
-/// The error of a request, without the address.
+/// The error of a request that got no answer. It does not contain the address.
 fn network(error: reqwest::Error) -> ClientError {
     if error.is_timeout() {
         return ClientError::Timeout;

@@ -6,17 +6,17 @@ use crate::entropy::Entropy;
 
 /// The number of attempts, and the waits between them.
 ///
-/// The wait after attempt *n* is a random time between one half and the whole of `first · 2ⁿ⁻¹`, at
-/// most `longest`. It is random so that clients that failed at the same time do not retry at the
-/// same time.
+/// The wait after attempt *n* is a random time between *w* / 2 and *w*. Here *w* is `first · 2ⁿ⁻¹`,
+/// but at most `longest`. The wait is random so that clients that failed at the same time do not
+/// retry at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Number of attempts, the first included; at least one is made.
+    /// Number of attempts, the first included; 0 counts as 1.
     pub attempts: u32,
-    /// The wait after the first failed attempt.
+    /// Maximum wait after the first failed attempt.
     pub first: Duration,
-    /// The longest wait. If the server asks for a longer one, the call ends, and its error says how
-    /// long the wait is.
+    /// Maximum wait. If the server asks for a longer wait, a send ends with an error, which
+    /// contains the server's wait.
     pub longest: Duration,
 }
 
@@ -28,8 +28,8 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The wait after `failures` failed attempts in a row, at least 1. If `entropy` fails, the wait
-    /// is not shortened.
+    /// The wait after `failures` (at least 1) failed attempts in a row. If `entropy` fails, the
+    /// wait is the longest possible one.
     pub(crate) fn wait(&self, failures: u32, entropy: &mut dyn Entropy) -> Duration {
         let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
         let whole = self.first.saturating_mul(doubled).min(self.longest);

@@ -1,4 +1,8 @@
-//! The deliveries that were passed to the caller, and up to which of them may be acknowledged.
+//! Tracks the deliveries that the caller has handled, and the number up to which the client may
+//! acknowledge.
+//!
+//! The *floor* is the inbox number up to which deliveries are ignored: they are acknowledged, or no
+//! longer remembered.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,15 +11,15 @@ use tokio::sync::Notify;
 
 use crate::numbers::InboxSeq;
 
-/// Numbers remembered to detect a repeated delivery.
+/// Maximum number of deliveries remembered to detect a repeated one.
 const REMEMBERED: usize = 4_096;
 
 /// Tracks deliveries by their inbox numbers. The background task and the caller's receipts share
-/// it.
+/// the tracker.
 #[derive(Debug, Default)]
 pub(super) struct AckTracker {
     state: Mutex<State>,
-    /// Notified after each delivery that was handled.
+    /// Notified each time the caller has handled a delivery.
     handled: Notify,
 }
 
@@ -23,24 +27,25 @@ pub(super) struct AckTracker {
 struct State {
     /// Deliveries with this number or a lower one are ignored.
     floor: InboxSeq,
-    /// Deliveries above the floor.
+    /// The numbers of deliveries above the floor.
     delivered: BTreeSet<InboxSeq>,
-    /// Deliveries that the caller has not handled yet.
+    /// The numbers of deliveries that the caller has not handled yet, also at or below the floor.
     outstanding: BTreeSet<InboxSeq>,
 }
 
 impl AckTracker {
-    /// Raises the floor to the server's cursor for the device: an entry that is acknowledged is not
-    /// delivered again.
+    /// Raises the floor to the server's cursor for the device. Entries up to the cursor are
+    /// acknowledged and must not be delivered again.
     pub(super) fn resume_after(&self, cursor: InboxSeq) {
         self.lock().raise_floor(cursor);
     }
 
-    /// Adds a delivery; returns whether it is new. A new one must be
-    /// [handled](Self::mark_handled) before it or a later one is acknowledged.
+    /// Adds a delivery. Returns whether the delivery is new: its number is above the floor and was
+    /// not added before. No acknowledgement includes a new delivery until the caller has
+    /// [handled](Self::mark_handled) it.
     ///
-    /// A number below one that was added before may be new: the client loses no entry if the server
-    /// delivers out of order.
+    /// A number can be new although a higher one was added before, so the client loses no entry if
+    /// the server delivers out of order.
     pub(super) fn add(&self, seq: InboxSeq) -> bool {
         let mut state = self.lock();
         if seq <= state.floor || !state.delivered.insert(seq) {
@@ -61,8 +66,12 @@ impl AckTracker {
         self.handled.notify_one();
     }
 
-    /// The number up to which every delivery is handled. It is always the number of a delivery or
-    /// the floor: the server may still deliver an entry that is missing, or report it as a gap.
+    /// The number up to which every delivery is handled: the last delivery before the first
+    /// unhandled one, or the floor if there is no such delivery. If the first unhandled delivery is
+    /// at or below the floor, the result is the number before it.
+    ///
+    /// Above the floor, the result is always the number of a delivery. The server may still deliver
+    /// an entry whose number is missing, or report it as a gap.
     pub(super) fn handled_up_to(&self) -> InboxSeq {
         let state = self.lock();
         let handled = match state.outstanding.first() {

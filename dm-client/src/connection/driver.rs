@@ -15,17 +15,17 @@ use crate::http::Http;
 use crate::ids::MessageId;
 use crate::time::Clock;
 
-/// Messages remembered by their id, to detect a message that has two inbox entries.
+/// Number of message ids remembered, to detect a message that has two inbox entries.
 pub(super) const RECENT: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
-/// The state of the background task. It outlives the single WebSockets.
+/// The state of the background task. It outlives each WebSocket.
 pub(super) struct Driver {
     pub(super) http: Arc<Http>,
     pub(super) config: ConnectionConfig,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: SharedEntropy,
     pub(super) acks: Arc<AckTracker>,
-    /// The messages delivered last.
+    /// The ids of the messages that were delivered last.
     pub(super) recent: LruCache<MessageId, ()>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) state: watch::Sender<ConnectionState>,

@@ -7,16 +7,18 @@ use super::disconnect::Disconnect;
 use super::driver::{Driver, closed};
 use super::state::{ConnectionState, End};
 
-/// Longest wait for a server that goes away, whatever it asks for.
+/// Maximum wait before the next attempt that a server can ask for. Longer requests are reduced.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 impl Driver {
+    /// Runs the connection, and sets the final state when it has ended.
     pub(super) async fn run(mut self) {
         let end = self.connect_until_end().await;
         tracing::debug!(%end, "connection ended");
         self.state.send_replace(ConnectionState::Ended(end));
     }
 
+    /// Runs attempts until one of them, or the caller, ends the connection.
     async fn connect_until_end(&mut self) -> End {
         let mut failures = 0;
         loop {

@@ -18,7 +18,8 @@ use super::state::{End, Lost};
 use crate::error::Problem;
 use crate::http::Http;
 
-/// Most bytes of unsent frames before a write fails. The frames of a client are small.
+/// Maximum size of the unsent frames, in bytes. A write that exceeds it fails. The frames of a
+/// client are small.
 const WRITE_BUFFER: usize = 1024 * 1024;
 
 /// One open WebSocket.
@@ -38,8 +39,8 @@ impl Socket {
         if let Some(device) = http.device() {
             url.query_pairs_mut().append_pair("device", device.as_str());
         }
-        // `http` to `ws` and `https` to `wss` are changes between special schemes, which never
-        // fail.
+        // The URL standard allows the changes from `http` to `ws` and from `https` to `wss`, so
+        // this never fails.
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
         let _changed = url.set_scheme(scheme);
         let mut request = url.as_str().into_client_request().map_err(|_| Lost::Protocol("address"))?;
@@ -85,7 +86,7 @@ impl Socket {
         self.write(Message::Ping(tungstenite::Bytes::new())).await
     }
 
-    /// Sends a close frame and waits for the server's.
+    /// Sends a close frame and waits for the server's close frame.
     pub(super) async fn close(&mut self) {
         if self.0.close(None).await.is_ok() {
             while let Some(Ok(message)) = self.0.next().await
@@ -125,7 +126,7 @@ fn closed_by(frame: Option<&CloseFrame>) -> Disconnect {
     }
 }
 
-/// The reason in an error of the WebSocket library.
+/// The reason for a loss, from an error of the WebSocket library.
 fn lost(error: &Error) -> Lost {
     match error {
         Error::Capacity(_) => Lost::Protocol("a frame is too large"),

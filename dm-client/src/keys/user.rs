@@ -23,7 +23,7 @@ use super::x25519::X25519Key;
 pub struct UserId(VerifyingKey);
 
 impl UserId {
-    /// Checks 32 bytes (RFC 8032, section 5.1.2) and takes them as a user.
+    /// A user id from its 32 bytes (RFC 8032, section 5.1.2), which are checked.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl UserId {
         Ok(Self(key))
     }
 
-    /// The user of a signing key of this process, which needs no check.
+    /// The user id of a signing key of this process. Such a key needs no check.
     pub(crate) const fn from_verifying_key(key: VerifyingKey) -> Self {
         Self(key)
     }
@@ -52,8 +52,9 @@ impl UserId {
         self.0.as_bytes()
     }
 
-    /// The first 80 bits in groups of four hexadecimal digits, `d75a 9801 82b1 0ab7 d54b`. Making
-    /// another key with the same fingerprint is not feasible, and a person can compare it.
+    /// The first 80 bits in groups of four hexadecimal digits, such as `d75a 9801 82b1 0ab7 d54b`.
+    /// It is short enough for a person to compare, and it is infeasible to make another key with
+    /// the same fingerprint.
     ///
     /// Display names are not unique: show the fingerprint beside the name where a user selects a
     /// recipient.

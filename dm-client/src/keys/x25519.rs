@@ -23,22 +23,24 @@ use super::text::{debug_prefix, from_hex};
 pub struct X25519Key([u8; 32]);
 
 impl X25519Key {
-    /// Checks the 32 bytes of a u-coordinate and takes them as a key. Values at or above the prime
-    /// are accepted, as RFC 7748, section 5, requires.
+    /// A key from the 32 bytes of its u-coordinate, which are checked. Values at or above the prime
+    /// 2^255 − 19 are accepted, as RFC 7748, section 5, requires.
     ///
     /// # Errors
     ///
-    /// [`InvalidKey::SmallOrder`] if the shared secret with every secret key would be zero: the
-    /// all-zero key and the other encodings of points of small order, on the curve or its twist.
+    /// [`InvalidKey::SmallOrder`] if the point has small order, on the curve or its twist. This
+    /// includes the all-zero key. The shared secret with such a key would always be zero.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, InvalidKey> {
-        // Clamping makes every scalar a multiple of the cofactor, so one scalar decides for all.
+        // If one clamped scalar gives the all-zero secret, every one does, because clamped scalars
+        // are multiples of the cofactor. So one test is enough.
         if x25519([0; 32], *bytes) == [0; 32] {
             return Err(InvalidKey::SmallOrder);
         }
         Ok(Self(*bytes))
     }
 
-    /// A key from a u-coordinate that is known not to have small order.
+    /// A key from the 32 bytes of a u-coordinate, without a check. The caller must know that the
+    /// point does not have small order.
     pub(crate) const fn from_montgomery(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -69,8 +71,8 @@ impl fmt::Debug for X25519Key {
     }
 }
 
-/// The raw X25519 shared secret; `None` if it is all zero (RFC 7748, section 6.1), which cannot be
-/// with a checked key.
+/// The raw X25519 shared secret; `None` if it is all zero (RFC 7748, section 6.1). With a checked
+/// key, it is never zero.
 pub(crate) fn agree(secret: &StaticSecret, peer: &X25519Key) -> Option<SharedSecret> {
     let shared = secret.diffie_hellman(&DalekKey::from(peer.0));
     shared.was_contributory().then_some(shared)

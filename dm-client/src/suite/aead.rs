@@ -9,20 +9,21 @@ use super::error::{OpenError, SealError};
 use super::seal;
 use crate::entropy::Entropy;
 
-/// Length of the longest payload that [`seal`] makes, bytes: the default limit of a server.
+/// Maximum length of a payload that [`seal`] makes, in bytes. It is the default limit of a server.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 
-/// Length of a nonce, bytes. It is long enough for random nonces without a limit on the number of
-/// messages.
+/// Length of a nonce, in bytes. It is long enough for random nonces without a limit on the number
+/// of messages.
 pub const NONCE_LEN: usize = 24;
 
-/// Length of the authentication tag at the end of a payload, bytes.
+/// Length of the authentication tag at the end of a payload, in bytes.
 pub const TAG_LEN: usize = 16;
 
 /// A key of the cipher, wiped on drop.
 pub(super) type Key = Zeroizing<[u8; 32]>;
 
-/// Encrypts with a fresh nonce; returns the nonce, and ciphertext || tag.
+/// Encrypts `plaintext`, at most `max` bytes, with a fresh nonce. Returns the nonce, and the
+/// ciphertext followed by its authentication tag.
 pub(super) fn encrypt(
     key: &Key,
     associated: &[u8],
@@ -43,7 +44,7 @@ pub(super) fn encrypt(
     Ok((nonce, ciphertext))
 }
 
-/// Decrypts ciphertext || tag.
+/// Decrypts a ciphertext followed by its authentication tag.
 pub(super) fn decrypt(
     key: &Key,
     nonce: &[u8; NONCE_LEN],
