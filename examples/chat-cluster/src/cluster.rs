@@ -14,8 +14,8 @@ use tokio::task::block_in_place;
 /// Number of hosts.
 pub const HOSTS: usize = 3;
 
-/// Seconds without an event after which a connection polls the database. It is shorter than the
-/// default of hosts, so that messages are delivered soon while NATS is down.
+/// Seconds without an event after which a host polls the database for a connection. The value is
+/// less than the default of hosts, so that messages are delivered soon while NATS is down.
 const LOOK_EVERY: &str = "2";
 
 /// A database, a NATS server and hosts. The processes end when this value is dropped.

@@ -10,8 +10,8 @@ use crate::cluster::Cluster;
 /// Number of messages in each direction.
 const MESSAGES: usize = 20;
 
-/// Lets two users at different hosts exchange messages, and reports the times from the answer of a
-/// send to the delivery.
+/// Lets two users at different hosts exchange messages, and reports the time from the answer to a
+/// send until the delivery.
 ///
 /// # Errors
 /// If a host refuses, or a message is not delivered.

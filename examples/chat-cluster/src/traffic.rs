@@ -18,16 +18,16 @@ const PAIRS: usize = 3;
 /// second, so that the history can be read in full at the end.
 const SEND_INTERVAL: Duration = Duration::from_millis(15);
 
-/// The devices of a user that send and stay at one host. Each user also has a roaming one, which
-/// only receives.
+/// The names of a user's stationary devices, which send and stay at one host. Each user also has a
+/// roaming device, which only receives.
 const DEVICES: [&str; 2] = ["phone", "desk"];
 
 /// Two users, their conversation and their devices.
 #[derive(Debug)]
 pub struct Pair {
-    /// The conversation of the two.
+    /// The conversation of the two users.
     pub conversation: ConversationId,
-    /// The stationary devices of both.
+    /// The stationary devices of both users.
     pub devices: Vec<Stationary>,
     /// The roaming devices, one of each user.
     pub roaming: Vec<Roaming>,
@@ -40,7 +40,7 @@ pub struct Stationary {
     pub name: String,
     /// The connected device.
     pub device: Arc<Device>,
-    /// The user that it sends to.
+    /// The user that the device sends to.
     pub peer: UserId,
 }
 
@@ -61,7 +61,7 @@ pub struct Roaming {
 /// The outcome of a send.
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome {
-    /// The host confirmed it.
+    /// The host confirmed the send.
     Answered(Stored),
     /// The device gave up without a confirmation. The message may or may not be stored.
     Unknown,
@@ -78,8 +78,8 @@ pub struct Traffic {
     answered: watch::Receiver<usize>,
 }
 
-/// Signs users in, connects their devices, those of a pair at different hosts, and opens the
-/// conversations.
+/// Signs users in, connects their devices and opens the conversations. The devices of a pair
+/// connect to different hosts.
 ///
 /// # Errors
 /// If a host refuses.

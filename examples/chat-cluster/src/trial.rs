@@ -8,7 +8,8 @@ use crate::cluster::{Cluster, Part};
 use crate::oracle::{Verdict, judge};
 use crate::traffic::{Traffic, gather};
 
-/// Confirmed sends between two kills, and while a part is down without which the others can run.
+/// Number of confirmed sends to wait for between two kills, and while a part is down without which
+/// sends can succeed.
 const SENDS_PER_STEP: usize = 100;
 
 /// Runs traffic while one part after the other is killed and restarted, and judges the stored and

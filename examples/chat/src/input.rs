@@ -8,7 +8,7 @@ pub(crate) struct Input {
     cursor: usize,
 }
 
-/// Length of the longest text, bytes: the longest plaintext of one message.
+/// Maximum length of a text, in bytes: the maximum plaintext of one message.
 pub(crate) const MAX: usize = dm_client::suite::suite1::MAX_PLAINTEXT;
 
 impl Input {

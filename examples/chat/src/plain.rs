@@ -4,7 +4,7 @@
 //! window's title or make a terminal send input. A direction override could make a text read as
 //! another. Such characters are replaced by visible ones.
 
-/// Longest name shown, characters.
+/// Maximum length of a name on the screen, in characters.
 const NAME: usize = 40;
 
 /// The lines of a message, without control characters.

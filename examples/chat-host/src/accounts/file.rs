@@ -18,7 +18,7 @@ use crate::challenge::Challenge;
 use crate::name::{DisplayName, fold};
 use crate::token::{Token, TokenHash};
 
-/// Most names, and most tokens, in the cache; they take a few megabytes.
+/// Maximum number of names, and of tokens, in the cache. Together they take a few megabytes.
 const CACHED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 
 /// The accounts in a SQLite file. Clones share the connections.
@@ -31,7 +31,7 @@ pub(super) struct FileAccounts {
     cache: Arc<Mutex<Cache>>,
 }
 
-/// Rows that were read lately. The cache is written only under the lock of the database's
+/// The rows that were read recently. The cache is written only under the lock of the database's
 /// connection, so it is never older than the file.
 #[derive(Debug)]
 struct Cache {
@@ -158,7 +158,8 @@ impl FileAccounts {
     }
 }
 
-/// Marks a challenge as used, and removes some old ones. Returns false if it was used before.
+/// Marks a challenge as used, and removes some old challenges. Returns false if the challenge was
+/// used before.
 fn consume_challenge(
     transaction: &Transaction<'_>,
     challenge: Challenge,

@@ -31,18 +31,18 @@ use shared::SharedAccounts;
 /// The lifetime of a token.
 pub const TOKEN_VALID_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Most tokens of an account. A further sign-in removes the one that expires first.
+/// Maximum number of tokens of an account. A further sign-in removes the token that expires first.
 pub const TOKENS_PER_ACCOUNT: u32 = 64;
 
-/// Most expired rows of a table that one sign-in removes. It is more than one, so that expired rows
-/// do not accumulate.
+/// Maximum number of expired rows of a table that one sign-in removes. It is more than one, so that
+/// expired rows do not accumulate.
 const EXPIRED_AT_ONCE: u32 = 100;
 
-/// The time after its expiry for which a used challenge is kept, because the clock of another host
-/// may be behind.
+/// The time for which a used challenge is kept after its expiry. The clock of another host may be
+/// behind, so that the challenge has not expired there.
 const USED_KEPT_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// Most accounts in the answer to a search.
+/// Maximum number of accounts in the answer to a search.
 pub const SEARCH_LIMIT: u32 = 50;
 
 /// The accounts of a host, or of several hosts on one database. Clones share the same data.
@@ -187,9 +187,9 @@ impl Accounts {
         }
     }
 
-    /// The accounts whose name contains `text`, in either case, ordered by name; at most
-    /// [`SEARCH_LIMIT`]. A text of less than three characters finds only accounts with exactly this
-    /// name, and an empty one finds none.
+    /// The accounts whose name contains `text`, in upper or lower case, ordered by name; at most
+    /// [`SEARCH_LIMIT`]. A text of fewer than three characters finds only accounts with exactly
+    /// this name, and an empty text finds none.
     ///
     /// # Errors
     /// [`StoreError`].

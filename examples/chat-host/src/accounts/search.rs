@@ -2,13 +2,13 @@
 
 use crate::name::fold;
 
-/// Fewest characters with which parts of names are searched. With fewer, a client could list the
+/// Minimum number of characters to search parts of names. With fewer, a client could list the
 /// accounts letter by letter.
 const MIN_PART: usize = 3;
 
-/// The LIKE pattern of a text over folded names. A text of three or more characters matches a part
-/// of a name, a shorter one matches a whole name; `None` for an empty text. Characters are counted
-/// in normal form C.
+/// The LIKE pattern of a search text, for folded names; `None` for an empty text. A text of three
+/// or more characters matches a part of a name, a shorter text matches a whole name. Characters are
+/// counted in normal form C.
 pub(super) fn pattern(text: &str) -> Option<String> {
     let folded = fold(text.trim());
     if folded.is_empty() {

@@ -21,11 +21,12 @@ const SCHEMA: &str = include_str!("shared.sql");
 /// The lock that serializes the start of hosts. The number is arbitrary.
 const START_LOCK: &str = "SELECT pg_advisory_xact_lock(5208215306)";
 
-/// Most connections for sign-ins, tokens and names. Each request looks up its token once.
+/// Maximum number of connections for sign-ins, tokens and names. Each request looks up its token
+/// once.
 const CONNECTIONS: usize = 4;
 
-/// Most connections for searches. They are separate because a search reads all accounts, and token
-/// lookups would wait for it.
+/// Maximum number of connections for searches. They are separate because a search reads all
+/// accounts, and token lookups would wait for the search.
 const SEARCHES: usize = 2;
 
 #[derive(Clone, Debug)]
@@ -212,7 +213,8 @@ async fn identity(transaction: &Transaction<'_>) -> Result<HostIdentity, StoreEr
     Ok(HostIdentity { server_id: server_id.into(), challenge_key: ChallengeKey::from_stored(key) })
 }
 
-/// Marks a challenge as used, and removes some old ones. Returns false if it was used before.
+/// Marks a challenge as used, and removes some old challenges. Returns false if the challenge was
+/// used before.
 async fn consume_challenge(
     transaction: &Transaction<'_>,
     challenge: Challenge,

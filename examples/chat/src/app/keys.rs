@@ -110,7 +110,8 @@ impl App {
         again.into_iter().for_each(|command| self.command(command));
     }
 
-    /// Encrypts the typed text and adds it to the outbox. It is sent once the state is saved.
+    /// Encrypts the typed text and adds the message to the outbox. The message is sent once the
+    /// state is saved.
     fn send(&mut self, now: Timestamp) {
         let Some(conversation) = self.open.and_then(|id| self.state.find(id)) else { return };
         if self.input.text().trim().is_empty() {

@@ -18,7 +18,7 @@ use crate::screen::Screen;
 use crate::state::saved;
 use crate::ui;
 
-/// Most events that are applied before the screen is drawn again.
+/// Maximum number of receipts that are collected before the screen is drawn again.
 const EVENTS_PER_DRAW: usize = 256;
 
 /// Runs until the user quits.
@@ -100,7 +100,7 @@ fn apply(app: &mut App, tracked: TrackedEvent, receipts: &mut Vec<Receipt>) {
     receipts.extend(tracked.receipt);
 }
 
-/// Sends the commands to the network task. Commands that do not fit into its queue wait.
+/// Sends the commands to the network task. Commands that do not fit into the task's queue wait.
 fn send_commands(app: &mut App, net: &Net) {
     while let Some(command) = app.commands.pop_front() {
         match net.commands.try_send(command) {

@@ -13,11 +13,11 @@ use tokio::sync::mpsc;
 
 mod session;
 
-/// Most commands, and most events, that wait.
+/// Maximum number of commands, and of events, that wait.
 const QUEUE: usize = 256;
 /// The wait before the next sign-in after a token has expired.
 const SIGN_IN_AGAIN: Duration = Duration::from_secs(1);
-/// The longest wait between attempts to sign in.
+/// Maximum wait between attempts to sign in.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// A request of the program to the network task.
@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Open(UserId),
     /// Read the messages of a conversation below a number.
     Older { conversation: ConversationId, before: ServerSequence },
-    /// Connect again after the task has stopped trying.
+    /// Connect again, after the task has stopped or while it waits for the next attempt.
     Reconnect,
 }
 
@@ -99,7 +99,7 @@ pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) identity: Arc<Identity>,
     pub(crate) device: DeviceId,
-    /// The id of the server from earlier sign-ins.
+    /// The id of the server from an earlier sign-in; `None` before the first.
     pub(crate) server_id: Option<String>,
 }
 
@@ -130,7 +130,8 @@ impl Net {
     pub(crate) async fn close(self) {
         let Self { commands, events, task } = self;
         drop((commands, events));
-        // Two seconds are enough for the last acknowledgement. Without it, deliveries come again.
+        // Two seconds are enough for the last acknowledgement. Deliveries without an
+        // acknowledgement come again.
         let _closed = tokio::time::timeout(Duration::from_secs(2), task).await;
     }
 }
@@ -140,9 +141,9 @@ struct Worker {
     account: Account,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<TrackedEvent>,
-    /// Messages to send, oldest first. The first one may be under way.
+    /// The messages to send, oldest first. A request may already be sending the first message.
     outbox: VecDeque<OutgoingMessage>,
-    /// Conversations that were reported to the program.
+    /// The conversations that were reported to the program.
     known: HashSet<ConversationId>,
 }
 
@@ -164,7 +165,8 @@ impl Worker {
                     failures = 0;
                     let why = match self.run_session(&session, &client).await? {
                         End::Unauthorized => {
-                            // The wait is for a server that refuses every token.
+                            // Without the wait, a server that refuses every token would cause a
+                            // sign-in without a pause after each refusal.
                             self.wait(SIGN_IN_AGAIN).await?;
                             continue;
                         }
@@ -196,7 +198,7 @@ impl Worker {
         Ok((session, client))
     }
 
-    /// Waits until a reconnect is requested, at most for `longest`.
+    /// Waits until the program requests a reconnect, but for at most `longest`.
     async fn wait(&mut self, longest: Duration) -> Result<(), ProgramEnded> {
         tokio::select! {
             () = tokio::time::sleep(longest) => Ok(()),
@@ -209,7 +211,8 @@ impl Worker {
         self.reconnect_requested().await
     }
 
-    /// Takes commands while there is no connection: messages to send are kept, other commands fail.
+    /// Takes commands while there is no connection, until the program requests a reconnect.
+    /// Messages to send are kept, other commands fail.
     async fn reconnect_requested(&mut self) -> Result<(), ProgramEnded> {
         loop {
             match self.commands.recv().await.ok_or(ProgramEnded)? {

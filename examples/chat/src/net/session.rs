@@ -13,12 +13,12 @@ use super::{Command, Link, NetEvent, ProgramEnded, Worker, reason};
 
 /// Conversations per page of the list.
 const LIST_PAGE: u16 = 500;
-/// Most pages of the list that are read.
+/// Maximum number of pages of the list that are read.
 const LIST_PAGES: usize = 20;
 /// Messages per page of history.
 const HISTORY_PAGE: u16 = 100;
-/// The wait before a send is tried again after all its attempts have failed. A connection that is
-/// made again ends the wait.
+/// The wait before a message is sent again after all attempts of a send have failed. The wait also
+/// ends when the connection is online again.
 const SEND_AGAIN: Duration = Duration::from_secs(5);
 
 /// The result of a background request.
@@ -50,7 +50,7 @@ impl Worker {
                 self.emit(NetEvent::SignedIn { server_id, own_key_version }).await?;
                 self.add_known(conversations).await?;
             }
-            // If the session cannot go on, the connection reports it.
+            // If the session is not valid, the connection reports it.
             Err(error) => self.emit(NetEvent::Failed(reason(&error))).await?,
         }
         let mut connection = client.connect(ConnectionConfig::default());
@@ -151,6 +151,7 @@ impl Worker {
         }
     }
 
+    /// Reports a delivery to the program, with its receipt.
     async fn delivery(&mut self, client: &Client, delivery: Delivery) -> Result<(), ProgramEnded> {
         let (content, receipt) = delivery.into_parts();
         match content {
@@ -185,6 +186,7 @@ impl Worker {
         }
     }
 
+    /// Removes a message from the outbox, and reports the outcome of its send.
     async fn sent(
         &mut self,
         id: ClientMessageId,
@@ -204,6 +206,7 @@ impl Worker {
     }
 }
 
+/// The user's conversations, from at most [`LIST_PAGES`] pages.
 async fn conversations(client: &Client) -> Result<Vec<dm_client::Conversation>, ClientError> {
     let (mut all, mut cursor) = (Vec::new(), None);
     for _ in 0..LIST_PAGES {
@@ -235,6 +238,7 @@ async fn find(server: &str, session: &Session, query: String) -> NetEvent {
     }
 }
 
+/// The state to report for a state of the connection; `None` when the connection has ended.
 fn link(state: ConnectionState) -> Option<Link> {
     match state {
         ConnectionState::Connecting => Some(Link::Connecting),

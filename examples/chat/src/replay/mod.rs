@@ -1,7 +1,7 @@
 //! Sends the lines of a file between two fresh users and checks that every line arrives unchanged.
 //!
-//! The users send alternately. For the middle third the second user is offline: the first sends all
-//! of these lines, and the second receives them when it is online again.
+//! The users send alternately. For the middle third of the lines, the second user is offline. The
+//! first user sends all of these lines, and the second receives them when it is online again.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -25,9 +25,9 @@ mod receiver;
 use plan::{Line, plan};
 use receiver::{Receiver, Tally};
 
-/// Size of the largest file accepted, bytes.
+/// Maximum size of the file, in bytes.
 const LIMIT: u64 = 64 * 1024 * 1024;
-/// Longest wait for the next message. After it, the missing messages are given up.
+/// Maximum wait for the next message. If none arrives, the missing messages count as lost.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One of the two users.
@@ -38,7 +38,8 @@ struct User {
     tally: Arc<Tally>,
 }
 
-/// The numbers of lines that were sent, arrived, decrypted, and had the right content and number.
+/// The numbers of lines that were sent, that arrived, that decrypted, and that had the right
+/// content and number.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Summary {
     lines: usize,
@@ -47,7 +48,7 @@ struct Summary {
     matched: usize,
 }
 
-/// Replays a file. The exit code is a success if every line arrived unchanged.
+/// Replays a file. The exit code is success if every line arrived unchanged.
 pub(crate) async fn run(server: &str, file: &Path) -> Result<ExitCode> {
     let content = read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let lines = plan(&content);

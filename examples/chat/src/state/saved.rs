@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{Entry, LocalConversation, State, Text, Unsent};
 
 const VERSION: u32 = 1;
-/// Largest file read, bytes.
+/// Maximum size of the file, in bytes.
 const LIMIT: u64 = 256 * 1024 * 1024;
 
 /// Loads the state. If there is no file, the state is empty.
@@ -77,7 +77,7 @@ struct ConversationFile {
     id: String,
     peer: String,
     peer_name: String,
-    /// Files of earlier versions do not have it.
+    /// Files of earlier versions do not have this field.
     #[serde(rename = "heard_in", default, skip_serializing_if = "Option::is_none")]
     strongest_suite: Option<u32>,
     active_at: u64,

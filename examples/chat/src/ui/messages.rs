@@ -85,7 +85,7 @@ fn message(
     lines
 }
 
-/// The indent of the text, as wide as the time.
+/// The indent of the text. It is as wide as the time.
 const INDENT: &str = "      ";
 
 /// Wraps a line between words, and inside a word that is wider than the line.

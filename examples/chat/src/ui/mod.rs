@@ -18,13 +18,14 @@ mod messages;
 /// Converts a time to the local date and time.
 pub(crate) type WallClock = fn(Timestamp) -> NaiveDateTime;
 
-/// Width of the list of conversations, columns.
+/// Width of the list of conversations, in columns.
 const LIST: u16 = 28;
-/// Least width, columns, at which list and conversation are shown side by side.
+/// Minimum width, in columns, to show the list and the conversation side by side.
 const NARROW: u16 = 70;
 const QUIET: Style = Style::new().fg(Color::DarkGray);
 
-/// Draws the screen. Returns whether the oldest message kept here is visible.
+/// Draws the screen. Returns whether the oldest message of the open conversation that is kept on
+/// this device is visible.
 pub(crate) fn draw(frame: &mut Frame<'_>, app: &mut App, now: Timestamp, wall: WallClock) -> bool {
     let [main, status, help] =
         Layout::vertical([Constraint::Min(3), Constraint::Length(1), Constraint::Length(1)])
