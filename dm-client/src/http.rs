@@ -200,7 +200,7 @@ async fn refusal(response: Response) -> ClientError {
     ClientError::Refused(Box::new(problem))
 }
 
-/// The error of a request that got no answer. It does not contain the address.
+/// The error of a request without a complete answer. It does not contain the address.
 fn network(error: reqwest::Error) -> ClientError {
     if error.is_timeout() {
         return ClientError::Timeout;

@@ -59,8 +59,8 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
-    /// The id of a conversation. The server makes it; a client only compares it. [Suite
-    /// 1](crate::suite::suite1) binds a message to the 16 bytes of its conversation's id.
+    /// The id of a conversation. The server makes it; a client only compares it.
+    /// [Suite 1](crate::suite::suite1) binds a message to the 16 bytes of its conversation's id.
     ConversationId
 }
 

@@ -62,8 +62,8 @@ pub struct DeviceState {
     pub registered_at: Timestamp,
 }
 
-/// A ticket for one WebSocket connection, for clients that cannot set a header on it. `Debug` does
-/// not show the secret.
+/// A ticket for one WebSocket connection, for clients that cannot set a header on its request.
+/// `Debug` does not show the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ticket {
     /// The secret, for the query parameter `ticket` of the WebSocket's address.

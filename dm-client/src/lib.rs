@@ -53,6 +53,7 @@
 //!   are pending when it is made.
 //! - **Gap**: a range of entries that the server no longer holds.
 //! - **Suite**: a cipher suite. Its number, the *suite tag*, is sent beside the ciphertext.
+//! - **Party**: the sender or the recipient of a message.
 //! - **Host**: the program that embeds the server, with the accounts of the users.
 //!
 //! # Guarantees

@@ -15,8 +15,8 @@ pub struct RetryPolicy {
     pub attempts: u32,
     /// Maximum wait after the first failed attempt.
     pub first: Duration,
-    /// Maximum wait. If the server asks for a longer wait, a send ends with an error, which
-    /// contains the server's wait.
+    /// Maximum wait. If the server asks for a longer wait, a send ends with an error that contains
+    /// the server's wait.
     pub longest: Duration,
 }
 

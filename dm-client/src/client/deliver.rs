@@ -8,7 +8,7 @@ use crate::message::Stored;
 use crate::outgoing::{NewMessage, OutgoingMessage};
 use crate::record::{KeyTrust, PeerKey};
 
-/// Maximum number of times that one send encrypts its message again. It does so when the
+/// Maximum number of times that one send encrypts its message again. A send does so when the
 /// recipient's key has changed.
 const RESEALS: u32 = 3;
 

@@ -108,7 +108,7 @@ impl<'a> Attempt<'a> {
         Ok(socket)
     }
 
-    /// Passes the server's frames on, acknowledges the deliveries that the caller has handled, and
+    /// Handles the server's frames, acknowledges the deliveries that the caller has handled, and
     /// pings a silent server. Returns `Ok` when the caller closes the connection.
     async fn run_until_closed(&mut self, socket: &mut Socket) -> Result<(), Disconnect> {
         let mut closing = self.driver.closing.clone();

@@ -18,7 +18,8 @@ pub enum Event {
     /// The backlog (the entries that were pending when the WebSocket was opened) is delivered.
     /// Later deliveries are new entries. This event comes once per WebSocket.
     CaughtUp {
-        /// The last entry of the backlog.
+        /// The number of the last entry of the backlog, or the device's cursor if the backlog is
+        /// empty.
         seq: InboxSeq,
     },
 }

@@ -34,6 +34,7 @@ pub(super) enum Incoming {
 }
 
 impl Socket {
+    /// Connects, and sends the HTTP request that upgrades the connection to a WebSocket.
     pub(super) async fn open(http: &Http, max_frame: usize) -> Result<Self, Disconnect> {
         let mut url = http.url(&["api", "dm", "ws"]);
         if let Some(device) = http.device() {

@@ -13,12 +13,13 @@ use super::x25519::X25519Key;
 
 /// A user: an Ed25519 public key (RFC 8032), 32 bytes.
 ///
-/// The text form is 64 lowercase hexadecimal digits; parsing accepts either case. A value of this
-/// type is a canonically encoded curve point that is not of small order. Ordering is by bytes,
-/// which is also the ordering of the text form. `Debug` shows the first four bytes.
+/// The text form is 64 lowercase hexadecimal digits; parsing accepts upper and lower case. A value
+/// of this type is a canonically encoded curve point that is not of small order. Ordering is by
+/// bytes, which is also the ordering of the text form. `Debug` shows the first four bytes.
 ///
-/// The server names a user in the same way. This type in addition verifies signatures and derives
-/// the key that messages are encrypted to, and it has no constructor that skips the checks.
+/// The server identifies a user by the same bytes. In addition, this type verifies signatures and
+/// derives the key that messages are encrypted to. It has no public constructor that skips the
+/// checks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UserId(VerifyingKey);
 

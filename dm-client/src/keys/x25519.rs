@@ -11,10 +11,10 @@ use super::text::{debug_prefix, from_hex};
 
 /// An X25519 public key (RFC 7748), 32 bytes, not all-zero and not of small order.
 ///
-/// The text form is 64 lowercase hexadecimal digits; parsing accepts either case. `Debug` shows the
-/// first four bytes.
+/// The text form is 64 lowercase hexadecimal digits; parsing accepts upper and lower case. `Debug`
+/// shows the first four bytes.
 ///
-/// A server that could select this key could read the messages. Take it from
+/// A server that could select this key could read the messages. Take the key from
 /// [`UserId::agreement_key`], or from a record whose signature was checked with [`UserId::verify`].
 ///
 /// [`UserId::agreement_key`]: crate::UserId::agreement_key

@@ -122,7 +122,7 @@ pub fn seal(
 
 /// Decrypts the payload of a message with the suite tag `tag` (0 if the message has none).
 ///
-/// `peer` is the other participant's key: the sender's key, or the recipient's key when the sender
+/// `peer` is the other party's key: the sender's key, or the recipient's key when the sender
 /// decrypts its own message. For suite 1, [`suite1::peek`] returns the versions of both keys.
 ///
 /// # Errors

@@ -84,7 +84,7 @@ pub fn seal(
 
 /// Decrypts a message of `context`.
 ///
-/// `peer` is the other participant's key: the sender's key, or the recipient's key when the sender
+/// `peer` is the other party's key: the sender's key, or the recipient's key when the sender
 /// decrypts its own message. [`peek`] returns the versions of both keys.
 ///
 /// # Errors

@@ -150,7 +150,8 @@ impl Traffic {
         Self { senders, stop, answered }
     }
 
-    /// Waits until `answers` more sends are confirmed. Returns the number of all confirmed sends.
+    /// Waits until `answers` further sends are confirmed. Returns the number of all confirmed
+    /// sends.
     ///
     /// # Errors
     /// If all senders have ended.
@@ -159,7 +160,7 @@ impl Traffic {
         Ok(*self.answered.wait_for(|answered| *answered >= enough).await?)
     }
 
-    /// Stops the senders after the sends that are under way, and returns all sends.
+    /// Stops the senders when their current sends have ended. Returns the sends of all senders.
     pub async fn stop(self) -> Sent {
         self.stop.send_replace(true);
         self.senders.join_all().await.into_iter().flatten().collect()

@@ -66,7 +66,7 @@ impl LiveSession for TokenSession {
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err(DisconnectReason::SignedOut),
             Err(error) => {
-                // The next ping checks it again.
+                // The next ping checks the session again.
                 tracing::warn!(error = &error as &dyn std::error::Error, "a session cannot be looked up");
                 Ok(())
             }

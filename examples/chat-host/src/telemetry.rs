@@ -38,7 +38,7 @@ pub fn record_metrics() -> Result<PrometheusHandle, BuildError> {
         loop {
             timer.tick().await;
             recorded.run_upkeep();
-            // The collector lists all open files, possibly thousands, so it does not run for each
+            // The collector lists all open files, possibly thousands. So it does not run for each
             // scrape.
             process.collect();
         }
