@@ -49,7 +49,7 @@ impl Identity {
 
     /// The key that other users encrypt to: the same as `self.user_id().agreement_key()`.
     pub fn agreement_key(&self) -> X25519Key {
-        X25519Key::from_montgomery(x25519_dalek::PublicKey::from(&self.agreement).to_bytes())
+        X25519Key::from_bytes_unchecked(x25519_dalek::PublicKey::from(&self.agreement).to_bytes())
     }
 
     /// The Ed25519 signature (64 bytes) over `message`.

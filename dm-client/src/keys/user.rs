@@ -70,7 +70,7 @@ impl UserId {
     /// Encrypting to this key needs no trust in the server: the key follows from the user id alone.
     pub fn agreement_key(&self) -> X25519Key {
         // The point has no small order, so neither has its Montgomery form.
-        X25519Key::from_montgomery(self.0.to_montgomery().to_bytes())
+        X25519Key::from_bytes_unchecked(self.0.to_montgomery().to_bytes())
     }
 
     /// Verifies that `signature` (64 bytes) over `message` was made with this user's key. The check

@@ -41,7 +41,7 @@ impl X25519Key {
 
     /// A key from the 32 bytes of a u-coordinate, without a check. The caller must know that the
     /// point does not have small order.
-    pub(crate) const fn from_montgomery(bytes: [u8; 32]) -> Self {
+    pub(crate) const fn from_bytes_unchecked(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
