@@ -16,4 +16,4 @@ pub use error::{InvalidKey, InvalidSignature};
 pub use user::UserId;
 pub use version::KeyVersion;
 pub use x25519::X25519Key;
-pub(crate) use x25519::agree;
+pub(crate) use x25519::shared_secret;

@@ -73,7 +73,7 @@ impl fmt::Debug for X25519Key {
 
 /// The raw X25519 shared secret; `None` if it is all zero (RFC 7748, section 6.1). With a checked
 /// key, it is never zero.
-pub(crate) fn agree(secret: &StaticSecret, peer: &X25519Key) -> Option<SharedSecret> {
+pub(crate) fn shared_secret(secret: &StaticSecret, peer: &X25519Key) -> Option<SharedSecret> {
     let shared = secret.diffie_hellman(&DalekKey::from(peer.0));
     shared.was_contributory().then_some(shared)
 }
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn a_zero_shared_secret_is_refused_even_for_an_unchecked_key() {
         let secret = StaticSecret::from([7; 32]);
-        assert!(agree(&secret, &X25519Key([0; 32])).is_none());
+        assert!(shared_secret(&secret, &X25519Key([0; 32])).is_none());
     }
 
     #[test]
@@ -99,7 +99,8 @@ mod tests {
         let mut base = [0; 32];
         base[0] = 9;
         let secret = StaticSecret::from([7; 32]);
-        let (raw, reduced) = (agree(&secret, &key).unwrap(), agree(&secret, &X25519Key(base)).unwrap());
+        let (raw, reduced) =
+            (shared_secret(&secret, &key).unwrap(), shared_secret(&secret, &X25519Key(base)).unwrap());
         assert_eq!(raw.as_bytes(), reduced.as_bytes());
     }
 }

@@ -19,7 +19,7 @@ use super::sealed::{Opened, Sealed};
 use super::tag::Suite;
 use crate::entropy::Entropy;
 use crate::identity::Identity;
-use crate::keys::{X25519Key, agree};
+use crate::keys::{X25519Key, shared_secret};
 
 /// Maximum length of a plaintext, in bytes.
 pub const MAX_PLAINTEXT: usize = MAX_PAYLOAD - TAG_LEN;
@@ -60,6 +60,6 @@ pub fn open(
 
 /// The key of the cipher; `None` if the shared secret is zero.
 fn key(identity: &Identity, peer: &X25519Key) -> Option<Key> {
-    let secret = agree(identity.agreement_secret(), peer)?;
+    let secret = shared_secret(identity.agreement_secret(), peer)?;
     Some(Key::new(Blake2b::<U32>::digest(secret.as_bytes()).into()))
 }

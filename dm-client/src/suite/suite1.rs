@@ -43,7 +43,7 @@ use super::tag::Suite;
 use crate::entropy::Entropy;
 use crate::identity::Identity;
 use crate::ids::ClientMessageId;
-use crate::keys::{KeyVersion, X25519Key, agree};
+use crate::keys::{KeyVersion, X25519Key, shared_secret};
 
 /// Length of the header at the beginning of a payload, in bytes.
 pub const HEADER_LEN: usize = 25;
@@ -145,7 +145,7 @@ fn number(version: Option<KeyVersion>) -> [u8; 4] {
 
 /// The key of the cipher; `None` if the shared secret is zero.
 fn key(identity: &Identity, peer: &X25519Key, context: &Context, versions: KeyVersions) -> Option<Key> {
-    let secret = agree(identity.agreement_secret(), peer)?;
+    let secret = shared_secret(identity.agreement_secret(), peer)?;
     let conversation = context.conversation();
     let info = [
         KEY_LABEL,
