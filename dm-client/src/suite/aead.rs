@@ -22,24 +22,24 @@ pub const TAG_LEN: usize = 16;
 /// A key of the cipher, wiped on drop.
 pub(super) type Key = Zeroizing<[u8; 32]>;
 
-/// Encrypts `plaintext`, at most `max` bytes, with a fresh nonce. Returns the nonce, and the
+/// Encrypts `plaintext`, at most `max_len` bytes, with a fresh nonce. Returns the nonce, and the
 /// ciphertext followed by its authentication tag.
 pub(super) fn encrypt(
     key: &Key,
-    associated: &[u8],
+    associated_data: &[u8],
     plaintext: &[u8],
-    max: usize,
+    max_len: usize,
     entropy: &mut dyn Entropy,
 ) -> Result<([u8; NONCE_LEN], Vec<u8>), SealError> {
-    let too_long = SealError::TooLong { len: plaintext.len(), max };
-    if plaintext.len() > max {
+    let too_long = SealError::TooLong { len: plaintext.len(), max: max_len };
+    if plaintext.len() > max_len {
         return Err(too_long);
     }
     let mut nonce = [0; NONCE_LEN];
     entropy.fill(&mut nonce)?;
-    // The only error of the cipher is a length beyond its counter, far above `max`.
+    // The only error of the cipher is a length beyond its counter, far above `max_len`.
     let ciphertext = cipher(key)
-        .encrypt(&nonce.into(), Payload { msg: plaintext, aad: associated })
+        .encrypt(&nonce.into(), Payload { msg: plaintext, aad: associated_data })
         .map_err(|_| too_long)?;
     Ok((nonce, ciphertext))
 }
@@ -48,11 +48,11 @@ pub(super) fn encrypt(
 pub(super) fn decrypt(
     key: &Key,
     nonce: &[u8; NONCE_LEN],
-    associated: &[u8],
+    associated_data: &[u8],
     ciphertext: &[u8],
 ) -> Result<Vec<u8>, OpenError> {
     cipher(key)
-        .decrypt(nonce.into(), Payload { msg: ciphertext, aad: associated })
+        .decrypt(nonce.into(), Payload { msg: ciphertext, aad: associated_data })
         .map_err(|_| OpenError::Refused)
 }
 

@@ -37,7 +37,7 @@ pub fn seal(
     plaintext: &[u8],
     entropy: &mut dyn Entropy,
 ) -> Result<Sealed, SealError> {
-    let key = key(identity, peer).ok_or(SealError::UnfitKey)?;
+    let key = derive_key(identity, peer).ok_or(SealError::UnfitKey)?;
     let (nonce, payload) = aead::encrypt(&key, &[], plaintext, MAX_PLAINTEXT, entropy)?;
     Ok(Sealed { suite: Suite::Zero, nonce, payload })
 }
@@ -53,13 +53,13 @@ pub fn open(
     nonce: &[u8; NONCE_LEN],
     payload: &[u8],
 ) -> Result<Opened, OpenError> {
-    let key = key(identity, peer).ok_or(OpenError::Refused)?;
+    let key = derive_key(identity, peer).ok_or(OpenError::Refused)?;
     let plaintext = aead::decrypt(&key, nonce, &[], payload)?;
     Ok(Opened { plaintext, header: None })
 }
 
 /// The key of the cipher; `None` if the shared secret is zero.
-fn key(identity: &Identity, peer: &X25519Key) -> Option<Key> {
+fn derive_key(identity: &Identity, peer: &X25519Key) -> Option<Key> {
     let secret = shared_secret(identity.agreement_secret(), peer)?;
     Some(Key::new(Blake2b::<U32>::digest(secret.as_bytes()).into()))
 }

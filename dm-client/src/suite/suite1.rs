@@ -52,7 +52,7 @@ pub const HEADER_LEN: usize = 25;
 pub const MAX_PLAINTEXT: usize = MAX_PAYLOAD - HEADER_LEN - TAG_LEN;
 
 /// The first byte of the header.
-const SUITE: u8 = 1;
+const SUITE_BYTE: u8 = 1;
 const SALT: &[u8] = b"dm suite 1";
 const KEY_LABEL: &[u8] = b"dm suite 1 key\0";
 const AD_LABEL: &[u8] = b"dm suite 1 ad\0";
@@ -75,11 +75,11 @@ pub fn seal(
     plaintext: &[u8],
     entropy: &mut dyn Entropy,
 ) -> Result<Sealed, SealError> {
-    let key = key(identity, peer, context, header.versions).ok_or(SealError::UnfitKey)?;
-    let head = encode(header);
+    let key = derive_key(identity, peer, context, header.versions).ok_or(SealError::UnfitKey)?;
+    let header_bytes = encode_header(header);
     let (nonce, ciphertext) =
-        aead::encrypt(&key, &associated(&head, context), plaintext, MAX_PLAINTEXT, entropy)?;
-    Ok(Sealed { suite: Suite::One, nonce, payload: [head, ciphertext].concat() })
+        aead::encrypt(&key, &associated_data(&header_bytes, context), plaintext, MAX_PLAINTEXT, entropy)?;
+    Ok(Sealed { suite: Suite::One, nonce, payload: [header_bytes, ciphertext].concat() })
 }
 
 /// Decrypts a message of `context`.
@@ -97,10 +97,10 @@ pub fn open(
     nonce: &[u8; NONCE_LEN],
     payload: &[u8],
 ) -> Result<Opened, OpenError> {
-    let (head, ciphertext) = payload.split_first_chunk().ok_or(OpenError::Refused)?;
-    let header = decode(head)?;
-    let key = key(identity, peer, context, header.versions).ok_or(OpenError::Refused)?;
-    let plaintext = aead::decrypt(&key, nonce, &associated(head, context), ciphertext)?;
+    let (header_bytes, ciphertext) = payload.split_first_chunk().ok_or(OpenError::Refused)?;
+    let header = decode_header(header_bytes)?;
+    let key = derive_key(identity, peer, context, header.versions).ok_or(OpenError::Refused)?;
+    let plaintext = aead::decrypt(&key, nonce, &associated_data(header_bytes, context), ciphertext)?;
     Ok(Opened { plaintext, header: Some(header) })
 }
 
@@ -111,23 +111,23 @@ pub fn open(
 ///
 /// [`OpenError::Refused`] if the payload is too short or begins with the byte of another suite.
 pub fn peek(payload: &[u8]) -> Result<Header, OpenError> {
-    decode(payload.first_chunk().ok_or(OpenError::Refused)?)
+    decode_header(payload.first_chunk().ok_or(OpenError::Refused)?)
 }
 
 /// The 25 bytes of a header.
-fn encode(header: &Header) -> Vec<u8> {
+fn encode_header(header: &Header) -> Vec<u8> {
     [
-        &[SUITE][..],
-        &number(header.versions.sender),
-        &number(header.versions.recipient),
+        &[SUITE_BYTE][..],
+        &encode_version(header.versions.sender),
+        &encode_version(header.versions.recipient),
         header.message_id.as_bytes(),
     ]
     .concat()
 }
 
 /// The header from its bytes; [`OpenError::Refused`] if the first byte is of another suite.
-fn decode(head: &[u8; HEADER_LEN]) -> Result<Header, OpenError> {
-    let [SUITE, rest @ ..] = head else { return Err(OpenError::Refused) };
+fn decode_header(header_bytes: &[u8; HEADER_LEN]) -> Result<Header, OpenError> {
+    let [SUITE_BYTE, rest @ ..] = header_bytes else { return Err(OpenError::Refused) };
     let [s0, s1, s2, s3, r0, r1, r2, r3, id @ ..] = rest;
     Ok(Header {
         versions: KeyVersions {
@@ -139,12 +139,17 @@ fn decode(head: &[u8; HEADER_LEN]) -> Result<Header, OpenError> {
 }
 
 /// The 4 bytes of a key version in the header and in `info`; 0 if the version is not known.
-fn number(version: Option<KeyVersion>) -> [u8; 4] {
+fn encode_version(version: Option<KeyVersion>) -> [u8; 4] {
     version.map_or(0, KeyVersion::get).to_be_bytes()
 }
 
 /// The key of the cipher; `None` if the shared secret is zero.
-fn key(identity: &Identity, peer: &X25519Key, context: &Context, versions: KeyVersions) -> Option<Key> {
+fn derive_key(
+    identity: &Identity,
+    peer: &X25519Key,
+    context: &Context,
+    versions: KeyVersions,
+) -> Option<Key> {
     let secret = shared_secret(identity.agreement_secret(), peer)?;
     let conversation = context.conversation();
     let info = [
@@ -152,8 +157,8 @@ fn key(identity: &Identity, peer: &X25519Key, context: &Context, versions: KeyVe
         conversation.as_bytes(),
         context.sender().as_bytes(),
         context.recipient().as_bytes(),
-        &number(versions.sender),
-        &number(versions.recipient),
+        &encode_version(versions.sender),
+        &encode_version(versions.recipient),
     ];
     let mut key = Key::default();
     // HKDF fails only for more than 255 blocks of output; this is one block.
@@ -162,10 +167,10 @@ fn key(identity: &Identity, peer: &X25519Key, context: &Context, versions: KeyVe
 }
 
 /// The associated data, `ad` above.
-fn associated(head: &[u8], context: &Context) -> Vec<u8> {
+fn associated_data(header_bytes: &[u8], context: &Context) -> Vec<u8> {
     [
         AD_LABEL,
-        head,
+        header_bytes,
         context.conversation().as_bytes(),
         context.sender().as_bytes(),
         context.recipient().as_bytes(),
