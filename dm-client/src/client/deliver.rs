@@ -99,7 +99,7 @@ impl Client {
             if failures >= self.retry.attempts || asked > self.retry.longest {
                 return Err(error);
             }
-            let wait = self.retry.wait(failures, &mut *self.entropy.lock()).max(asked);
+            let wait = self.retry.delay_after(failures, &mut *self.entropy.lock()).max(asked);
             tracing::debug!(message = %message.id, failures, ?wait, %error, "retrying a send");
             self.clock.sleep(wait).await;
         }

@@ -33,7 +33,7 @@ impl Driver {
                 Disconnect::Lost { reason, not_before } => (reason, not_before.unwrap_or_default()),
             };
             failures += 1;
-            let wait = self.config.retry.wait(failures, &mut *self.entropy.lock());
+            let wait = self.config.retry.delay_after(failures, &mut *self.entropy.lock());
             let retry_in = wait.max(not_before.min(LONGEST_PAUSE));
             tracing::debug!(%reason, ?retry_in, "connection lost");
             self.state.send_replace(ConnectionState::Waiting { retry_in, reason });
