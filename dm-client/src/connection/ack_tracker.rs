@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use crate::numbers::InboxSeq;
 
 /// Maximum number of deliveries remembered to detect a repeated one.
-const REMEMBERED: usize = 4_096;
+const MAX_DELIVERED: usize = 4_096;
 
 /// Tracks deliveries by their inbox numbers. The background task and the caller's receipts share
 /// the tracker.
@@ -52,7 +52,7 @@ impl AckTracker {
             return false;
         }
         state.outstanding.insert(seq);
-        if state.delivered.len() > REMEMBERED
+        if state.delivered.len() > MAX_DELIVERED
             && let Some(oldest) = state.delivered.first().copied()
         {
             state.raise_floor(oldest);
@@ -85,7 +85,7 @@ impl AckTracker {
     }
 
     /// Waits until a delivery is handled.
-    pub(super) async fn changed(&self) {
+    pub(super) async fn wait_for_handled(&self) {
         self.handled.notified().await;
     }
 
@@ -156,9 +156,9 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_an_unhandled_delivery_still_stops_the_cursor() {
-        let many = u64::try_from(REMEMBERED).unwrap() * 3;
+        let many = u64::try_from(MAX_DELIVERED).unwrap() * 3;
         let acks = delivered(1..=many);
-        assert_eq!(acks.lock().delivered.len(), REMEMBERED);
+        assert_eq!(acks.lock().delivered.len(), MAX_DELIVERED);
         assert_eq!(acks.handled_up_to(), seq(0));
         for number in 1..=many {
             acks.mark_handled(seq(number));

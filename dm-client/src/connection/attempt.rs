@@ -11,7 +11,7 @@ use dm_proto::{DmAck, DmDelivery, DmGap, DmGoingAway, DmHello, DmProblem, Envelo
 
 use super::config::DeviceStart;
 use super::disconnect::Disconnect;
-use super::driver::{Driver, closed};
+use super::driver::{Driver, wait_for_close};
 use super::event::{Content, Delivery, Event, Receipt};
 use super::socket::{Incoming, Socket};
 use super::state::{ConnectionState, End, Lost};
@@ -66,7 +66,7 @@ impl<'a> Attempt<'a> {
                 Ok(socket) => socket,
                 Err(disconnect) => return disconnect,
             },
-            () = closed(&mut closing) => return Disconnect::Ended(End::Closed),
+            () = wait_for_close(&mut closing) => return Disconnect::Ended(End::Closed),
         };
         match self.run_until_closed(&mut socket).await {
             Ok(()) => {
@@ -123,18 +123,18 @@ impl<'a> Attempt<'a> {
                 KeepAlive::Idle(timer) | KeepAlive::Pinged(timer) => timer,
             };
             tokio::select! {
-                () = closed(&mut closing) => return Ok(()),
+                () = wait_for_close(&mut closing) => return Ok(()),
                 incoming = socket.receive() => {
                     received_since = true;
                     if let Some((request, frame)) = server_frame(incoming?) {
                         tokio::select! {
                             handled = self.handle(&request, frame) => handled?,
-                            () = closed(&mut closing) => return Ok(()),
+                            () = wait_for_close(&mut closing) => return Ok(()),
                         }
                         self.acknowledge(socket).await?;
                     }
                 }
-                () = acks.changed() => self.acknowledge(socket).await?,
+                () = acks.wait_for_handled() => self.acknowledge(socket).await?,
                 () = timer => {
                     keep_alive = match keep_alive {
                         KeepAlive::Pinged(_) if !received_since => return Err(Lost::Timeout.into()),
@@ -210,7 +210,7 @@ impl<'a> Attempt<'a> {
         }
         let receipt = Receipt { seq, acks: Arc::clone(&self.driver.acks) };
         if let Content::Message(message) = &content
-            && self.driver.recent.put(message.id, ()).is_some()
+            && self.driver.recent_messages.put(message.id, ()).is_some()
         {
             // The message has a second inbox entry. The delivery of the first entry stops the
             // cursor until the caller has handled it.

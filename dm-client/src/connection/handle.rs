@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::ack_tracker::AckTracker;
 use super::config::ConnectionConfig;
-use super::driver::{Driver, RECENT};
+use super::driver::{Driver, RECENT_MESSAGES};
 use super::event::Event;
 #[cfg(doc)]
 use super::event::{Delivery, Receipt};
@@ -63,7 +63,7 @@ impl Connection {
             clock,
             entropy,
             acks: Arc::new(AckTracker::default()),
-            recent: LruCache::new(RECENT),
+            recent_messages: LruCache::new(RECENT_MESSAGES),
             events: event_sender,
             state: state_sender,
             closing,

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::attempt::Attempt;
 use super::disconnect::Disconnect;
-use super::driver::{Driver, closed};
+use super::driver::{Driver, wait_for_close};
 use super::state::{ConnectionState, End};
 
 /// Maximum wait before the next attempt that a server can ask for. Longer requests are reduced.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const MAX_REQUESTED_WAIT: Duration = Duration::from_secs(300);
 
 impl Driver {
     /// Runs the connection, and sets the final state when it has ended.
@@ -34,12 +34,12 @@ impl Driver {
             };
             failures += 1;
             let wait = self.config.retry.delay_after(failures, &mut *self.entropy.lock());
-            let retry_in = wait.max(not_before.min(LONGEST_PAUSE));
+            let retry_in = wait.max(not_before.min(MAX_REQUESTED_WAIT));
             tracing::debug!(%reason, ?retry_in, "connection lost");
             self.state.send_replace(ConnectionState::Waiting { retry_in, reason });
             tokio::select! {
                 () = self.clock.sleep(retry_in) => {}
-                () = closed(&mut self.closing) => return End::Closed,
+                () = wait_for_close(&mut self.closing) => return End::Closed,
             }
         }
     }

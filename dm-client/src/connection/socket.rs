@@ -54,8 +54,8 @@ impl Socket {
             .max_write_buffer_size(WRITE_BUFFER);
         match connect_async_with_config(request, Some(config), true).await {
             Ok((socket, _)) => Ok(Self(socket)),
-            Err(Error::Http(response)) => Err(refused(&response)),
-            Err(error) => Err(lost(&error).into()),
+            Err(Error::Http(response)) => Err(http_refusal(&response)),
+            Err(error) => Err(loss_reason(&error).into()),
         }
     }
 
@@ -71,10 +71,10 @@ impl Socket {
                     Envelope::decode(bytes).map_err(|_| Lost::Protocol("a frame does not decode"))?;
                 Ok(Incoming::Envelope(Box::new(envelope)))
             }
-            Some(Ok(Message::Close(frame))) => Err(closed_by(frame.as_ref())),
+            Some(Ok(Message::Close(frame))) => Err(close_reason(frame.as_ref())),
             // Text messages belong to the host. The WebSocket library answers pings itself.
             Some(Ok(_)) => Ok(Incoming::Other),
-            Some(Err(error)) => Err(lost(&error).into()),
+            Some(Err(error)) => Err(loss_reason(&error).into()),
             None => Err(Lost::Network.into()),
         }
     }
@@ -97,12 +97,12 @@ impl Socket {
     }
 
     async fn write(&mut self, message: Message) -> Result<(), Disconnect> {
-        self.0.send(message).await.map_err(|error| lost(&error).into())
+        self.0.send(message).await.map_err(|error| loss_reason(&error).into())
     }
 }
 
 /// The consequence of an HTTP answer that refuses the upgrade to WebSocket.
-fn refused(response: &Response<Option<Vec<u8>>>) -> Disconnect {
+fn http_refusal(response: &Response<Option<Vec<u8>>>) -> Disconnect {
     let mut problem = Problem::of_status(response.status().as_u16());
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     problem.retry_after = retry_after.and_then(|text| text.parse().ok()).map(Duration::from_secs);
@@ -110,7 +110,7 @@ fn refused(response: &Response<Option<Vec<u8>>>) -> Disconnect {
 }
 
 /// The consequence of the server's close frame.
-fn closed_by(frame: Option<&CloseFrame>) -> Disconnect {
+fn close_reason(frame: Option<&CloseFrame>) -> Disconnect {
     let Some(frame) = frame else { return Lost::Network.into() };
     let problem = |status, detail: &str| {
         let mut problem = Problem::of_status(status);
@@ -128,7 +128,7 @@ fn closed_by(frame: Option<&CloseFrame>) -> Disconnect {
 }
 
 /// The reason for a loss, from an error of the WebSocket library.
-fn lost(error: &Error) -> Lost {
+fn loss_reason(error: &Error) -> Lost {
     match error {
         Error::Capacity(_) => Lost::Protocol("a frame is too large"),
         Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => Lost::Network,
