@@ -119,7 +119,7 @@ impl Client {
             HistoryRange::After(sequence) => request = request.query(&[("after", sequence.get())]),
         }
         let (_, answer) = call::<json::MessageList>(request, MAX_LIST).await?;
-        let messages = messages(answer.messages)?;
+        let messages = parse_messages(answer.messages)?;
         if messages.iter().any(|message| message.conversation != conversation) {
             return Err(ClientError::Protocol("the answer is about another conversation"));
         }
@@ -144,7 +144,7 @@ impl Client {
         let (_, answer) = call::<json::MessageList>(request, MAX_LIST).await?;
         Ok(PendingPage {
             gap: answer.gap.map(Into::into),
-            messages: messages(answer.messages)?,
+            messages: parse_messages(answer.messages)?,
             next: answer.next.map(InboxSeq::new),
         })
     }
@@ -199,6 +199,6 @@ impl Client {
     }
 }
 
-fn messages(list: Vec<json::MessageJson>) -> Result<Vec<Message>, Malformed> {
+fn parse_messages(list: Vec<json::MessageJson>) -> Result<Vec<Message>, Malformed> {
     list.into_iter().map(Message::try_from).collect()
 }

@@ -10,7 +10,7 @@ use crate::record::{KeyTrust, PeerKey};
 
 /// Maximum number of times that one send encrypts its message again. A send does so when the
 /// recipient's key has changed.
-const RESEALS: u32 = 3;
+const MAX_RESEALS: u32 = 3;
 
 impl Client {
     /// Encrypts and sends a message. After a success, the server has stored the message exactly
@@ -56,7 +56,7 @@ impl Client {
         loop {
             let sealed = OutgoingMessage::seal(identity, &message, id, sent_at, &mut *self.entropy.lock())?;
             match self.deliver(&sealed).await {
-                Err(ClientError::StaleKey { current }) if reseals < RESEALS => {
+                Err(ClientError::StaleKey { current }) if reseals < MAX_RESEALS => {
                     let peer = message.peer.user();
                     let record = match current {
                         Some(record) => *record,

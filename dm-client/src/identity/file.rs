@@ -125,11 +125,11 @@ fn load(path: &Path, file: File) -> Result<Identity, IdentityFileError> {
 }
 
 fn create(path: &Path, identity: &Identity, entropy: &mut dyn Entropy) -> Result<Created, IdentityFileError> {
-    let mut tag = [0; 8];
-    entropy.fill(&mut tag)?;
+    let mut suffix = [0; 8];
+    entropy.fill(&mut suffix)?;
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.tmp", HEXLOWER.encode(&tag)));
+    name.push(format!(".{}.tmp", HEXLOWER.encode(&suffix)));
     let temporary = path.with_file_name(name);
 
     let linked = write_new(&temporary, &encode(identity)).and_then(|()| {

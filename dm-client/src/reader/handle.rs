@@ -16,7 +16,7 @@ use crate::record::PeerKey;
 use crate::suite::{self, Context, Opened, SameParty, Suite};
 
 /// Default number of messages remembered.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+const DEFAULT_MESSAGES: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// Decrypts the messages of one user, and refuses replays and downgrades.
 ///
@@ -71,7 +71,7 @@ enum Downgrade {
 impl Reader {
     /// A reader of `identity`'s messages that remembers 65,536 messages.
     pub fn new(identity: Arc<Identity>) -> Self {
-        Self::remembering(identity, REMEMBERED)
+        Self::remembering(identity, DEFAULT_MESSAGES)
     }
 
     /// A reader of `identity`'s messages that remembers `messages` messages.

@@ -6,7 +6,7 @@ use crate::keys::UserId;
 use crate::suite::Suite;
 
 /// Maximum number of peers remembered. They take about 4 MiB.
-const PEERS: usize = 65_536;
+const MAX_PEERS: usize = 65_536;
 
 /// The strongest suite that each peer has sent in. A peer's suite is never lowered, and no peer is
 /// evicted.
@@ -18,7 +18,7 @@ pub(super) struct PeerSuites {
 
 impl PeerSuites {
     pub(super) fn new() -> Self {
-        Self { max_peers: PEERS, peers: HashMap::new() }
+        Self { max_peers: MAX_PEERS, peers: HashMap::new() }
     }
 
     /// Notes that a peer sent a message in a suite. If the map is full, a new peer is not added.
