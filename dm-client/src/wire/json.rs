@@ -156,7 +156,7 @@ impl TryFrom<MessageJson> for Message {
             sender: parse("sender_pubkey", &json.sender_pubkey)?,
             sender_name: json.sender_display_name.unwrap_or_default(),
             sent_at: Timestamp::from_millis(json.timestamp),
-            received_at: json.received_at.map(Timestamp::from_millis),
+            received_at: json.received_at.and_then(time),
             client_id: client_id.map(|text| parse("client_message_id", &text)).transpose()?,
             suite: json.suite.unwrap_or(0),
             nonce: fixed("nonce", &bytes("nonce", &json.nonce)?)?,
@@ -312,6 +312,13 @@ mod tests {
                 parsed::<ConversationJson, Conversation>(conversation).last_activity,
                 at.map(Timestamp::from_millis)
             );
+            let message = json!({
+                "id": &id, "conversation_id": &id, "sender_pubkey": user.to_string(), "timestamp": 1,
+                "encrypted_payload": "AA==", "nonce": BASE64.encode(&[0; 24]), "server_sequence": 1,
+                "received_at": sent,
+            });
+            let message = parsed::<MessageJson, Message>(message);
+            assert_eq!(message.received_at, at.map(Timestamp::from_millis));
         }
         for (sent, known) in [(json!(""), false), (json!(null), false), (json!(&id), true)] {
             let message = json!({
