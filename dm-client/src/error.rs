@@ -47,6 +47,10 @@ pub enum ClientError {
         /// The limit of this call, in bytes.
         limit: usize,
     },
+    /// The host has another id than the caller of [`sign_in`](crate::sign_in::sign_in) expected.
+    /// Nothing was signed.
+    #[error("the host has another id than expected")]
+    WrongServerId,
     /// The message could not be encrypted.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -77,6 +81,7 @@ impl ClientError {
             | Self::StaleKey { .. }
             | Self::Protocol(_)
             | Self::TooLarge { .. }
+            | Self::WrongServerId
             | Self::Seal(_)
             | Self::UntrustedKey(_) => Retry::Never,
         }

@@ -55,8 +55,8 @@ pub struct Person {
 ///
 /// # Errors
 ///
-/// [`ClientError`] if the sign-in fails; [`ClientError::Protocol`] if the id of the host is not
-/// `server_id`.
+/// [`ClientError`] if the sign-in fails; [`ClientError::WrongServerId`] if the id of the host is
+/// not `server_id`.
 pub async fn sign_in(
     base: &str,
     identity: &Identity,
@@ -70,7 +70,7 @@ pub async fn sign_in(
     let request = http.post(&["api", "auth", "challenge"], &AskChallenge { public_key: &public_key });
     let (_, challenge) = call::<Challenge>(request, MAX_ITEM).await?;
     if server_id.is_some_and(|known| known != challenge.server_id) {
-        return Err(ClientError::Protocol("the host has another id than expected"));
+        return Err(ClientError::WrongServerId);
     }
     let raw: [u8; CHALLENGE_LEN] = BASE64
         .decode(challenge.challenge.as_bytes())

@@ -244,7 +244,7 @@ impl Worker {
 /// The text of an error for the user.
 fn reason(error: &ClientError) -> String {
     match error {
-        ClientError::Protocol("the host has another id than expected") => {
+        ClientError::WrongServerId => {
             "another server than before answers at this address; give --data for a profile of its own"
                 .to_owned()
         }
