@@ -14,11 +14,11 @@ const SENDS_PER_STEP: usize = 100;
 
 /// Runs traffic while one part after the other is killed and restarted, and judges the stored and
 /// delivered messages at the end. Before each kill the roaming devices connect to the next host.
-/// Reports the progress to `tell`.
+/// Reports the progress to `report`.
 ///
 /// # Errors
 /// If a part does not restart, or all senders give up.
-pub async fn run(cluster: &mut Cluster, kills: usize, mut tell: impl FnMut(&str)) -> Result<Verdict> {
+pub async fn run(cluster: &mut Cluster, kills: usize, mut report: impl FnMut(&str)) -> Result<Verdict> {
     let urls = cluster.urls();
     let mut pairs = gather(&urls).await?;
     let mut traffic = Traffic::start(&pairs);
@@ -35,10 +35,10 @@ pub async fn run(cluster: &mut Cluster, kills: usize, mut tell: impl FnMut(&str)
         }
         cluster.restart(part).await?;
         let down = began.elapsed().as_secs_f64();
-        tell(&format!("{kill:>3} of {kills}: {part} was down for {down:.1} s, {answered} answered before"));
+        report(&format!("{kill:>3} of {kills}: {part} was down for {down:.1} s, {answered} answered before"));
     }
     traffic.more(SENDS_PER_STEP).await?;
     let sent = traffic.stop().await;
-    tell("comparing the confirmed sends with the history and with the deliveries");
+    report("comparing the confirmed sends with the history and with the deliveries");
     judge(pairs, &sent).await
 }
