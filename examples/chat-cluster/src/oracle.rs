@@ -86,11 +86,11 @@ async fn check_history(pair: &Pair, sent: &Sent, verdict: &mut Verdict) -> Resul
             texts.insert(message.sequence.get(), text);
         }
         let of_pair = |text: &str| pair.devices.iter().any(|device| text.starts_with(&device.name));
-        let there: std::collections::BTreeSet<&String> = texts.values().collect();
+        let texts_in_history: std::collections::BTreeSet<&String> = texts.values().collect();
         verdict.lost += sent
             .iter()
             .filter(|(text, outcome)| matches!(outcome, Outcome::Answered(_)) && of_pair(text))
-            .filter(|(text, _)| !there.contains(text))
+            .filter(|(text, _)| !texts_in_history.contains(text))
             .count();
     }
     Ok(texts)

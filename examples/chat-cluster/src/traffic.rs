@@ -83,7 +83,7 @@ pub struct Traffic {
 ///
 /// # Errors
 /// If a host refuses.
-pub async fn gather(urls: &[String]) -> Result<Vec<Pair>> {
+pub async fn sign_in_pairs(urls: &[String]) -> Result<Vec<Pair>> {
     let mut pairs = Vec::new();
     for pair in 0..PAIRS {
         let url = |n: usize| nth(urls, pair + n);
@@ -119,14 +119,14 @@ impl Roaming {
     ///
     /// # Errors
     /// If a message was delivered twice, or out of order.
-    pub async fn move_on(&mut self, urls: &[String]) -> Result<()> {
+    pub async fn connect_to_next_host(&mut self, urls: &[String]) -> Result<()> {
         self.at += 1;
         self.person = self.person.at(nth(urls, self.at));
         let next = self.person.connect("tablet", self.peer)?;
-        let mut left = std::mem::replace(&mut self.device, next);
+        let mut previous = std::mem::replace(&mut self.device, next);
         // Messages that are acknowledged by now are not delivered to the new connection.
-        left.leave().await;
-        self.before.extend(left.texts()?);
+        previous.leave().await;
+        self.before.extend(previous.texts()?);
         Ok(())
     }
 }
@@ -155,7 +155,7 @@ impl Traffic {
     ///
     /// # Errors
     /// If all senders have ended.
-    pub async fn more(&mut self, answers: usize) -> Result<usize> {
+    pub async fn wait_for_answers(&mut self, answers: usize) -> Result<usize> {
         let enough = *self.answered.borrow() + answers;
         Ok(*self.answered.wait_for(|answered| *answered >= enough).await?)
     }
