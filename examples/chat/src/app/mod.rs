@@ -16,7 +16,7 @@ mod keys;
 
 /// Maximum number of commands that wait for the network. A key press makes few commands, so a
 /// person does not reach the limit.
-const COMMANDS: usize = 1_024;
+const MAX_COMMANDS: usize = 1_024;
 
 /// The program's state: the saved state, and the state of the screen.
 pub(crate) struct App {
@@ -39,7 +39,7 @@ pub(crate) struct App {
     pub(crate) link: Link,
     /// A message to the user, shown until the next key.
     pub(crate) notice: Option<String>,
-    pub(crate) over: bool,
+    pub(crate) quits: bool,
     pub(crate) commands: VecDeque<Command>,
 }
 
@@ -97,7 +97,7 @@ impl App {
             loading_older: false,
             link: Link::Connecting,
             notice: None,
-            over: false,
+            quits: false,
             commands,
         }
     }
@@ -238,7 +238,7 @@ impl App {
     }
 
     fn command(&mut self, command: Command) {
-        if self.commands.len() < COMMANDS {
+        if self.commands.len() < MAX_COMMANDS {
             self.commands.push_back(command);
         } else {
             // A dropped message is still in the outbox, and is sent after the next start.

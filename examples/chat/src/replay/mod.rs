@@ -26,9 +26,9 @@ use plan::{Line, plan};
 use receiver::{Receiver, Tally};
 
 /// Maximum size of the file, in bytes.
-const LIMIT: u64 = 64 * 1024 * 1024;
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// Maximum wait for the next message. If none arrives, the missing messages count as lost.
-const PATIENCE: Duration = Duration::from_secs(20);
+const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// One of the two users.
 struct User {
@@ -66,8 +66,8 @@ pub(crate) async fn run(server: &str, file: &Path) -> Result<ExitCode> {
 
 fn read(file: &Path) -> Result<Vec<u8>> {
     let mut content = Vec::new();
-    File::open(file)?.take(LIMIT + 1).read_to_end(&mut content)?;
-    ensure!(u64::try_from(content.len())? <= LIMIT, "the file is larger than {LIMIT} bytes");
+    File::open(file)?.take(MAX_BYTES + 1).read_to_end(&mut content)?;
+    ensure!(u64::try_from(content.len())? <= MAX_BYTES, "the file is larger than {MAX_BYTES} bytes");
     Ok(content)
 }
 
@@ -97,8 +97,8 @@ async fn replay(server: &str, lines: &[Line<'_>]) -> Result<Summary> {
         None => two.receive(&one, &conversation, &bar).await?,
     };
     let to_one = lines.iter().filter(|line| line.from_second).count();
-    receiving_one.wait_for(to_one, PATIENCE).await;
-    receiving_two.wait_for(lines.len() - to_one, PATIENCE).await;
+    receiving_one.wait_for(to_one, MAX_WAIT).await;
+    receiving_two.wait_for(lines.len() - to_one, MAX_WAIT).await;
     receiving_one.stop().await;
     receiving_two.stop().await;
     bar.finish_and_clear();

@@ -10,7 +10,7 @@ pub(crate) mod saved;
 
 /// Number of stored messages kept of each conversation. Older messages are read from the server
 /// again.
-const KEPT: usize = 300;
+const KEPT_MESSAGES: usize = 300;
 
 /// The data that are kept over a restart of the program.
 #[derive(Debug, Default, PartialEq)]
@@ -203,7 +203,7 @@ impl LocalConversation {
 
     /// Removes the oldest messages beyond the limit. The server still has them.
     pub(crate) fn trim(&mut self) {
-        let surplus = self.messages.len().saturating_sub(KEPT);
+        let surplus = self.messages.len().saturating_sub(KEPT_MESSAGES);
         self.messages.drain(..surplus);
     }
 

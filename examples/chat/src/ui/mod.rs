@@ -19,9 +19,9 @@ mod messages;
 pub(crate) type WallClock = fn(Timestamp) -> NaiveDateTime;
 
 /// Width of the list of conversations, in columns.
-const LIST: u16 = 28;
+const LIST_WIDTH: u16 = 28;
 /// Minimum width, in columns, to show the list and the conversation side by side.
-const NARROW: u16 = 70;
+const MIN_WIDTH_FOR_BOTH: u16 = 70;
 const QUIET: Style = Style::new().fg(Color::DarkGray);
 
 /// Draws the screen. Returns whether the oldest message of the open conversation that is kept on
@@ -31,13 +31,14 @@ pub(crate) fn draw(frame: &mut Frame<'_>, app: &mut App, now: Timestamp, wall: W
         Layout::vertical([Constraint::Min(3), Constraint::Length(1), Constraint::Length(1)])
             .areas(frame.area());
     let mut at_top = false;
-    if main.width < NARROW {
+    if main.width < MIN_WIDTH_FOR_BOTH {
         match app.open {
             Some(_) if app.focus != Focus::List => at_top = conversation(frame, main, app, now, wall),
             _ => list(frame, main, app),
         }
     } else {
-        let [left, right] = Layout::horizontal([Constraint::Length(LIST), Constraint::Min(20)]).areas(main);
+        let [left, right] =
+            Layout::horizontal([Constraint::Length(LIST_WIDTH), Constraint::Min(20)]).areas(main);
         list(frame, left, app);
         at_top = conversation(frame, right, app, now, wall);
     }
