@@ -16,9 +16,9 @@ mod session;
 /// Maximum number of commands, and of events, that wait.
 const QUEUE: usize = 256;
 /// The wait before the next sign-in after a token has expired.
-const SIGN_IN_AGAIN: Duration = Duration::from_secs(1);
+const SIGN_IN_DELAY: Duration = Duration::from_secs(1);
 /// Maximum wait between attempts to sign in.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const MAX_SIGN_IN_DELAY: Duration = Duration::from_secs(30);
 
 /// A request of the program to the network task.
 #[derive(Debug)]
@@ -163,26 +163,26 @@ impl Worker {
             match self.sign_in().await {
                 Ok((session, client)) => {
                     failures = 0;
-                    let why = match self.run_session(&session, &client).await? {
+                    let stop_reason = match self.run_session(&session, &client).await? {
                         End::Unauthorized => {
                             // Without the wait, a server that refuses every token would cause a
                             // sign-in without a pause after each refusal.
-                            self.wait(SIGN_IN_AGAIN).await?;
+                            self.wait_up_to(SIGN_IN_DELAY).await?;
                             continue;
                         }
                         End::Replaced => "this profile is in use in another window".to_owned(),
                         end => end.to_string(),
                     };
-                    self.wait_for_reconnect(why).await?;
+                    self.wait_for_reconnect(stop_reason).await?;
                 }
                 Err(error) if error.retry() == Retry::Never => {
                     self.wait_for_reconnect(reason(&error)).await?;
                 }
                 Err(error) => {
                     failures += 1;
-                    let retry_in = LONGEST_WAIT.min(Duration::from_secs(1 << failures.min(5)));
+                    let retry_in = MAX_SIGN_IN_DELAY.min(Duration::from_secs(1 << failures.min(5)));
                     self.emit(NetEvent::Link(Link::Offline { reason: reason(&error), retry_in })).await?;
-                    self.wait(retry_in).await?;
+                    self.wait_up_to(retry_in).await?;
                 }
             }
         }
@@ -198,16 +198,16 @@ impl Worker {
         Ok((session, client))
     }
 
-    /// Waits until the program requests a reconnect, but for at most `longest`.
-    async fn wait(&mut self, longest: Duration) -> Result<(), ProgramEnded> {
+    /// Waits until the program requests a reconnect, but for at most `max_wait`.
+    async fn wait_up_to(&mut self, max_wait: Duration) -> Result<(), ProgramEnded> {
         tokio::select! {
-            () = tokio::time::sleep(longest) => Ok(()),
+            () = tokio::time::sleep(max_wait) => Ok(()),
             requested = self.reconnect_requested() => requested,
         }
     }
 
-    async fn wait_for_reconnect(&mut self, why: String) -> Result<(), ProgramEnded> {
-        self.emit(NetEvent::Link(Link::Stopped(why))).await?;
+    async fn wait_for_reconnect(&mut self, stop_reason: String) -> Result<(), ProgramEnded> {
+        self.emit(NetEvent::Link(Link::Stopped(stop_reason))).await?;
         self.reconnect_requested().await
     }
 
