@@ -52,8 +52,8 @@ async fn run(args: Args) -> Result<()> {
     let metrics = telemetry::record_metrics()?;
     let stop = shutdown::requested()?;
     let mut limits = raise_descriptors().map_or_else(Limits::default, Limits::within);
-    if let Some(most) = args.connections_per_address {
-        limits.connections_per_address = most;
+    if let Some(limit) = args.connections_per_address {
+        limits.connections_per_address = limit;
     }
     let listener = listen(args.listen, "--listen").await?;
     let metrics_listener = match args.metrics_listen {

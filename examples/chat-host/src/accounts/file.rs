@@ -19,7 +19,7 @@ use crate::name::{DisplayName, fold};
 use crate::token::{Token, TokenHash};
 
 /// Maximum number of names, and of tokens, in the cache. Together they take a few megabytes.
-const CACHED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+const MAX_CACHED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 
 /// The accounts in a SQLite file. Clones share the connections.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ impl FileAccounts {
     pub(super) fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let (database, identity) = Database::open(path.as_ref())?;
         let search = Database::open_for_reading(path.as_ref())?;
-        let cache = Cache { names: LruCache::new(CACHED), tokens: LruCache::new(CACHED) };
+        let cache = Cache { names: LruCache::new(MAX_CACHED), tokens: LruCache::new(MAX_CACHED) };
         let cache = Arc::new(Mutex::new(cache));
         Ok(Self { database, search, identity, cache })
     }

@@ -23,11 +23,11 @@ const START_LOCK: &str = "SELECT pg_advisory_xact_lock(5208215306)";
 
 /// Maximum number of connections for sign-ins, tokens and names. Each request looks up its token
 /// once.
-const CONNECTIONS: usize = 4;
+const MAX_CONNECTIONS: usize = 4;
 
 /// Maximum number of connections for searches. They are separate because a search reads all
 /// accounts, and token lookups would wait for the search.
-const SEARCHES: usize = 2;
+const MAX_SEARCHES: usize = 2;
 
 #[derive(Clone, Debug)]
 pub(crate) struct SharedAccounts {
@@ -39,8 +39,8 @@ pub(crate) struct SharedAccounts {
 impl SharedAccounts {
     pub(super) async fn connect(text: &str, tls: Option<MakeRustlsConnect>) -> Result<Self, StoreError> {
         let parameters = parameters(text)?;
-        let connections = Connections::new(parameters.clone(), tls.clone(), CONNECTIONS)?;
-        let searches = Connections::new(parameters, tls, SEARCHES)?;
+        let connections = Connections::new(parameters.clone(), tls.clone(), MAX_CONNECTIONS)?;
+        let searches = Connections::new(parameters, tls, MAX_SEARCHES)?;
         let identity = connections.run(|client| Box::pin(prepare(client))).await?;
         Ok(Self { connections, searches, identity })
     }

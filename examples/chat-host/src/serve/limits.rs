@@ -54,9 +54,9 @@ impl Limits {
     /// - One address gets at most a quarter of the connections, and at most 1,024.
     #[must_use]
     pub fn within(descriptors: u64) -> Self {
-        let left = descriptors.saturating_sub((descriptors / 4).clamp(64, 1_024)).max(16);
+        let available = descriptors.saturating_sub((descriptors / 4).clamp(64, 1_024)).max(16);
         let default = Self::default();
-        let connections = u32::try_from(left).unwrap_or(u32::MAX).min(default.connections);
+        let connections = u32::try_from(available).unwrap_or(u32::MAX).min(default.connections);
         let connections_per_address = default.connections_per_address.min(connections / 4);
         Self { connections, connections_per_address, ..default }
     }

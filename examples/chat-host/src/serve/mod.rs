@@ -61,7 +61,7 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
                     warned = Some(Instant::now());
                     tracing::warn!(
                         listener = limits.listener,
-                        most = limits.connections_per_address,
+                        limit = limits.connections_per_address,
                         "an address has reached its limit of connections; behind a proxy, set --connections-per-address"
                     );
                 }
