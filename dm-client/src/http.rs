@@ -67,7 +67,7 @@ impl Http {
             .timeout(timeouts.request)
             .pool_max_idle_per_host(4)
             .build()
-            .map_err(network)?;
+            .map_err(network_error)?;
         Ok(Self { client, base, authorization: None, device: None })
     }
 
@@ -132,19 +132,19 @@ pub(crate) async fn call<T: DeserializeOwned>(
     request: RequestBuilder,
     limit: usize,
 ) -> Result<(StatusCode, T), ClientError> {
-    let response = request.send().await.map_err(network)?;
+    let response = request.send().await.map_err(network_error)?;
     let status = response.status();
     if !status.is_success() {
         return Err(refusal(response).await);
     }
-    let body = read(response, limit).await?;
+    let body = read_body(response, limit).await?;
     let value = serde_json::from_slice(&body).map_err(|_| ClientError::Protocol("not the expected JSON"))?;
     Ok((status, value))
 }
 
 /// Sends a request whose answer has no body.
 pub(crate) async fn call_without_body(request: RequestBuilder) -> Result<(), ClientError> {
-    let response = request.send().await.map_err(network)?;
+    let response = request.send().await.map_err(network_error)?;
     match response.status().is_success() {
         true => Ok(()),
         false => Err(refusal(response).await),
@@ -162,14 +162,14 @@ pub(crate) async fn call_if_known(request: RequestBuilder) -> Result<bool, Clien
 }
 
 /// Reads a body of at most `limit` bytes.
-async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, ClientError> {
+async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, ClientError> {
     let too_large = ClientError::TooLarge { limit };
     let limit_u64 = u64::try_from(limit).unwrap_or(u64::MAX);
     if response.content_length().is_some_and(|announced| announced > limit_u64) {
         return Err(too_large);
     }
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(network)? {
+    while let Some(chunk) = response.chunk().await.map_err(network_error)? {
         if body.len() + chunk.len() > limit {
             return Err(too_large);
         }
@@ -187,7 +187,7 @@ async fn refusal(response: Response) -> ClientError {
     let is_json = header(CONTENT_TYPE).is_some_and(|kind| kind.contains("json"));
     let mut problem = Problem::of_status(status);
     if is_json
-        && let Ok(body) = read(response, MAX_PROBLEM).await
+        && let Ok(body) = read_body(response, MAX_PROBLEM).await
         && let Ok(json) = serde_json::from_slice::<ProblemJson>(&body)
     {
         if status == 409 && json.is_stale_key() {
@@ -201,7 +201,7 @@ async fn refusal(response: Response) -> ClientError {
 }
 
 /// The error of a request without a complete answer. It does not contain the address.
-fn network(error: reqwest::Error) -> ClientError {
+fn network_error(error: reqwest::Error) -> ClientError {
     if error.is_timeout() {
         return ClientError::Timeout;
     }

@@ -94,12 +94,12 @@ impl Client {
                 Err(error) => error,
             };
             failures += 1;
-            let Retry::Later(asked) = error.retry() else { return Err(error) };
-            let asked = asked.unwrap_or_default();
-            if failures >= self.retry.attempts || asked > self.retry.longest {
+            let Retry::Later(requested_wait) = error.retry() else { return Err(error) };
+            let requested_wait = requested_wait.unwrap_or_default();
+            if failures >= self.retry.attempts || requested_wait > self.retry.longest {
                 return Err(error);
             }
-            let wait = self.retry.delay_after(failures, &mut *self.entropy.lock()).max(asked);
+            let wait = self.retry.delay_after(failures, &mut *self.entropy.lock()).max(requested_wait);
             tracing::debug!(message = %message.id, failures, ?wait, %error, "retrying a send");
             self.clock.sleep(wait).await;
         }

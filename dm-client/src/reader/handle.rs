@@ -163,7 +163,7 @@ impl Reader {
 
         let key = match opened.header {
             Some(header) => {
-                if message.client_id.is_some_and(|outside| outside != header.message_id) {
+                if message.client_id.is_some_and(|reported_id| reported_id != header.message_id) {
                     return Err(ReadError::Renamed);
                 }
                 ReplayKey::ClientId { sender: *message.sender.as_bytes(), id: header.message_id }
