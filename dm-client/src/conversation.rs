@@ -10,11 +10,11 @@ use crate::time::Timestamp;
 pub struct Conversation {
     /// The id of the conversation.
     pub id: ConversationId,
-    /// The two users in it.
+    /// The two users of the conversation.
     pub participants: [Participant; 2],
-    /// The time at which it was opened, by the server's clock.
+    /// The time at which the conversation was opened, by the server's clock.
     pub opened_at: Timestamp,
-    /// The time at which its newest message was received; `None` before the first.
+    /// The time at which the server received the newest message; `None` before the first message.
     pub last_activity: Option<Timestamp>,
 }
 
@@ -23,8 +23,8 @@ pub struct Conversation {
 pub struct Participant {
     /// The user.
     pub user: UserId,
-    /// The user's display name at the host. Any text, possibly empty: neutralize it before it
-    /// reaches a terminal.
+    /// The user's display name at the host. It can be any text, also empty. Remove control
+    /// characters before you print it.
     pub name: String,
 }
 
@@ -45,7 +45,7 @@ impl Conversation {
 pub struct ConversationPage {
     /// The conversations.
     pub conversations: Vec<Conversation>,
-    /// The cursor of the next page; `None` after the last.
+    /// The cursor of the next page; `None` on the last page.
     pub next: Option<String>,
 }
 

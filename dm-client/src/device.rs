@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// The id of one of the user's devices: 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
 ///
-/// The server keeps a cursor per device, so a device keeps its id over restarts of the program.
+/// The server keeps a cursor per device, so a device must keep its id over restarts of the program.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceId(String);
 
@@ -15,7 +15,7 @@ pub struct DeviceId(String);
 pub struct InvalidDeviceId;
 
 impl DeviceId {
-    /// Longest text form, bytes.
+    /// Maximum length of the text form, in bytes.
     pub const MAX_LEN: usize = 64;
 
     /// The text form.

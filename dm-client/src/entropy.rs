@@ -1,4 +1,4 @@
-//! The source of randomness, passed in, so that a test can repeat a run.
+//! The source of randomness. It is passed in, so that a test can repeat a run.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 ///
 /// 1. fills the whole of `out` with bytes from a cryptographically secure generator, or returns an
 ///    error;
-/// 2. never repeats its output, also not after a fork, a restart or the restore of a virtual
+/// 2. never repeats its output, not even after a fork, a restart or the restore of a virtual
 ///    machine.
 ///
 /// Nonces, message ids and identities are made of these bytes. Use [`OsEntropy`].
@@ -44,7 +44,7 @@ impl Entropy for OsEntropy {
 pub struct EntropyError(#[source] Box<dyn Error + Send + Sync>);
 
 impl EntropyError {
-    /// An error with the cause that an [`Entropy`] reports.
+    /// An error that an [`Entropy`] returns, with its cause.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(source.into())
     }

@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::record::{KeyRecord, UntrustedKey};
 use crate::suite::SealError;
 
-/// The reason for which a call failed. No variant contains a token, an address or the content of a
+/// The reason why a call failed. No variant contains a token, an address or the content of a
 /// message.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The address cannot be the address of a server.
+    /// The server's address is not valid. The text names the defect.
     #[error("the server's address {0}")]
     InvalidUrl(&'static str),
     /// The address begins with `https`, and the crate's feature `tls` is not enabled.
@@ -27,8 +27,8 @@ pub enum ClientError {
     /// The message was encrypted to a key that the recipient has replaced. Nothing was stored.
     #[error("the recipient has published another key")]
     StaleKey {
-        /// The current key, according to the server; `None` if the recipient has none, or if the
-        /// server did not name a usable one.
+        /// The record of the current key, according to the server; `None` if the recipient has no
+        /// key, or if the server did not send a valid record.
         current: Option<Box<KeyRecord>>,
     },
     /// The server could not be reached, or the connection broke. The request may or may not have
@@ -44,10 +44,14 @@ pub enum ClientError {
     /// The answer is larger than the limit of the call.
     #[error("the server's answer is larger than {limit} bytes")]
     TooLarge {
-        /// The limit of this call, bytes.
+        /// The limit of this call, in bytes.
         limit: usize,
     },
-    /// The message was not encrypted.
+    /// The host has another id than the caller of [`sign_in`](crate::sign_in::sign_in) expected.
+    /// Nothing was signed.
+    #[error("the host has another id than expected")]
+    WrongServerId,
+    /// The message could not be encrypted.
     #[error(transparent)]
     Seal(#[from] SealError),
     /// The server named a key that is not known to belong to the user.
@@ -60,8 +64,8 @@ pub enum ClientError {
 pub enum Retry {
     /// A retry of the same call fails again.
     Never,
-    /// A retry of the same call may succeed, but not earlier than after this time if the server
-    /// named one.
+    /// A retry of the same call may succeed. The value is the minimum wait before the retry, if the
+    /// server named one.
     Later(Option<Duration>),
 }
 
@@ -77,6 +81,7 @@ impl ClientError {
             | Self::StaleKey { .. }
             | Self::Protocol(_)
             | Self::TooLarge { .. }
+            | Self::WrongServerId
             | Self::Seal(_)
             | Self::UntrustedKey(_) => Retry::Never,
         }
@@ -98,8 +103,8 @@ impl ClientError {
     }
 }
 
-/// The reason for which a server refused: the members of RFC 9457 problem details. The texts come
-/// from the server: neutralize them before they reach a terminal.
+/// The reason why a server refused: the members of RFC 9457 problem details. The texts come from
+/// the server. Remove control characters before you print them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
@@ -111,9 +116,9 @@ pub struct Problem {
     pub status: u16,
     /// The explanation of this occurrence; may be empty.
     pub detail: String,
-    /// The field of the request that is wrong, if it is a single one.
+    /// The field of the request that is wrong; `None` if it is not a single field.
     pub field: Option<String>,
-    /// The shortest time from the answer to a retry that can succeed.
+    /// Minimum wait before a retry, counted from the answer; `None` if the server named none.
     pub retry_after: Option<Duration>,
 }
 

@@ -13,11 +13,12 @@ use crate::record::KeyRecord;
 use crate::wire::Malformed;
 use crate::wire::json::ProblemJson;
 
-/// Largest answer to a call about one item, bytes.
+/// Maximum size of an answer about one item, or of the list of devices, in bytes.
 pub(crate) const MAX_ITEM: usize = 256 * 1024;
-/// Largest answer that is a list, bytes: 8 MiB of ciphertext in base64, and the other fields.
+/// Maximum size of an answer with any other list, in bytes. It fits 8 MiB of ciphertext in base64
+/// and the other fields.
 pub(crate) const MAX_LIST: usize = 16 * 1024 * 1024;
-/// Largest body of a refusal that is read, bytes.
+/// Maximum size of the body of a refusal, in bytes. A larger body is ignored.
 const MAX_PROBLEM: usize = 64 * 1024;
 
 /// The time limits of a call.
@@ -66,7 +67,7 @@ impl Http {
             .timeout(timeouts.request)
             .pool_max_idle_per_host(4)
             .build()
-            .map_err(network)?;
+            .map_err(network_error)?;
         Ok(Self { client, base, authorization: None, device: None })
     }
 
@@ -131,27 +132,27 @@ pub(crate) async fn call<T: DeserializeOwned>(
     request: RequestBuilder,
     limit: usize,
 ) -> Result<(StatusCode, T), ClientError> {
-    let response = request.send().await.map_err(network)?;
+    let response = request.send().await.map_err(network_error)?;
     let status = response.status();
     if !status.is_success() {
         return Err(refusal(response).await);
     }
-    let body = read(response, limit).await?;
+    let body = read_body(response, limit).await?;
     let value = serde_json::from_slice(&body).map_err(|_| ClientError::Protocol("not the expected JSON"))?;
     Ok((status, value))
 }
 
 /// Sends a request whose answer has no body.
 pub(crate) async fn call_without_body(request: RequestBuilder) -> Result<(), ClientError> {
-    let response = request.send().await.map_err(network)?;
+    let response = request.send().await.map_err(network_error)?;
     match response.status().is_success() {
         true => Ok(()),
         false => Err(refusal(response).await),
     }
 }
 
-/// Sends a request whose answer has no body. Returns whether the server knows the item that it is
-/// about: false for a 404.
+/// Sends a request about an item; the answer has no body. Returns false if the server does not know
+/// the item (404).
 pub(crate) async fn call_if_known(request: RequestBuilder) -> Result<bool, ClientError> {
     match call_without_body(request).await {
         Ok(()) => Ok(true),
@@ -160,14 +161,15 @@ pub(crate) async fn call_if_known(request: RequestBuilder) -> Result<bool, Clien
     }
 }
 
-async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, ClientError> {
+/// Reads a body of at most `limit` bytes.
+async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, ClientError> {
     let too_large = ClientError::TooLarge { limit };
     let limit_u64 = u64::try_from(limit).unwrap_or(u64::MAX);
     if response.content_length().is_some_and(|announced| announced > limit_u64) {
         return Err(too_large);
     }
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(network)? {
+    while let Some(chunk) = response.chunk().await.map_err(network_error)? {
         if body.len() + chunk.len() > limit {
             return Err(too_large);
         }
@@ -176,7 +178,8 @@ async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, ClientErr
     Ok(body)
 }
 
-/// The error of a refusal. If the body cannot be read or parsed, the error has the status only.
+/// The error of a refusal. If the body cannot be read or parsed, the error has only the status and
+/// the `Retry-After` header.
 async fn refusal(response: Response) -> ClientError {
     let status = response.status().as_u16();
     let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
@@ -184,7 +187,7 @@ async fn refusal(response: Response) -> ClientError {
     let is_json = header(CONTENT_TYPE).is_some_and(|kind| kind.contains("json"));
     let mut problem = Problem::of_status(status);
     if is_json
-        && let Ok(body) = read(response, MAX_PROBLEM).await
+        && let Ok(body) = read_body(response, MAX_PROBLEM).await
         && let Ok(json) = serde_json::from_slice::<ProblemJson>(&body)
     {
         if status == 409 && json.is_stale_key() {
@@ -197,8 +200,8 @@ async fn refusal(response: Response) -> ClientError {
     ClientError::Refused(Box::new(problem))
 }
 
-/// The error of a request, without the address.
-fn network(error: reqwest::Error) -> ClientError {
+/// The error of a request without a complete answer. It does not contain the address.
+fn network_error(error: reqwest::Error) -> ClientError {
     if error.is_timeout() {
         return ClientError::Timeout;
     }

@@ -59,14 +59,13 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
-    /// The id of a conversation. The server makes it; a client compares it and does not interpret
-    /// it. Suite 1 binds a message to its 16 bytes.
+    /// The id of a conversation. The server makes it; a client only compares it.
+    /// [Suite 1](crate::suite::suite1) binds a message to the 16 bytes of its conversation's id.
     ConversationId
 }
 
 uuid_id! {
-    /// The id of a stored message. The server makes it; a client compares it and does not interpret
-    /// it.
+    /// The id of a stored message. The server makes it; a client only compares it.
     MessageId
 }
 
@@ -74,8 +73,8 @@ uuid_id! {
     /// The id that the sender gives a message before the first attempt to send it. Every retry
     /// carries the same id, so that the server stores the message once.
     ///
-    /// Suite 1 also carries it inside the ciphertext, so that a receiver can refuse a message that
-    /// the server repeats.
+    /// [Suite 1](crate::suite::suite1) also carries this id in the authenticated header of the
+    /// payload, so that a receiver can refuse a message that the server repeats.
     ClientMessageId
 }
 
@@ -92,8 +91,8 @@ impl ClientMessageId {
     }
 }
 
-/// Parses the hyphenated text form of a UUID, in either case, and no other form that the `uuid`
-/// crate would accept.
+/// Parses the hyphenated text form of a UUID, in upper or lower case. Refuses the other forms that
+/// the `uuid` crate accepts.
 fn parse_uuid(text: &str) -> Result<Uuid, InvalidId> {
     if text.len() != 36 {
         return Err(InvalidId);

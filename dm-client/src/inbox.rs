@@ -11,21 +11,21 @@ use crate::time::Timestamp;
 /// A page of messages that are pending for the device, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingPage {
-    /// The entries before the first message that the server no longer holds, if there are any: read
-    /// the history of the conversations instead.
+    /// The entries before the first message of this page that the server no longer holds; `None` if
+    /// it holds all. Read the history of the conversations instead.
     pub gap: Option<Gap>,
     /// The messages.
     pub messages: Vec<Message>,
-    /// The number after which the next page starts; `None` after the last page.
+    /// The inbox number after which the next page starts; `None` on the last page.
     pub next: Option<InboxSeq>,
 }
 
 /// A range of the user's inbox that the server no longer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// First missing entry.
+    /// The number of the first missing entry.
     pub from: InboxSeq,
-    /// Last missing entry.
+    /// The number of the last missing entry.
     pub to: InboxSeq,
 }
 
@@ -38,14 +38,16 @@ pub enum AckTarget {
     Messages(Vec<MessageId>),
 }
 
-/// The effect of an acknowledgement. Acknowledging again is no error.
+/// The effect of an acknowledgement. It is no error to acknowledge an entry again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Acknowledged {
-    /// Entries that were not acknowledged before and are now.
+    /// For [`AckTarget::UpTo`], the number of entries by which the cursor moved. For
+    /// [`AckTarget::Messages`], the number of named messages that the inbox has or had, whether or
+    /// not they were acknowledged before.
     pub acknowledged: u64,
-    /// Named messages that are not in the user's inbox.
+    /// Number of named messages that do not exist or are not in the user's inbox.
     pub unknown: u64,
-    /// Entries that are still pending.
+    /// Number of messages that are still pending for the device. Other entries do not count.
     pub remaining: u64,
 }
 
@@ -54,20 +56,20 @@ pub struct Acknowledged {
 pub struct DeviceState {
     /// The device.
     pub device: DeviceId,
-    /// Every entry up to this one is acknowledged by the device.
+    /// The device has acknowledged every entry up to this number.
     pub cursor: InboxSeq,
-    /// The time at which it was registered, by the server's clock.
+    /// The time at which the device was registered, by the server's clock.
     pub registered_at: Timestamp,
 }
 
-/// A ticket for one WebSocket connection, for clients that cannot set a header on it. `Debug` does
-/// not show the secret.
+/// A ticket for one WebSocket connection, for clients that cannot set a header on its request.
+/// `Debug` does not show the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ticket {
-    /// The secret.
+    /// The secret, for the query parameter `ticket` of the WebSocket's address.
     pub ticket: String,
-    /// The time at which it expires, by the server's clock; `None` from a server that does not
-    /// tell.
+    /// The time at which the ticket expires, by the server's clock; `None` if the server does not
+    /// send it.
     pub expires_at: Option<Timestamp>,
 }
 

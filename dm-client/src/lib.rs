@@ -44,19 +44,31 @@
 //! # }
 //! ```
 //!
+//! # Terms
+//!
+//! - **Inbox**: the log of a user's entries on the server, numbered 1, 2, 3 … An entry is a
+//!   message, a new conversation, or a new key of a peer.
+//! - **Cursor**: the number up to which a device has acknowledged the entries of its user's inbox.
+//!   Later entries are *pending* for the device. The *backlog* of a connection is the entries that
+//!   are pending when it is made.
+//! - **Gap**: a range of entries that the server no longer holds.
+//! - **Suite**: a cipher suite. Its number, the *suite tag*, is sent beside the ciphertext.
+//! - **Party**: the sender or the recipient of a message.
+//! - **Host**: the program that embeds the server, with the accounts of the users.
+//!
 //! # Guarantees
 //!
 //! - **A send is stored once.** The client message id is made before the first attempt. Every retry
 //!   carries the same id and the same bytes. See [`Client::send`], and [`Client::deliver`] for
 //!   messages that a program keeps on disk.
-//! - **Every inbox entry is delivered**, in order, once per [`Connection`], which resumes a lost
-//!   connection after the last acknowledgement. Over restarts of the program, an entry is delivered
-//!   *at least* once.
+//! - **Every inbox entry is delivered**, in order, once per [`Connection`]. After a loss, the
+//!   `Connection` connects again and resumes after the last acknowledgement. Over restarts of the
+//!   program, an entry is delivered *at least* once.
 //! - **A message that [opens](Reader::open) under suite 1, the default, is authentic**: it is from
 //!   this sender, to this recipient, in this conversation, and not a replay of an earlier message.
-//!   Suite 0, of the oldest clients, proves only that one of the two parties encrypted it to the
-//!   other. Its direction, conversation and time are not authenticated. Suite 0 is accepted from a
-//!   peer until the peer sends in suite 1, and afterwards only [on
+//! - **A message under suite 0**, which the oldest clients send, proves only that one of the two
+//!   parties encrypted it to the other. Its direction, conversation and time are not authenticated.
+//!   Suite 0 is accepted from a peer until the peer sends in suite 1, and afterwards only [on
 //!   request](Reader::open_downgraded).
 //! - Waits, queues, answers and frames have limits. Time and randomness come from [`Clock`] and
 //!   [`Entropy`]. There is no global state. No error and no `Debug` output contains a token, a
@@ -75,7 +87,7 @@
 //! - Sending: [`NewMessage`], [`OutgoingMessage`], [`RetryPolicy`]. Receiving: [`Connection`],
 //!   [`Reader`].
 //!
-//! # Types with the names of the server's
+//! # Types that share their names with `dm-core`
 //!
 //! [`UserId`], [`DeviceId`], [`ConversationId`], [`MessageId`], [`ClientMessageId`],
 //! [`ServerSequence`], [`InboxSeq`], [`KeyVersion`], [`X25519Key`], [`Timestamp`], [`DeviceStart`]
@@ -85,7 +97,7 @@
 //! - A [`UserId`] and an [`X25519Key`] of this crate are always checked. `dm-core` has constructors
 //!   that skip the check, for stores; in a client such a constructor would be a way to encrypt to a
 //!   forged key.
-//! - They do what only a client needs: verify signatures, derive keys, make ids.
+//! - They have methods that only a client needs, to verify signatures, derive keys and make ids.
 //! - A client needs neither the service nor the stores nor the metrics of `dm-core`, which would add
 //!   five crates to its dependencies. It is compatible with a server by the wire format alone.
 //!

@@ -8,32 +8,32 @@ use crate::numbers::ServerSequence;
 use crate::suite::NONCE_LEN;
 use crate::time::Timestamp;
 
-/// A stored message: ciphertext, and what the server says of it.
+/// A stored message: the ciphertext, and the fields that the server reports with it.
 /// [`Reader::open`](crate::Reader::open) decrypts it.
 ///
-/// Nothing in it is verified before it is decrypted, and afterwards only what its suite binds.
-/// `Debug` shows the payload's length only.
+/// Before the decryption, no field is verified. After it, only the fields that the
+/// [suite](crate::suite) binds are verified. `Debug` shows only the length of the payload.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {
     /// The id of the message.
     pub id: MessageId,
-    /// The conversation that it belongs to.
+    /// The conversation of the message.
     pub conversation: ConversationId,
-    /// Its number in the conversation.
+    /// The number of the message in the conversation.
     pub sequence: ServerSequence,
     /// The sender.
     pub sender: UserId,
-    /// The sender's display name at the host. Any text, possibly empty: neutralize it before it
-    /// reaches a terminal.
+    /// The sender's display name at the host. It can be any text, also empty. Remove control
+    /// characters before you print it.
     pub sender_name: String,
     /// The time of sending, by the sender's clock.
     pub sent_at: Timestamp,
-    /// The time at which the server received it; `None` from a server that does not tell.
+    /// The time at which the server received the message; `None` if the server does not send it.
     pub received_at: Option<Timestamp>,
-    /// The sender's id for it, if the sender gave one and the server passes it on.
+    /// The client message id; `None` if the sender gave no id or the server does not send it.
     pub client_id: Option<ClientMessageId>,
-    /// The tag of the cipher suite; see [`Suite::from_tag`](crate::Suite::from_tag).
+    /// The suite tag; see [`Suite::from_tag`](crate::Suite::from_tag).
     pub suite: u32,
     /// The nonce, 24 bytes.
     pub nonce: [u8; NONCE_LEN],
@@ -70,7 +70,7 @@ pub enum HistoryRange {
 pub struct HistoryPage {
     /// The messages.
     pub messages: Vec<Message>,
-    /// Whether there are more in the same direction.
+    /// Whether there are more messages in the same direction.
     pub has_more: bool,
 }
 
@@ -79,10 +79,10 @@ pub struct HistoryPage {
 pub struct Stored {
     /// The id of the message.
     pub id: MessageId,
-    /// Its number in the conversation.
+    /// The number of the message in the conversation.
     pub sequence: ServerSequence,
-    /// The time at which the server received it; `None` from a server that does not tell.
+    /// The time at which the server received the message; `None` if the server does not send it.
     pub received_at: Option<Timestamp>,
-    /// Whether an earlier attempt with the same client message id had stored it.
+    /// Whether an earlier attempt with the same client message id had stored the message.
     pub repeated: bool,
 }

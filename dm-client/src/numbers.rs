@@ -12,7 +12,7 @@ macro_rules! number {
             /// The number before the first one.
             pub const ZERO: Self = Self(0);
 
-            /// A number from its form in an answer or a frame.
+            /// A number as an answer or a frame contains it.
             pub const fn new(number: u64) -> Self {
                 Self(number)
             }

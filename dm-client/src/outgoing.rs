@@ -22,14 +22,14 @@ pub struct NewMessage<'a> {
     pub own_key_version: Option<KeyVersion>,
     /// The cipher suite.
     pub suite: Suite,
-    /// The plaintext, bytes; may be empty. [`Suite::max_plaintext`] is its greatest length.
+    /// The plaintext: at most [`Suite::max_plaintext`] bytes; may be empty.
     pub plaintext: &'a [u8],
 }
 
-/// An encrypted message with everything that the server is sent.
+/// An encrypted message, with all fields that are sent to the server.
 ///
-/// It is plain data, so that a program can keep it on disk until it is stored. A repeated send must
-/// carry the same bytes; the server refuses other content under the same id.
+/// It is plain data, so that a program can keep it on disk until the server has stored it. A
+/// repeated send must carry the same bytes; the server refuses other content under the same id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingMessage {
     /// The client message id, the same in every attempt.
@@ -53,15 +53,16 @@ impl<'a> NewMessage<'a> {
 }
 
 impl OutgoingMessage {
-    /// Encrypts a message under the id `id`, which for a new message is a
-    /// [fresh one](ClientMessageId::generate).
+    /// Encrypts a message under the client message id `id`. A new message needs a
+    /// [fresh id](ClientMessageId::generate).
     ///
-    /// Other content may be encrypted under an id that was used before in one case only: the server
-    /// answered that the key is stale, so nothing is stored under the id.
+    /// Use an id again for other content only after the server has answered that the key is stale.
+    /// That answer means that nothing is stored under the id.
     ///
     /// # Errors
     ///
-    /// [`SealError`].
+    /// [`SealError`] if the message cannot be encrypted: [`SealError::NotTheSender`] if the peer is
+    /// the sender itself.
     pub fn seal(
         identity: &Identity,
         message: &NewMessage<'_>,

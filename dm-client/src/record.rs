@@ -1,10 +1,10 @@
-//! Published keys, and the decision which of them to trust.
+//! Published keys, and the choice of the keys to trust.
 
 use crate::keys::{KeyVersion, UserId, X25519Key};
 use crate::time::Timestamp;
 
-/// A user's published key, as the server reports it. Nothing in it is verified:
-/// [`PeerKey::from_record`] decides whether the key is used.
+/// A user's published key, as the server reports it. No field is verified.
+/// [`PeerKey::from_record`] decides whether the key is trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyRecord {
@@ -12,27 +12,28 @@ pub struct KeyRecord {
     pub user: UserId,
     /// The X25519 key.
     pub key: X25519Key,
-    /// The version of the key; `None` from a server that does not count versions.
+    /// The version of the key; `None` if the server does not count versions.
     pub version: Option<KeyVersion>,
     /// The time at which the key was published, by the server's clock.
     pub published_at: Timestamp,
     /// The binding of the key to the user as the server reports it, such as `derived`; may be
-    /// empty. This crate decides nothing by it.
+    /// empty. This crate does not use it.
     pub binding: String,
 }
 
-/// The keys of a peer that are trusted.
+/// The choice of the keys of a peer that are trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyTrust {
     /// Only the key that is derived from the peer's user id. A server cannot forge it.
     #[default]
     Derived,
-    /// Any key that the server names. **A dishonest server can then read the messages.** For peers
-    /// whose clients publish keys that are not derived from their user id, over a trusted server.
+    /// Any key that the server names. **A dishonest server can then read the messages.** Use it
+    /// only with a trusted server, for peers whose clients publish keys that are not derived from
+    /// their user id.
     Server,
 }
 
-/// A peer's key that may be encrypted to.
+/// A trusted key of a peer, to encrypt messages to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerKey {
     user: UserId,
@@ -41,8 +42,8 @@ pub struct PeerKey {
 }
 
 impl PeerKey {
-    /// The key that is derived from the peer's user id. Needs neither the server nor trust in it.
-    /// The version is not known.
+    /// The key that is derived from the peer's user id. It needs neither a call nor trust in the
+    /// server. Its version is not known.
     pub fn derived(user: UserId) -> Self {
         Self { user, key: user.agreement_key(), version: None }
     }

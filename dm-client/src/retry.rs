@@ -6,17 +6,17 @@ use crate::entropy::Entropy;
 
 /// The number of attempts, and the waits between them.
 ///
-/// The wait after attempt *n* is a random time between one half and the whole of `first · 2ⁿ⁻¹`, at
-/// most `longest`. It is random so that clients that failed at the same time do not retry at the
-/// same time.
+/// The wait after attempt *n* is a random time between *w* / 2 and *w*. Here *w* is `first · 2ⁿ⁻¹`,
+/// but at most `longest`. The wait is random so that clients that failed at the same time do not
+/// retry at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Number of attempts, the first included; at least one is made.
+    /// Number of attempts, the first included; 0 counts as 1.
     pub attempts: u32,
-    /// The wait after the first failed attempt.
+    /// Maximum wait after the first failed attempt.
     pub first: Duration,
-    /// The longest wait. If the server asks for a longer one, the call ends, and its error says how
-    /// long the wait is.
+    /// Maximum wait. If the server asks for a longer wait, a send ends with an error that contains
+    /// the server's wait.
     pub longest: Duration,
 }
 
@@ -28,9 +28,9 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The wait after `failures` failed attempts in a row, at least 1. If `entropy` fails, the wait
-    /// is not shortened.
-    pub(crate) fn wait(&self, failures: u32, entropy: &mut dyn Entropy) -> Duration {
+    /// The wait after `failures` (at least 1) failed attempts in a row. If `entropy` fails, the
+    /// wait is the longest possible one.
+    pub(crate) fn delay_after(&self, failures: u32, entropy: &mut dyn Entropy) -> Duration {
         let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
         let whole = self.first.saturating_mul(doubled).min(self.longest);
         let mut random = [0; 4];
@@ -62,16 +62,17 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_longest() {
-        let waits = [1, 2, 3, 4, 5, 99, u32::MAX].map(|n| POLICY.wait(n, &mut Fixed(Some(0xff))).as_millis());
-        assert_eq!(waits, [100, 200, 400, 800, 1000, 1000, 1000]);
+        let delay = |failures| POLICY.delay_after(failures, &mut Fixed(Some(0xff))).as_millis();
+        let delays = [1, 2, 3, 4, 5, 99, u32::MAX].map(delay);
+        assert_eq!(delays, [100, 200, 400, 800, 1000, 1000, 1000]);
     }
 
     #[test]
     fn a_wait_is_shortened_by_at_most_half_and_not_at_all_without_randomness() {
-        assert_eq!(POLICY.wait(1, &mut Fixed(Some(0))).as_millis(), 50);
-        assert_eq!(POLICY.wait(1, &mut Fixed(None)).as_millis(), 100);
+        assert_eq!(POLICY.delay_after(1, &mut Fixed(Some(0))).as_millis(), 50);
+        assert_eq!(POLICY.delay_after(1, &mut Fixed(None)).as_millis(), 100);
         for failures in 0..40 {
-            let wait = POLICY.wait(failures, &mut OsEntropy);
+            let wait = POLICY.delay_after(failures, &mut OsEntropy);
             assert!((Duration::from_millis(50)..=POLICY.longest).contains(&wait), "{wait:?}");
         }
     }

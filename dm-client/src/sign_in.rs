@@ -1,10 +1,10 @@
 //! Signing in at the reference host, `examples/chat-host`. Other hosts have their own sign-in; a
-//! client needs the token only.
+//! client needs only the token.
 //!
-//! The host sends a fresh challenge of 32 bytes. The client signs it together with the purpose, the
-//! origin that it connected to and the host's id, so that the signature is valid for this purpose
-//! and this host only: a host that forwards another host's challenge gets a signature over its own
-//! origin. The first sign-in registers the account.
+//! The host sends a fresh challenge of 32 bytes. The client signs the challenge together with the
+//! purpose, the origin that the client connected to and the host's id. So the signature is valid
+//! only for this purpose and this host: a host that forwards another host's challenge gets a
+//! signature over its own origin. The first sign-in registers the account.
 
 use std::fmt;
 
@@ -18,7 +18,9 @@ use crate::identity::Identity;
 use crate::keys::UserId;
 use crate::time::Timestamp;
 
+/// The purpose at the beginning of the signed bytes.
 const PURPOSE: &[u8] = b"dm-chat-host auth v2\0";
+/// Length of a challenge, in bytes.
 const CHALLENGE_LEN: usize = 32;
 
 /// A session at a host, from [`sign_in`]. `Debug` does not show the token.
@@ -39,21 +41,22 @@ pub struct Session {
 pub struct Person {
     /// The user.
     pub user: UserId,
-    /// The user's display name. Any text: neutralize it before it reaches a terminal.
+    /// The user's display name. It can be any text. Remove control characters before you print it.
     pub name: String,
 }
 
 /// Signs in at the host at `base` as `identity`. Other users see `display_name` and search for it;
 /// `None` leaves the name as it is.
 ///
-/// `server_id` is the host's expected id, from an earlier sign-in or from another source; with
+/// `server_id` is the host's expected id, from an earlier sign-in or from another source. With
 /// `None`, the id that the host sends is not checked. The signature covers the id and the origin of
-/// `base`. A host refuses an origin that it does not know; its answer names the option that adds it
-/// (`--origin`).
+/// `base`. A host refuses an origin that it does not know; its answer names the option that adds
+/// the origin (`--origin`).
 ///
 /// # Errors
 ///
-/// [`ClientError`]; [`ClientError::Protocol`] if the id of the host is not `server_id`.
+/// [`ClientError`] if the sign-in fails; [`ClientError::WrongServerId`] if the id of the host is
+/// not `server_id`.
 pub async fn sign_in(
     base: &str,
     identity: &Identity,
@@ -67,7 +70,7 @@ pub async fn sign_in(
     let request = http.post(&["api", "auth", "challenge"], &AskChallenge { public_key: &public_key });
     let (_, challenge) = call::<Challenge>(request, MAX_ITEM).await?;
     if server_id.is_some_and(|known| known != challenge.server_id) {
-        return Err(ClientError::Protocol("the host has another id than expected"));
+        return Err(ClientError::WrongServerId);
     }
     let raw: [u8; CHALLENGE_LEN] = BASE64
         .decode(challenge.challenge.as_bytes())
@@ -92,20 +95,20 @@ pub async fn sign_in(
 ///
 /// # Errors
 ///
-/// [`ClientError`]; [`is_unauthorized`](ClientError::is_unauthorized) if the token was not valid
-/// any more.
+/// [`ClientError`] if the call fails. [`is_unauthorized`](ClientError::is_unauthorized) is true if
+/// the token was no longer valid.
 pub async fn sign_out(base: &str, session: &Session, timeouts: Timeouts) -> Result<(), ClientError> {
     let mut http = Http::new(base, timeouts)?;
     http.authorize(&session.token)?;
     call_without_body(http.request(Method::POST, &["api", "auth", "logout"])).await
 }
 
-/// The users at the host whose display name contains `query`, in the host's order. A query of less
+/// The users at the host whose display name contains `query`, in the host's order. A query of fewer
 /// than three characters finds only users with exactly this name.
 ///
 /// # Errors
 ///
-/// [`ClientError`].
+/// [`ClientError`] if the call fails.
 pub async fn find_people(
     base: &str,
     session: &Session,

@@ -1,4 +1,4 @@
-//! The time and waiting, passed in, so that a test decides how long a wait takes.
+//! The clock. It is passed in, so that a test decides how long a wait takes.
 
 use std::fmt;
 use std::future::Future;
@@ -30,10 +30,10 @@ impl fmt::Debug for Timestamp {
 /// The future of a wait, from [`Clock::sleep`].
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Tells the time and waits.
+/// A source of the time, and of waits.
 ///
-/// The time of day is written into messages and decides nothing. Waits separate attempts and limit
-/// how long one may take.
+/// The client writes the time into messages, and decides nothing by it. The waits separate attempts
+/// and limit the duration of an attempt.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
@@ -57,7 +57,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// The limit of a wait passed before the work was done.
+/// The time limit passed before the work was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Elapsed;
 

@@ -1,4 +1,4 @@
-//! Making a client.
+//! The builder of a client.
 
 use std::fmt;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the device id. Without it, the host determines the device from the token.
+    /// Sets the device id. Without an id, the host determines the device from the token.
     pub fn device(mut self, device: DeviceId) -> Self {
         self.device = Some(device);
         self
@@ -58,7 +58,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the number of attempts of a send and the waits between them.
+    /// Sets the number of attempts of a send and the waits between the attempts.
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
         self
@@ -80,8 +80,10 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`ClientError::InvalidUrl`], [`ClientError::NoTls`], [`ClientError::InvalidToken`];
-    /// [`ClientError::Network`] if the HTTP client cannot be made.
+    /// - [`ClientError::InvalidUrl`] if `base` is not a URL of a server;
+    /// - [`ClientError::NoTls`] if `base` begins with `https` and the feature `tls` is not enabled;
+    /// - [`ClientError::InvalidToken`] if the token cannot be part of an HTTP header;
+    /// - [`ClientError::Network`] if the HTTP client cannot be made.
     pub fn build(self) -> Result<Client, ClientError> {
         let mut http = Http::new(&self.base, self.timeouts)?;
         if let Some(token) = &self.token {

@@ -15,12 +15,12 @@ use crate::record::KeyRecord;
 use crate::wire::{Malformed, json};
 
 impl Client {
-    /// Publishes the user's key and returns its record. Publishing the same key again has no
+    /// Publishes the user's key and returns the key's record. Publishing the same key again has no
     /// effect.
     ///
     /// # Errors
     ///
-    /// [`ClientError`].
+    /// [`ClientError`] if the call fails.
     pub async fn publish_key(&self, key: &X25519Key) -> Result<KeyRecord, ClientError> {
         let body = json::PublishKey { x25519_pubkey: key.to_string() };
         let request = self.http.post(&["api", "dm", "keys"], &body);
@@ -28,12 +28,13 @@ impl Client {
         Ok(answer.try_into()?)
     }
 
-    /// A user's current key, as the server reports it. Check it with
+    /// The record of a user's current key, as the server reports it. Check the record with
     /// [`PeerKey::from_record`](crate::PeerKey::from_record).
     ///
     /// # Errors
     ///
-    /// [`ClientError`]; [`is_not_found`](ClientError::is_not_found) if the user has published none.
+    /// [`ClientError`] if the call fails. [`is_not_found`](ClientError::is_not_found) is true if
+    /// the user has published no key.
     pub async fn key(&self, user: &UserId) -> Result<KeyRecord, ClientError> {
         let request = self.http.get(&["api", "dm", "keys", &user.to_string()]);
         let (_, answer) = call::<json::KeyJson>(request, MAX_ITEM).await?;
@@ -44,8 +45,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError`]; [`is_not_found`](ClientError::is_not_found) if the server does not know
-    /// `peer`.
+    /// [`ClientError`] if the call fails. [`is_not_found`](ClientError::is_not_found) is true if
+    /// the server does not know `peer`.
     pub async fn open_conversation(&self, peer: &UserId) -> Result<Conversation, ClientError> {
         let body = json::OpenConversation { recipient_pubkey: peer.to_string() };
         let request = self.http.post(&["api", "dm", "conversations"], &body);
@@ -58,7 +59,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError`].
+    /// [`ClientError`] if the call fails.
     pub async fn conversations(
         &self,
         limit: u16,
@@ -79,9 +80,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError`]; [`ClientError::StaleKey`] if another key of the recipient is current than
-    /// the one that the message is encrypted to. After an error whose [`retry`](ClientError::retry)
-    /// is not `Never`, the message may be stored: send the same message again to find out.
+    /// [`ClientError`] if the call fails; [`ClientError::StaleKey`] if the message is encrypted to
+    /// a key that is no longer the recipient's current key. After an error whose
+    /// [`retry`](ClientError::retry) is not `Never`, the message may be stored. To find out, send
+    /// the same message again.
     pub async fn post_message(&self, message: &OutgoingMessage) -> Result<Stored, ClientError> {
         let request = self.http.post(&["api", "dm", "messages"], &json::PostMessage::from(message));
         let (status, answer) = call::<json::MessageJson>(request, MAX_ITEM).await?;
@@ -101,8 +103,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError`]; [`is_not_found`](ClientError::is_not_found) if the user is not in such a
-    /// conversation.
+    /// [`ClientError`] if the call fails. [`is_not_found`](ClientError::is_not_found) is true if
+    /// the user is in no conversation with this id.
     pub async fn history(
         &self,
         conversation: ConversationId,
@@ -117,7 +119,7 @@ impl Client {
             HistoryRange::After(sequence) => request = request.query(&[("after", sequence.get())]),
         }
         let (_, answer) = call::<json::MessageList>(request, MAX_LIST).await?;
-        let messages = messages(answer.messages)?;
+        let messages = parse_messages(answer.messages)?;
         if messages.iter().any(|message| message.conversation != conversation) {
             return Err(ClientError::Protocol("the answer is about another conversation"));
         }
@@ -125,14 +127,14 @@ impl Client {
     }
 
     /// A page of at most `limit` (1 to 1,000) messages that are pending for the device, including
-    /// those that the user's other devices sent. The page starts after the entry `after`; `None`
-    /// starts after the device's cursor.
+    /// messages that the user's other devices sent. The page starts after the inbox entry `after`;
+    /// with `None`, it starts after the device's cursor.
     ///
-    /// This is for clients that poll. Others use [`connect`](Client::connect).
+    /// This call is for clients that poll. Other clients use [`connect`](Client::connect).
     ///
     /// # Errors
     ///
-    /// [`ClientError`].
+    /// [`ClientError`] if the call fails.
     pub async fn pending(&self, limit: u16, after: Option<InboxSeq>) -> Result<PendingPage, ClientError> {
         let mut request = self.http.get(&["api", "dm", "offline"]);
         request = request.query(&[("limit", limit.to_string().as_str()), ("include_sent", "true")]);
@@ -142,29 +144,29 @@ impl Client {
         let (_, answer) = call::<json::MessageList>(request, MAX_LIST).await?;
         Ok(PendingPage {
             gap: answer.gap.map(Into::into),
-            messages: messages(answer.messages)?,
+            messages: parse_messages(answer.messages)?,
             next: answer.next.map(InboxSeq::new),
         })
     }
 
-    /// Acknowledges inbox entries for the device: they are not delivered to it again. Acknowledging
-    /// again has no effect.
+    /// Acknowledges inbox entries for the device. The server does not deliver these entries to the
+    /// device again. Acknowledging an entry again has no effect.
     ///
     /// # Errors
     ///
-    /// [`ClientError`].
+    /// [`ClientError`] if the call fails.
     pub async fn acknowledge(&self, target: AckTarget) -> Result<Acknowledged, ClientError> {
         let request = self.http.post(&["api", "dm", "offline", "ack"], &json::PostAck::from(target));
         let (_, answer) = call::<json::AckAnswer>(request, MAX_ITEM).await?;
         Ok(answer.into())
     }
 
-    /// The user's devices, oldest registration first. This call does not register the caller's own
-    /// device, so it need not be among them.
+    /// The user's registered devices, oldest registration first. This call does not register the
+    /// caller's own device, so the list may not contain that device.
     ///
     /// # Errors
     ///
-    /// [`ClientError`].
+    /// [`ClientError`] if the call fails.
     pub async fn devices(&self) -> Result<Vec<DeviceState>, ClientError> {
         let request = self.http.get(&["api", "dm", "devices"]);
         let (_, answer) = call::<json::DeviceList>(request, MAX_ITEM).await?;
@@ -172,24 +174,24 @@ impl Client {
     }
 
     /// Removes one of the user's devices and its cursor, and ends its connections with
-    /// [`End::Refused`](crate::End::Refused). Returns whether the device was registered. If it
-    /// connects again, it is registered as a new device.
+    /// [`End::Refused`](crate::End::Refused). Returns whether the device was registered. A removed
+    /// device that connects again is registered as a new device.
     ///
     /// # Errors
     ///
-    /// [`ClientError`]. After an error whose [`retry`](ClientError::retry) is not `Never`, the
-    /// device may be removed.
+    /// [`ClientError`] if the call fails. After an error whose [`retry`](ClientError::retry) is not
+    /// `Never`, the device may be removed.
     pub async fn forget_device(&self, device: &DeviceId) -> Result<bool, ClientError> {
         let path = ["api", "dm", "devices", device.as_str()];
         call_if_known(self.http.request(reqwest::Method::DELETE, &path)).await
     }
 
-    /// A ticket for one WebSocket connection without an authorization header, such as by a browser.
-    /// [`connect`](Client::connect) needs none.
+    /// A ticket for one WebSocket connection without an authorization header, such as one that a
+    /// browser makes. [`connect`](Client::connect) needs no ticket.
     ///
     /// # Errors
     ///
-    /// [`ClientError`].
+    /// [`ClientError`] if the call fails.
     pub async fn ws_ticket(&self) -> Result<Ticket, ClientError> {
         let request = self.http.request(reqwest::Method::POST, &["api", "dm", "ws-ticket"]);
         let (_, answer) = call::<json::TicketAnswer>(request, MAX_ITEM).await?;
@@ -197,6 +199,6 @@ impl Client {
     }
 }
 
-fn messages(list: Vec<json::MessageJson>) -> Result<Vec<Message>, Malformed> {
+fn parse_messages(list: Vec<json::MessageJson>) -> Result<Vec<Message>, Malformed> {
     list.into_iter().map(Message::try_from).collect()
 }

@@ -8,33 +8,40 @@ use crate::message::Stored;
 use crate::outgoing::{NewMessage, OutgoingMessage};
 use crate::record::{KeyTrust, PeerKey};
 
-/// Most times that one send encrypts the message again because the recipient's key has changed.
-const RESEALS: u32 = 3;
+/// Maximum number of times that one send encrypts its message again. A send does so when the
+/// recipient's key has changed.
+const MAX_RESEALS: u32 = 3;
 
 impl Client {
-    /// Encrypts and sends a message. When it returns without an error, the server has stored the
-    /// message once.
+    /// Encrypts and sends a message. After a success, the server has stored the message exactly
+    /// once.
     ///
     /// Every attempt carries the same client message id and the same bytes, so the server stores
-    /// one message however many attempts reach it. The message is encrypted again, **under the same
-    /// id**, only if the server answers that the recipient has another key. This answer proves that
-    /// nothing is stored under the id, because the server looks for a repeated send before it
-    /// checks the key. An earlier attempt that reaches the server later names the old key or a used
-    /// id, and is refused. Under a new id it could be stored as a second message.
+    /// one message even if several attempts reach it.
+    ///
+    /// If the server answers that the recipient has another key, the message is encrypted again
+    /// **under the same id**:
+    ///
+    /// - This answer proves that nothing is stored under the id, because the server looks for a
+    ///   repeated send before it checks the key.
+    /// - An earlier attempt that reaches the server later is refused, because it names the old key
+    ///   or a used id.
+    /// - Under a new id, the server could store the earlier attempt as a second message.
     ///
     /// To keep the message over a restart of the program, [seal](OutgoingMessage::seal) it, write
     /// it to disk, and [`deliver`](Self::deliver) it.
     ///
     /// # Errors
     ///
-    /// [`ClientError`]. If its [`retry`](ClientError::retry) is not `Never`, the message may or may
-    /// not be stored. If [`is_message_id_reused`](ClientError::is_message_id_reused), it is stored:
-    /// read the history.
+    /// [`ClientError`] if the message cannot be encrypted or sent. If the error's
+    /// [`retry`](ClientError::retry) is not `Never`, the message may or may not be stored. If
+    /// [`is_message_id_reused`](ClientError::is_message_id_reused) is true, the message is stored:
+    /// read the history to find it.
     ///
     /// # Cancel safety
     ///
-    /// A dropped send may or may not have stored the message, and its id is lost. Use `deliver` if
-    /// that matters.
+    /// If the future is dropped, the message may or may not be stored, and its id is lost. Use
+    /// `deliver` to keep the id.
     pub async fn send(
         &self,
         identity: &Identity,
@@ -49,7 +56,7 @@ impl Client {
         loop {
             let sealed = OutgoingMessage::seal(identity, &message, id, sent_at, &mut *self.entropy.lock())?;
             match self.deliver(&sealed).await {
-                Err(ClientError::StaleKey { current }) if reseals < RESEALS => {
+                Err(ClientError::StaleKey { current }) if reseals < MAX_RESEALS => {
                     let peer = message.peer.user();
                     let record = match current {
                         Some(record) => *record,
@@ -67,18 +74,18 @@ impl Client {
     /// client's [`RetryPolicy`](crate::RetryPolicy) are used up. The same message may be delivered
     /// again at any later time.
     ///
-    /// It retries after an attempt without an answer, and after a refusal that may be temporary
-    /// (429, 503 and others). It waits for as long as the server asks, up to the policy's longest
-    /// wait.
+    /// The client retries after an attempt without an answer, and after a refusal that may be
+    /// temporary (429, 503 and others). Each wait is at least as long as the server asks for. If
+    /// the server asks for more than the policy's `longest`, there is no retry.
     ///
     /// # Errors
     ///
-    /// The error of the last attempt, as [`post_message`](Self::post_message).
+    /// The error of the last attempt; see [`post_message`](Self::post_message).
     ///
     /// # Cancel safety
     ///
-    /// A dropped delivery may or may not have stored the message. Deliver the same message again to
-    /// find out.
+    /// If the future is dropped, the message may or may not be stored. To find out, deliver the
+    /// same message again.
     pub async fn deliver(&self, message: &OutgoingMessage) -> Result<Stored, ClientError> {
         let mut failures = 0;
         loop {
@@ -87,12 +94,12 @@ impl Client {
                 Err(error) => error,
             };
             failures += 1;
-            let Retry::Later(asked) = error.retry() else { return Err(error) };
-            let asked = asked.unwrap_or_default();
-            if failures >= self.retry.attempts || asked > self.retry.longest {
+            let Retry::Later(requested_wait) = error.retry() else { return Err(error) };
+            let requested_wait = requested_wait.unwrap_or_default();
+            if failures >= self.retry.attempts || requested_wait > self.retry.longest {
                 return Err(error);
             }
-            let wait = self.retry.wait(failures, &mut *self.entropy.lock()).max(asked);
+            let wait = self.retry.delay_after(failures, &mut *self.entropy.lock()).max(requested_wait);
             tracing::debug!(message = %message.id, failures, ?wait, %error, "retrying a send");
             self.clock.sleep(wait).await;
         }

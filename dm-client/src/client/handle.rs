@@ -1,4 +1,4 @@
-//! The client itself.
+//! The type [`Client`]. Its calls are in the other modules.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,10 +9,13 @@ use crate::http::Http;
 use crate::retry::RetryPolicy;
 use crate::time::Clock;
 
-/// A client of one server, for one user on one device. Cheap to clone; clones share connections.
+/// A client of one server, for one user on one device. Cheap to clone; the clones share their HTTP
+/// connections.
 ///
-/// Every call has a limit on its time and on the size of its answer. If the future of a call is
-/// dropped, the server may or may not carry out the request.
+/// Every call has a limit on its time and on the size of its answer. A call fails with
+/// [`ClientError`](crate::ClientError) if the server refuses the request, cannot be reached, does
+/// not answer in time, or sends an answer that is malformed or too large. If the future of a call
+/// is dropped, the server may or may not carry out the request.
 ///
 /// `Debug` shows neither the address nor the token.
 #[derive(Clone)]
@@ -24,13 +27,13 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to the user's inbox, and delivers its entries from the device's last
-    /// acknowledgement on. The connection is made in the background, and made again when it is
-    /// lost; see [`Connection`].
+    /// Connects to the user's inbox. The connection delivers the entries after the device's cursor,
+    /// which is its last acknowledgement. A background task connects, and connects again after a
+    /// loss; see [`Connection`].
     ///
     /// # Panics
     ///
-    /// If it is called outside of a tokio runtime.
+    /// If this function is called outside of a tokio runtime.
     pub fn connect(&self, config: ConnectionConfig) -> Connection {
         Connection::start(Arc::clone(&self.http), config, Arc::clone(&self.clock), self.entropy.clone())
     }

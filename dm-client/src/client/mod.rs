@@ -1,7 +1,7 @@
 //! The client: one server, one user, one device.
 //!
-//! - [`handle`]: the client itself. [`builder`] makes it.
-//! - [`calls`]: the REST calls. [`deliver`] sends until the outcome is known.
+//! - [`handle`]: the type `Client`. [`builder`] makes a client.
+//! - [`calls`]: the REST calls. [`deliver`]: sending until the outcome is known.
 
 mod builder;
 mod calls;

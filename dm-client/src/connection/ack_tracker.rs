@@ -1,4 +1,8 @@
-//! The deliveries that were passed to the caller, and up to which of them may be acknowledged.
+//! Tracks the deliveries that the caller has handled, and the number up to which the client may
+//! acknowledge.
+//!
+//! The *floor* is the inbox number up to which deliveries are ignored: they are acknowledged, or no
+//! longer remembered.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,15 +11,15 @@ use tokio::sync::Notify;
 
 use crate::numbers::InboxSeq;
 
-/// Numbers remembered to detect a repeated delivery.
-const REMEMBERED: usize = 4_096;
+/// Maximum number of deliveries remembered to detect a repeated one.
+const MAX_DELIVERED: usize = 4_096;
 
 /// Tracks deliveries by their inbox numbers. The background task and the caller's receipts share
-/// it.
+/// the tracker.
 #[derive(Debug, Default)]
 pub(super) struct AckTracker {
     state: Mutex<State>,
-    /// Notified after each delivery that was handled.
+    /// Notified each time the caller has handled a delivery.
     handled: Notify,
 }
 
@@ -23,31 +27,32 @@ pub(super) struct AckTracker {
 struct State {
     /// Deliveries with this number or a lower one are ignored.
     floor: InboxSeq,
-    /// Deliveries above the floor.
+    /// The numbers of deliveries above the floor.
     delivered: BTreeSet<InboxSeq>,
-    /// Deliveries that the caller has not handled yet.
+    /// The numbers of deliveries that the caller has not handled yet, also at or below the floor.
     outstanding: BTreeSet<InboxSeq>,
 }
 
 impl AckTracker {
-    /// Raises the floor to the server's cursor for the device: an entry that is acknowledged is not
-    /// delivered again.
+    /// Raises the floor to the server's cursor for the device. Entries up to the cursor are
+    /// acknowledged and must not be delivered again.
     pub(super) fn resume_after(&self, cursor: InboxSeq) {
         self.lock().raise_floor(cursor);
     }
 
-    /// Adds a delivery; returns whether it is new. A new one must be
-    /// [handled](Self::mark_handled) before it or a later one is acknowledged.
+    /// Adds a delivery. Returns whether the delivery is new: its number is above the floor and was
+    /// not added before. No acknowledgement includes a new delivery until the caller has
+    /// [handled](Self::mark_handled) it.
     ///
-    /// A number below one that was added before may be new: the client loses no entry if the server
-    /// delivers out of order.
+    /// A number can be new although a higher one was added before, so the client loses no entry if
+    /// the server delivers out of order.
     pub(super) fn add(&self, seq: InboxSeq) -> bool {
         let mut state = self.lock();
         if seq <= state.floor || !state.delivered.insert(seq) {
             return false;
         }
         state.outstanding.insert(seq);
-        if state.delivered.len() > REMEMBERED
+        if state.delivered.len() > MAX_DELIVERED
             && let Some(oldest) = state.delivered.first().copied()
         {
             state.raise_floor(oldest);
@@ -61,8 +66,12 @@ impl AckTracker {
         self.handled.notify_one();
     }
 
-    /// The number up to which every delivery is handled. It is always the number of a delivery or
-    /// the floor: the server may still deliver an entry that is missing, or report it as a gap.
+    /// The number up to which every delivery is handled: the last delivery before the first
+    /// unhandled one, or the floor if there is no such delivery. If the first unhandled delivery is
+    /// at or below the floor, the result is the number before it.
+    ///
+    /// Above the floor, the result is always the number of a delivery. The server may still deliver
+    /// an entry whose number is missing, or report it as a gap.
     pub(super) fn handled_up_to(&self) -> InboxSeq {
         let state = self.lock();
         let handled = match state.outstanding.first() {
@@ -76,7 +85,7 @@ impl AckTracker {
     }
 
     /// Waits until a delivery is handled.
-    pub(super) async fn changed(&self) {
+    pub(super) async fn wait_for_handled(&self) {
         self.handled.notified().await;
     }
 
@@ -147,9 +156,9 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_an_unhandled_delivery_still_stops_the_cursor() {
-        let many = u64::try_from(REMEMBERED).unwrap() * 3;
+        let many = u64::try_from(MAX_DELIVERED).unwrap() * 3;
         let acks = delivered(1..=many);
-        assert_eq!(acks.lock().delivered.len(), REMEMBERED);
+        assert_eq!(acks.lock().delivered.len(), MAX_DELIVERED);
         assert_eq!(acks.handled_up_to(), seq(0));
         for number in 1..=many {
             acks.mark_handled(seq(number));

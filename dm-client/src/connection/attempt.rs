@@ -1,4 +1,4 @@
-//! One WebSocket, from the handshake to its end.
+//! One attempt: a WebSocket, from the handshake to its end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use dm_proto::{DmAck, DmDelivery, DmGap, DmGoingAway, DmHello, DmProblem, Envelo
 
 use super::config::DeviceStart;
 use super::disconnect::Disconnect;
-use super::driver::{Driver, closed};
+use super::driver::{Driver, wait_for_close};
 use super::event::{Content, Delivery, Event, Receipt};
 use super::socket::{Incoming, Socket};
 use super::state::{ConnectionState, End, Lost};
@@ -24,24 +24,25 @@ use crate::wire::frames;
 const HELLO: &str = "hello";
 const ACK: &str = "ack";
 
-/// The state of one WebSocket. The numbers of the deliveries are kept in the driver, which lives
-/// longer.
+/// The state of one WebSocket. The numbers of the deliveries outlive the WebSocket, so they are in
+/// the [`Driver`].
 pub(super) struct Attempt<'a> {
     driver: &'a mut Driver,
     /// The server's cursor for the device.
     acknowledged: InboxSeq,
-    /// Whether an acknowledgement waits for its answer. The next one is sent after the answer, so
-    /// that the client acknowledges as fast as the server can make acknowledgements durable, and no
-    /// faster.
+    /// Whether the client waits for the answer to an acknowledgement. The client sends the next
+    /// acknowledgement only after this answer. So it acknowledges no faster than the server makes
+    /// acknowledgements durable.
     is_acknowledging: bool,
+    /// See [`was_served`](Self::was_served).
     was_served: bool,
 }
 
-/// The detection of a silent server.
+/// The state of the check for a silent server.
 enum KeepAlive {
     /// No ping is sent before this wait ends.
     Idle(Sleep),
-    /// A ping was sent. The server has until the end of this wait to send anything.
+    /// A ping was sent. If the server sends nothing before this wait ends, the connection is lost.
     Pinged(Sleep),
 }
 
@@ -50,12 +51,14 @@ impl<'a> Attempt<'a> {
         Self { driver, acknowledged: InboxSeq::ZERO, is_acknowledging: false, was_served: false }
     }
 
-    /// Whether the server delivered the whole backlog or answered an acknowledgement. If it did
-    /// neither, the waits between attempts grow, also if it accepted the WebSocket.
+    /// Whether the server delivered the whole backlog or answered an acknowledgement. If the server
+    /// did neither, the waits between attempts grow, even if it accepted the WebSocket.
     pub(super) fn was_served(&self) -> bool {
         self.was_served
     }
 
+    /// Connects, then handles frames until the WebSocket is lost or the connection ends. Returns
+    /// the reason.
     pub(super) async fn run(&mut self) -> Disconnect {
         let mut closing = self.driver.closing.clone();
         let mut socket = tokio::select! {
@@ -63,7 +66,7 @@ impl<'a> Attempt<'a> {
                 Ok(socket) => socket,
                 Err(disconnect) => return disconnect,
             },
-            () = closed(&mut closing) => return Disconnect::Ended(End::Closed),
+            () = wait_for_close(&mut closing) => return Disconnect::Ended(End::Closed),
         };
         match self.run_until_closed(&mut socket).await {
             Ok(()) => {
@@ -105,7 +108,7 @@ impl<'a> Attempt<'a> {
         Ok(socket)
     }
 
-    /// Passes the server's frames on, acknowledges the deliveries that the caller has handled, and
+    /// Handles the server's frames, acknowledges the deliveries that the caller has handled, and
     /// pings a silent server. Returns `Ok` when the caller closes the connection.
     async fn run_until_closed(&mut self, socket: &mut Socket) -> Result<(), Disconnect> {
         let mut closing = self.driver.closing.clone();
@@ -120,18 +123,18 @@ impl<'a> Attempt<'a> {
                 KeepAlive::Idle(timer) | KeepAlive::Pinged(timer) => timer,
             };
             tokio::select! {
-                () = closed(&mut closing) => return Ok(()),
+                () = wait_for_close(&mut closing) => return Ok(()),
                 incoming = socket.receive() => {
                     received_since = true;
                     if let Some((request, frame)) = server_frame(incoming?) {
                         tokio::select! {
                             handled = self.handle(&request, frame) => handled?,
-                            () = closed(&mut closing) => return Ok(()),
+                            () = wait_for_close(&mut closing) => return Ok(()),
                         }
                         self.acknowledge(socket).await?;
                     }
                 }
-                () = acks.changed() => self.acknowledge(socket).await?,
+                () = acks.wait_for_handled() => self.acknowledge(socket).await?,
                 () = timer => {
                     keep_alive = match keep_alive {
                         KeepAlive::Pinged(_) if !received_since => return Err(Lost::Timeout.into()),
@@ -147,8 +150,8 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Sends the last acknowledgement and waits for its answer, then closes the WebSocket. An
-    /// acknowledgement that fails is not repeated: its deliveries come again after the next start.
+    /// Sends the last acknowledgement and waits for its answer, then closes the WebSocket. A failed
+    /// acknowledgement is not repeated: the server delivers its entries again after the next start.
     async fn close(&mut self, socket: &mut Socket) {
         let (clock, limit) = (Arc::clone(&self.driver.clock), self.driver.config.timeout);
         let last_acknowledgement = async {
@@ -170,6 +173,8 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    /// Handles a frame from the server. `request` is the id of the request that it answers, or
+    /// empty.
     async fn handle(&mut self, request: &str, frame: Frame) -> Result<(), Disconnect> {
         match frame {
             Frame::Delivery(delivery) => {
@@ -198,29 +203,29 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// Passes a delivery on, unless it is a repeated one.
+    /// Passes a delivery to the caller, unless it is repeated.
     async fn deliver(&mut self, seq: InboxSeq, at: Timestamp, content: Content) {
         if !self.driver.acks.add(seq) {
             return;
         }
         let receipt = Receipt { seq, acks: Arc::clone(&self.driver.acks) };
         if let Content::Message(message) = &content
-            && self.driver.recent.put(message.id, ()).is_some()
+            && self.driver.recent_messages.put(message.id, ()).is_some()
         {
-            // The same message under a second number. The delivery under the first one stops the
-            // cursor until it is handled.
+            // The message has a second inbox entry. The delivery of the first entry stops the
+            // cursor until the caller has handled it.
             return receipt.acknowledge();
         }
         self.emit(Event::Delivery(Box::new(Delivery { seq, at, content, receipt }))).await;
     }
 
     async fn emit(&self, event: Event) {
-        // The receiver is closed only by the caller, and `closing` reports that.
+        // Only the caller closes the receiver, and `closing` reports the close.
         let _sent = self.driver.events.send(event).await;
     }
 
-    /// Sends an acknowledgement, if there is something to acknowledge and no other waits for its
-    /// answer.
+    /// Acknowledges the deliveries that the caller has handled, unless they are acknowledged
+    /// already or another acknowledgement waits for its answer.
     async fn acknowledge(&mut self, socket: &mut Socket) -> Result<(), Disconnect> {
         let up_to = self.driver.acks.handled_up_to();
         if self.is_acknowledging || up_to <= self.acknowledged {
@@ -232,11 +237,13 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
+    /// Waits for a write, but no longer than the `timeout` of the configuration.
     async fn write(&self, work: impl Future<Output = Result<(), Disconnect>>) -> Result<(), Disconnect> {
         let limit = self.driver.config.timeout;
         within(&*self.driver.clock, limit, work).await.unwrap_or(Err(Lost::Timeout.into()))
     }
 
+    /// Raises the server's cursor to `up_to` and reports it to the caller.
     fn set_acknowledged(&mut self, up_to: InboxSeq) {
         self.acknowledged = self.acknowledged.max(up_to);
         self.driver.state.send_replace(ConnectionState::Online { acknowledged: self.acknowledged });
@@ -252,8 +259,8 @@ fn server_frame(incoming: Incoming) -> Option<(String, Frame)> {
     }
 }
 
-/// The content of a delivery; [`Content::Unknown`] for an event that is new to this version or
-/// malformed.
+/// The content of a delivery; [`Content::Unknown`] for an event that is malformed or that this
+/// version of the library does not know.
 fn content(delivery: DmDelivery) -> Content {
     let content = match delivery.event {
         Some(DeliveredEvent::Message(event)) => event

@@ -9,30 +9,37 @@ use crate::retry::RetryPolicy;
 /// The configuration of a [`Connection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionConfig {
-    /// The start of a new device's cursor. Default: before the oldest entry that is still held.
+    /// The start of a new device's cursor. Default: before the oldest entry that the server holds.
     pub start: DeviceStart,
-    /// The waits between attempts to connect. The number of attempts is not limited; `attempts` is
-    /// ignored. Default: 500 ms, doubled up to 30 s.
+    /// The waits between attempts to connect. Default: 500 ms, doubled up to 30 s.
+    ///
+    /// The number of attempts is not limited: `attempts` is ignored. A server can ask for a longer
+    /// wait, of at most 5 minutes.
     pub retry: RetryPolicy,
-    /// The limit for connecting including the handshake, and for each write. Default 10 s.
+    /// The time limit of the handshake, of each write, of the answer to a ping, and of each step of
+    /// [`Connection::close`]. Default 10 s.
     pub timeout: Duration,
-    /// Time without a frame from the server after which the client pings it. If nothing comes
-    /// within `timeout` after the ping, the connection is lost. Default 30 s.
+    /// The interval of the check for a silent server. Default 30 s.
+    ///
+    /// After an interval in which the server sent nothing, the client pings it. If nothing comes
+    /// within `timeout` after the ping, the connection is lost.
     pub ping_interval: Duration,
-    /// Largest frame accepted from the server, bytes. Default 256 KiB.
+    /// Maximum size of a frame from the server, in bytes. Default 256 KiB.
     pub max_frame: usize,
-    /// Most events that wait for the caller. While as many wait, the client reads nothing from the
-    /// server. Default 512, twice what a server sends ahead of acknowledgements.
+    /// Maximum number of events that wait for the caller; 0 counts as 1. Default 512, which is
+    /// twice the number of entries that a server sends without an acknowledgement.
+    ///
+    /// While the queue is full, the client reads nothing from the server.
     pub queue: usize,
 }
 
 /// The start of the cursor of a device that the server does not know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceStart {
-    /// Before the oldest entry that is still held.
+    /// Before the oldest entry that the server holds.
     #[default]
     Oldest,
-    /// At the newest entry: only later ones are delivered.
+    /// At the newest entry: only later entries are delivered.
     Now,
 }
 

@@ -1,16 +1,16 @@
-//! The end of a WebSocket.
+//! The reason why a WebSocket ended, and whether another attempt follows.
 
 use std::time::Duration;
 
 use super::state::{End, Lost};
 use crate::error::{Problem, Retry};
 
-/// The end of one WebSocket, or of the attempt to make it.
+/// The reason why one WebSocket, or the attempt to open it, ended.
 pub(super) enum Disconnect {
     /// Another attempt follows.
     Lost {
         reason: Lost,
-        /// The shortest wait before the next attempt, if the server named one.
+        /// Minimum wait before the next attempt, if the server named one.
         not_before: Option<Duration>,
     },
     /// No other attempt follows.
@@ -18,7 +18,8 @@ pub(super) enum Disconnect {
 }
 
 impl Disconnect {
-    /// The consequence of a refusal: another attempt, or the end.
+    /// The consequence of a refusal: another attempt if the refusal is temporary, otherwise the
+    /// end.
     pub(super) fn from_problem(problem: Problem) -> Self {
         match problem.retry() {
             Retry::Later(not_before) => Self::Lost { reason: Lost::Refused(problem), not_before },

@@ -15,18 +15,18 @@ use crate::http::Http;
 use crate::ids::MessageId;
 use crate::time::Clock;
 
-/// Messages remembered by their id, to detect a message that has two inbox entries.
-pub(super) const RECENT: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+/// Number of message ids remembered, to detect a message that has two inbox entries.
+pub(super) const RECENT_MESSAGES: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
-/// The state of the background task. It outlives the single WebSockets.
+/// The state of the background task. It outlives each WebSocket.
 pub(super) struct Driver {
     pub(super) http: Arc<Http>,
     pub(super) config: ConnectionConfig,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: SharedEntropy,
     pub(super) acks: Arc<AckTracker>,
-    /// The messages delivered last.
-    pub(super) recent: LruCache<MessageId, ()>,
+    /// The ids of the messages that were delivered last.
+    pub(super) recent_messages: LruCache<MessageId, ()>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) state: watch::Sender<ConnectionState>,
     /// True once the caller closes the connection.
@@ -34,7 +34,7 @@ pub(super) struct Driver {
 }
 
 /// Waits until the caller closes the connection.
-pub(super) async fn closed(closing: &mut watch::Receiver<bool>) {
+pub(super) async fn wait_for_close(closing: &mut watch::Receiver<bool>) {
     // An error means that the caller's side was dropped, which also closes the connection.
     let _closed = closing.wait_for(|closing| *closing).await;
 }

@@ -15,9 +15,11 @@ use crate::time::Timestamp;
 pub enum Event {
     /// The next entry of the user's inbox.
     Delivery(Box<Delivery>),
-    /// The backlog is delivered; later deliveries are new entries. Comes once per WebSocket.
+    /// The backlog (the entries that were pending when the WebSocket was opened) is delivered.
+    /// Later deliveries are new entries. This event comes once per WebSocket.
     CaughtUp {
-        /// The last entry of the backlog.
+        /// The number of the last entry of the backlog, or the device's cursor if the backlog is
+        /// empty.
         seq: InboxSeq,
     },
 }
@@ -26,9 +28,9 @@ pub enum Event {
 #[derive(Debug)]
 #[must_use = "a delivery that is not acknowledged comes again"]
 pub struct Delivery {
-    /// Its number in the inbox; for a gap, the last missing number.
+    /// The number of the entry in the inbox; for a gap, the last missing number.
     pub seq: InboxSeq,
-    /// The time at which the entry was queued, by the server's clock; zero for a gap.
+    /// The time at which the entry was added to the inbox, by the server's clock; zero for a gap.
     pub at: Timestamp,
     /// The content of the entry.
     pub content: Content,
@@ -39,19 +41,19 @@ pub struct Delivery {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content {
-    /// A message, received or sent by another of the user's devices.
+    /// A message that the user received, or that another of the user's devices sent.
     Message(Box<Message>),
     /// A conversation with the user was opened.
     ConversationOpened(Box<Conversation>),
     /// A peer published a key. The record is not verified.
     PeerKeyChanged(Box<KeyRecord>),
-    /// The server no longer holds the entries from `from` to the delivery's
-    /// [`seq`](Delivery::seq): read the history of the conversations, then acknowledge.
+    /// The server no longer holds the entries from `from` to the delivery's [`seq`](Delivery::seq),
+    /// both included. Read the history of the conversations, then acknowledge.
     Gap {
-        /// First missing entry.
+        /// The number of the first missing entry.
         from: InboxSeq,
     },
-    /// An entry that this version of the library does not know or that is malformed. Acknowledge
+    /// An entry that is malformed or that this version of the library does not know. Acknowledge
     /// it.
     Unknown,
 }
@@ -65,7 +67,7 @@ pub struct Receipt {
 }
 
 impl Delivery {
-    /// Acknowledges the delivery. The server is told in the background.
+    /// Acknowledges the delivery. The background task tells the server.
     pub fn acknowledge(self) {
         self.receipt.acknowledge();
     }
@@ -77,7 +79,7 @@ impl Delivery {
 }
 
 impl Receipt {
-    /// Acknowledges the delivery. The server is told in the background.
+    /// Acknowledges the delivery. The background task tells the server.
     pub fn acknowledge(self) {
         self.acks.mark_handled(self.seq);
     }

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::ack_tracker::AckTracker;
 use super::config::ConnectionConfig;
-use super::driver::{Driver, RECENT};
+use super::driver::{Driver, RECENT_MESSAGES};
 use super::event::Event;
 #[cfg(doc)]
 use super::event::{Delivery, Receipt};
@@ -23,19 +23,20 @@ use crate::time::Clock;
 
 /// A connection to the user's inbox. [`next`](Self::next) returns its entries in order, each once.
 ///
-/// The server keeps a cursor for the device. Deliveries begin after the cursor: first the backlog,
-/// then new entries as they are appended. Each carries a [`Receipt`].
-/// [Acknowledge](Delivery::acknowledge) a delivery once its effect is safe, on disk if it must
-/// survive a crash. The cursor moves up to the first delivery that is not acknowledged. A delivery
-/// that is dropped therefore stops the cursor, and is delivered again after the next start of the
-/// program.
+/// The server keeps a cursor for the device. Deliveries begin after the cursor: first the backlog
+/// (the entries that are pending already), then new entries as they are appended.
 ///
-/// A lost connection is made again after growing waits, and resumes: no entry is delivered twice by
-/// one `Connection`. It ends with an [`End`] when another attempt cannot succeed. After a restart
-/// of the program, entries whose acknowledgement did not reach the server are delivered again;
-/// recognize them by [`Message::id`](crate::Message::id).
+/// Each delivery carries a [`Receipt`]. [Acknowledge](Delivery::acknowledge) a delivery once its
+/// effect is safe: on disk, if it must survive a crash. The cursor stops before the first delivery
+/// that is not acknowledged. So a dropped delivery stops the cursor, and is delivered again after
+/// the next start of the program.
 ///
-/// The connection runs in a background task, which ends when this value is dropped. It is a
+/// After a loss, the background task connects again after growing waits, and resumes: one
+/// `Connection` delivers no entry twice. The connection ends with an [`End`] when another attempt
+/// cannot succeed. After a restart of the program, the server delivers the entries again whose
+/// acknowledgement did not reach it. Recognize these by [`Message::id`](crate::Message::id).
+///
+/// The background task ends when this value is dropped. `Connection` is a
 /// [`Stream`](futures_util::Stream).
 #[derive(Debug)]
 pub struct Connection {
@@ -46,6 +47,7 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Starts the background task.
     pub(crate) fn start(
         http: Arc<Http>,
         config: ConnectionConfig,
@@ -61,7 +63,7 @@ impl Connection {
             clock,
             entropy,
             acks: Arc::new(AckTracker::default()),
-            recent: LruCache::new(RECENT),
+            recent_messages: LruCache::new(RECENT_MESSAGES),
             events: event_sender,
             state: state_sender,
             closing,
@@ -69,7 +71,7 @@ impl Connection {
         Self { events, state, close, task: tokio::spawn(driver.run()) }
     }
 
-    /// The next event; `None` when the connection has ended, and [`state`](Self::state) has the
+    /// The next event; `None` when the connection has ended. [`state`](Self::state) then has the
     /// reason.
     ///
     /// # Cancel safety
@@ -90,7 +92,7 @@ impl Connection {
         let _ended = (&mut self.task).await;
     }
 
-    /// The state of the connection. The receiver sees the newest state, and may miss those between.
+    /// The state of the connection. The receiver sees the newest state, and may miss earlier ones.
     pub fn state(&self) -> watch::Receiver<ConnectionState> {
         self.state.clone()
     }

@@ -1,11 +1,11 @@
 //! A connection to the user's inbox: a WebSocket that is made again when it is lost, and resumes
 //! after the last acknowledgement.
 //!
-//! - [`config`], [`event`], [`state`]: what a caller passes in and gets out.
-//! - [`ack_tracker`] decides what may be acknowledged.
-//! - [`socket`]: one open WebSocket. [`disconnect`]: how it ended.
+//! - [`config`], [`event`], [`state`]: the types that a caller passes in and receives.
+//! - [`ack_tracker`]: the number up to which the client may acknowledge.
+//! - [`socket`]: one open WebSocket. [`disconnect`]: the reason why it ended.
 //! - [`driver`]: the state of the background task. [`attempt`] runs one WebSocket from the
-//!   handshake to its end, [`reconnect`] one attempt after the other.
+//!   handshake to its end. [`reconnect`] runs one attempt after the other.
 //! - [`handle`]: the caller's side.
 
 mod ack_tracker;

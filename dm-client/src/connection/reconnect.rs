@@ -4,19 +4,21 @@ use std::time::Duration;
 
 use super::attempt::Attempt;
 use super::disconnect::Disconnect;
-use super::driver::{Driver, closed};
+use super::driver::{Driver, wait_for_close};
 use super::state::{ConnectionState, End};
 
-/// Longest wait for a server that goes away, whatever it asks for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// Maximum wait before the next attempt that a server can ask for. Longer requests are reduced.
+const MAX_REQUESTED_WAIT: Duration = Duration::from_secs(300);
 
 impl Driver {
+    /// Runs the connection, and sets the final state when it has ended.
     pub(super) async fn run(mut self) {
         let end = self.connect_until_end().await;
         tracing::debug!(%end, "connection ended");
         self.state.send_replace(ConnectionState::Ended(end));
     }
 
+    /// Runs attempts until one of them, or the caller, ends the connection.
     async fn connect_until_end(&mut self) -> End {
         let mut failures = 0;
         loop {
@@ -31,13 +33,13 @@ impl Driver {
                 Disconnect::Lost { reason, not_before } => (reason, not_before.unwrap_or_default()),
             };
             failures += 1;
-            let wait = self.config.retry.wait(failures, &mut *self.entropy.lock());
-            let retry_in = wait.max(not_before.min(LONGEST_PAUSE));
+            let wait = self.config.retry.delay_after(failures, &mut *self.entropy.lock());
+            let retry_in = wait.max(not_before.min(MAX_REQUESTED_WAIT));
             tracing::debug!(%reason, ?retry_in, "connection lost");
             self.state.send_replace(ConnectionState::Waiting { retry_in, reason });
             tokio::select! {
                 () = self.clock.sleep(retry_in) => {}
-                () = closed(&mut self.closing) => return End::Closed,
+                () = wait_for_close(&mut self.closing) => return End::Closed,
             }
         }
     }

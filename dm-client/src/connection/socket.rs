@@ -18,7 +18,8 @@ use super::state::{End, Lost};
 use crate::error::Problem;
 use crate::http::Http;
 
-/// Most bytes of unsent frames before a write fails. The frames of a client are small.
+/// Maximum size of the unsent frames, in bytes. A write that exceeds it fails. The frames of a
+/// client are small.
 const WRITE_BUFFER: usize = 1024 * 1024;
 
 /// One open WebSocket.
@@ -33,13 +34,14 @@ pub(super) enum Incoming {
 }
 
 impl Socket {
+    /// Connects, and sends the HTTP request that upgrades the connection to a WebSocket.
     pub(super) async fn open(http: &Http, max_frame: usize) -> Result<Self, Disconnect> {
         let mut url = http.url(&["api", "dm", "ws"]);
         if let Some(device) = http.device() {
             url.query_pairs_mut().append_pair("device", device.as_str());
         }
-        // `http` to `ws` and `https` to `wss` are changes between special schemes, which never
-        // fail.
+        // The URL standard allows the changes from `http` to `ws` and from `https` to `wss`, so
+        // this never fails.
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
         let _changed = url.set_scheme(scheme);
         let mut request = url.as_str().into_client_request().map_err(|_| Lost::Protocol("address"))?;
@@ -52,8 +54,8 @@ impl Socket {
             .max_write_buffer_size(WRITE_BUFFER);
         match connect_async_with_config(request, Some(config), true).await {
             Ok((socket, _)) => Ok(Self(socket)),
-            Err(Error::Http(response)) => Err(refused(&response)),
-            Err(error) => Err(lost(&error).into()),
+            Err(Error::Http(response)) => Err(http_refusal(&response)),
+            Err(error) => Err(loss_reason(&error).into()),
         }
     }
 
@@ -69,10 +71,10 @@ impl Socket {
                     Envelope::decode(bytes).map_err(|_| Lost::Protocol("a frame does not decode"))?;
                 Ok(Incoming::Envelope(Box::new(envelope)))
             }
-            Some(Ok(Message::Close(frame))) => Err(closed_by(frame.as_ref())),
+            Some(Ok(Message::Close(frame))) => Err(close_reason(frame.as_ref())),
             // Text messages belong to the host. The WebSocket library answers pings itself.
             Some(Ok(_)) => Ok(Incoming::Other),
-            Some(Err(error)) => Err(lost(&error).into()),
+            Some(Err(error)) => Err(loss_reason(&error).into()),
             None => Err(Lost::Network.into()),
         }
     }
@@ -85,7 +87,7 @@ impl Socket {
         self.write(Message::Ping(tungstenite::Bytes::new())).await
     }
 
-    /// Sends a close frame and waits for the server's.
+    /// Sends a close frame and waits for the server's close frame.
     pub(super) async fn close(&mut self) {
         if self.0.close(None).await.is_ok() {
             while let Some(Ok(message)) = self.0.next().await
@@ -95,12 +97,12 @@ impl Socket {
     }
 
     async fn write(&mut self, message: Message) -> Result<(), Disconnect> {
-        self.0.send(message).await.map_err(|error| lost(&error).into())
+        self.0.send(message).await.map_err(|error| loss_reason(&error).into())
     }
 }
 
 /// The consequence of an HTTP answer that refuses the upgrade to WebSocket.
-fn refused(response: &Response<Option<Vec<u8>>>) -> Disconnect {
+fn http_refusal(response: &Response<Option<Vec<u8>>>) -> Disconnect {
     let mut problem = Problem::of_status(response.status().as_u16());
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     problem.retry_after = retry_after.and_then(|text| text.parse().ok()).map(Duration::from_secs);
@@ -108,7 +110,7 @@ fn refused(response: &Response<Option<Vec<u8>>>) -> Disconnect {
 }
 
 /// The consequence of the server's close frame.
-fn closed_by(frame: Option<&CloseFrame>) -> Disconnect {
+fn close_reason(frame: Option<&CloseFrame>) -> Disconnect {
     let Some(frame) = frame else { return Lost::Network.into() };
     let problem = |status, detail: &str| {
         let mut problem = Problem::of_status(status);
@@ -125,8 +127,8 @@ fn closed_by(frame: Option<&CloseFrame>) -> Disconnect {
     }
 }
 
-/// The reason in an error of the WebSocket library.
-fn lost(error: &Error) -> Lost {
+/// The reason for a loss, from an error of the WebSocket library.
+fn loss_reason(error: &Error) -> Lost {
     match error {
         Error::Capacity(_) => Lost::Protocol("a frame is too large"),
         Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => Lost::Network,

@@ -20,16 +20,16 @@ pub enum ConnectionState {
     },
     /// Not connected. Another attempt follows.
     Waiting {
-        /// The wait before the attempt.
+        /// The wait before the next attempt.
         retry_in: Duration,
-        /// The reason for which the last connection or attempt ended.
+        /// The reason why the last connection or attempt ended.
         reason: Lost,
     },
     /// The connection has ended. No other attempt follows.
     Ended(End),
 }
 
-/// The reason for which a connection was lost. Another attempt follows.
+/// The reason why a connection was lost. Another attempt follows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Lost {
@@ -42,7 +42,7 @@ pub enum Lost {
     /// The server announced that it closes the connection, such as for a restart.
     #[error("the server is going away")]
     GoingAway,
-    /// The server refused the connection or a request, temporarily.
+    /// The server temporarily refused the connection or a request.
     #[error("the server refused temporarily: {0}")]
     Refused(Problem),
     /// The server sent bytes that do not follow the protocol. The text names the defect.
@@ -50,20 +50,21 @@ pub enum Lost {
     Protocol(&'static str),
 }
 
-/// The reason for which a connection ended for good.
+/// The reason why a connection ended for good.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum End {
-    /// The caller closed it.
+    /// The caller closed the connection.
     #[error("closed")]
     Closed,
-    /// A newer connection of the same device replaced it. Connecting again would replace that one.
+    /// A newer connection of the same device replaced this one. Connecting again would replace the
+    /// newer one.
     #[error("replaced by a newer connection of the same device")]
     Replaced,
     /// The token is missing, expired or invalid: sign in again.
     #[error("the token is missing, expired or invalid")]
     Unauthorized,
-    /// The server refuses the connection.
+    /// The server refused the connection or a request permanently.
     #[error("the server refused: {0}")]
     Refused(Problem),
 }

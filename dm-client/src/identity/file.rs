@@ -1,6 +1,6 @@
 //! The identity file.
 //!
-//! Three lines of text, each ended by a line feed, readable by their owner only:
+//! Three lines of text, each ended by a line feed. Only the file's owner may access it:
 //!
 //! ```text
 //! dm identity v1
@@ -8,8 +8,8 @@
 //! public <64 lowercase hexadecimal digits>
 //! ```
 //!
-//! The public key follows from the seed. It is in the file so that a damaged seed is detected and
-//! does not give another identity.
+//! The public key follows from the seed. The file contains it so that a damaged seed is detected
+//! and does not give another identity.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -24,7 +24,7 @@ use crate::entropy::{Entropy, EntropyError};
 
 const MAGIC: &str = "dm identity v";
 const VERSION: &str = "1";
-/// Length of a version 1 file, bytes: 15 + 70 + 72.
+/// Length of a version 1 file, in bytes: 15 + 70 + 72.
 const LENGTH: usize = 157;
 
 impl Identity {
@@ -68,44 +68,45 @@ impl Identity {
     }
 }
 
-/// The reason for which an identity file could not be loaded or created.
+/// The reason why an identity file could not be loaded or created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityFileError {
     /// The file system reported an error.
     #[error("cannot access {}", path.display())]
     Io {
-        /// The file concerned.
+        /// The path of the identity file.
         path: PathBuf,
         /// The error of the file system.
         source: io::Error,
     },
-    /// Other users than the owner may read or write the file, so the secret may be known to them.
-    /// If it is not, run `chmod 600`.
+    /// Other users than the owner can access the file, so they may know the secret. If you are sure
+    /// that they do not, run `chmod 600`.
     #[error("{} has mode {mode:03o}, it must be accessible to its owner only", path.display())]
     ReadableByOthers {
-        /// The file concerned.
+        /// The path of the identity file.
         path: PathBuf,
-        /// Its permission bits.
+        /// The permission bits of the file.
         mode: u32,
     },
     /// The file was written by a newer version of this library.
     #[error("{} is an identity file of a newer version", path.display())]
     UnknownVersion {
-        /// The file concerned.
+        /// The path of the identity file.
         path: PathBuf,
     },
     /// The file is not an identity file, or it is damaged.
     #[error("{} is not an intact identity file", path.display())]
     Damaged {
-        /// The file concerned.
+        /// The path of the identity file.
         path: PathBuf,
     },
-    /// The source of randomness failed for a new identity.
+    /// The source of randomness failed while an identity was generated.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
 }
 
+/// The process that created the identity file.
 enum Created {
     ByThisProcess,
     ByAnotherProcess,
@@ -113,7 +114,7 @@ enum Created {
 
 fn load(path: &Path, file: File) -> Result<Identity, IdentityFileError> {
     refuse_if_readable_by_others(path, &file)?;
-    // One byte more than a valid file has is enough to detect a longer file.
+    // To detect a longer file, it is enough to read one byte more than a valid file has.
     let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH + 1));
     let limit = u64::try_from(LENGTH + 1).unwrap_or(u64::MAX);
     file.take(limit).read_to_end(&mut bytes).map_err(io_at(path))?;
@@ -124,20 +125,20 @@ fn load(path: &Path, file: File) -> Result<Identity, IdentityFileError> {
 }
 
 fn create(path: &Path, identity: &Identity, entropy: &mut dyn Entropy) -> Result<Created, IdentityFileError> {
-    let mut tag = [0; 8];
-    entropy.fill(&mut tag)?;
+    let mut suffix = [0; 8];
+    entropy.fill(&mut suffix)?;
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.tmp", HEXLOWER.encode(&tag)));
+    name.push(format!(".{}.tmp", HEXLOWER.encode(&suffix)));
     let temporary = path.with_file_name(name);
 
     let linked = write_new(&temporary, &encode(identity)).and_then(|()| {
-        // A link to an existing name fails, a rename would replace the file. So two processes that
-        // start at the same time get the same identity.
+        // A link to an existing name fails, while a rename would replace the file. So two processes
+        // that start at the same time get the same identity.
         fs::hard_link(&temporary, path)
     });
-    // The temporary name is removed also if the link failed. The error of the link is the one to
-    // report.
+    // The temporary name is removed even if the link failed. In that case, the error of the link is
+    // reported.
     let removed = fs::remove_file(&temporary);
     match linked {
         Ok(()) => {
@@ -201,6 +202,7 @@ fn encode(identity: &Identity) -> Zeroizing<Vec<u8>> {
     text
 }
 
+/// The reason why bytes are not an identity file of this version.
 enum Defect {
     Version,
     Content,

@@ -11,10 +11,10 @@ use crate::keys::{UserId, X25519Key};
 
 /// A user's Ed25519 signing key, and the X25519 secret that is derived from it.
 ///
-/// The X25519 secret is the standard conversion: the first half of SHA-512 of the seed, clamped
-/// (RFC 8032, section 5.1.5; libsodium's `crypto_sign_ed25519_sk_to_curve25519`). The use of one
-/// key pair for both purposes is shown to be secure in [On using the same key pair for Ed25519 and
-/// an X25519 based KEM](https://eprint.iacr.org/2021/509).
+/// The X25519 secret is derived by the standard conversion: it is the first half of SHA-512 of the
+/// seed, clamped (RFC 8032, section 5.1.5; libsodium's `crypto_sign_ed25519_sk_to_curve25519`). The
+/// use of one key pair for both purposes is shown to be secure in [On using the same key pair for
+/// Ed25519 and an X25519 based KEM](https://eprint.iacr.org/2021/509).
 ///
 /// Secrets are wiped from memory on drop. `Debug` shows the first four bytes of the public key.
 pub struct Identity {
@@ -47,9 +47,9 @@ impl Identity {
         UserId::from_verifying_key(self.signing.verifying_key())
     }
 
-    /// The key that others encrypt to: the same as `self.user_id().agreement_key()`.
+    /// The key that other users encrypt to: the same as `self.user_id().agreement_key()`.
     pub fn agreement_key(&self) -> X25519Key {
-        X25519Key::from_montgomery(x25519_dalek::PublicKey::from(&self.agreement).to_bytes())
+        X25519Key::from_bytes_unchecked(x25519_dalek::PublicKey::from(&self.agreement).to_bytes())
     }
 
     /// The Ed25519 signature (64 bytes) over `message`.

@@ -1,6 +1,6 @@
-//! Reasons for which a key or a signature is refused.
+//! Reasons why a key or a signature is refused.
 
-/// The reason for which bytes or text are not a key.
+/// The reason why bytes or text are not a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKey {
     /// The text is not 64 hexadecimal digits.

@@ -13,17 +13,18 @@ use super::x25519::X25519Key;
 
 /// A user: an Ed25519 public key (RFC 8032), 32 bytes.
 ///
-/// The text form is 64 lowercase hexadecimal digits; parsing accepts either case. A value of this
-/// type is a canonically encoded curve point that is not of small order. Ordering is by bytes,
-/// which is also the ordering of the text form. `Debug` shows the first four bytes.
+/// The text form is 64 lowercase hexadecimal digits; parsing accepts upper and lower case. A value
+/// of this type is a canonically encoded curve point that is not of small order. Ordering is by
+/// bytes, which is also the ordering of the text form. `Debug` shows the first four bytes.
 ///
-/// The server names a user in the same way. This type in addition verifies signatures and derives
-/// the key that messages are encrypted to, and it has no constructor that skips the checks.
+/// The server identifies a user by the same bytes. In addition, this type verifies signatures and
+/// derives the key that messages are encrypted to. It has no public constructor that skips the
+/// checks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UserId(VerifyingKey);
 
 impl UserId {
-    /// Checks 32 bytes (RFC 8032, section 5.1.2) and takes them as a user.
+    /// A user id from its 32 bytes (RFC 8032, section 5.1.2), which are checked.
     ///
     /// # Errors
     ///
@@ -42,7 +43,7 @@ impl UserId {
         Ok(Self(key))
     }
 
-    /// The user of a signing key of this process, which needs no check.
+    /// The user id of a signing key of this process. Such a key needs no check.
     pub(crate) const fn from_verifying_key(key: VerifyingKey) -> Self {
         Self(key)
     }
@@ -52,8 +53,9 @@ impl UserId {
         self.0.as_bytes()
     }
 
-    /// The first 80 bits in groups of four hexadecimal digits, `d75a 9801 82b1 0ab7 d54b`. Making
-    /// another key with the same fingerprint is not feasible, and a person can compare it.
+    /// The first 80 bits in groups of four hexadecimal digits, such as `d75a 9801 82b1 0ab7 d54b`.
+    /// It is short enough for a person to compare, and it is infeasible to make another key with
+    /// the same fingerprint.
     ///
     /// Display names are not unique: show the fingerprint beside the name where a user selects a
     /// recipient.
@@ -68,7 +70,7 @@ impl UserId {
     /// Encrypting to this key needs no trust in the server: the key follows from the user id alone.
     pub fn agreement_key(&self) -> X25519Key {
         // The point has no small order, so neither has its Montgomery form.
-        X25519Key::from_montgomery(self.0.to_montgomery().to_bytes())
+        X25519Key::from_bytes_unchecked(self.0.to_montgomery().to_bytes())
     }
 
     /// Verifies that `signature` (64 bytes) over `message` was made with this user's key. The check

@@ -10,8 +10,8 @@ impl KeyVersion {
     /// The version of a user's first key.
     pub const FIRST: Self = Self(1);
 
-    /// A version from its number in an answer or a header; `None` for zero, which means there that
-    /// the version is not known.
+    /// A version from its number in an answer or a header; `None` for zero. On the wire, zero means
+    /// that the version is not known.
     pub const fn new(version: u32) -> Option<Self> {
         if version == 0 { None } else { Some(Self(version)) }
     }

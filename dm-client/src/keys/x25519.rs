@@ -11,10 +11,10 @@ use super::text::{debug_prefix, from_hex};
 
 /// An X25519 public key (RFC 7748), 32 bytes, not all-zero and not of small order.
 ///
-/// The text form is 64 lowercase hexadecimal digits; parsing accepts either case. `Debug` shows the
-/// first four bytes.
+/// The text form is 64 lowercase hexadecimal digits; parsing accepts upper and lower case. `Debug`
+/// shows the first four bytes.
 ///
-/// A server that could select this key could read the messages. Take it from
+/// A server that could select this key could read the messages. Take the key from
 /// [`UserId::agreement_key`], or from a record whose signature was checked with [`UserId::verify`].
 ///
 /// [`UserId::agreement_key`]: crate::UserId::agreement_key
@@ -23,23 +23,25 @@ use super::text::{debug_prefix, from_hex};
 pub struct X25519Key([u8; 32]);
 
 impl X25519Key {
-    /// Checks the 32 bytes of a u-coordinate and takes them as a key. Values at or above the prime
-    /// are accepted, as RFC 7748, section 5, requires.
+    /// A key from the 32 bytes of its u-coordinate, which are checked. Values at or above the prime
+    /// 2^255 − 19 are accepted, as RFC 7748, section 5, requires.
     ///
     /// # Errors
     ///
-    /// [`InvalidKey::SmallOrder`] if the shared secret with every secret key would be zero: the
-    /// all-zero key and the other encodings of points of small order, on the curve or its twist.
+    /// [`InvalidKey::SmallOrder`] if the point has small order, on the curve or its twist. This
+    /// includes the all-zero key. The shared secret with such a key would always be zero.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, InvalidKey> {
-        // Clamping makes every scalar a multiple of the cofactor, so one scalar decides for all.
+        // If one clamped scalar gives the all-zero secret, every one does, because clamped scalars
+        // are multiples of the cofactor. So one test is enough.
         if x25519([0; 32], *bytes) == [0; 32] {
             return Err(InvalidKey::SmallOrder);
         }
         Ok(Self(*bytes))
     }
 
-    /// A key from a u-coordinate that is known not to have small order.
-    pub(crate) const fn from_montgomery(bytes: [u8; 32]) -> Self {
+    /// A key from the 32 bytes of a u-coordinate, without a check. The caller must know that the
+    /// point does not have small order.
+    pub(crate) const fn from_bytes_unchecked(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
@@ -69,9 +71,9 @@ impl fmt::Debug for X25519Key {
     }
 }
 
-/// The raw X25519 shared secret; `None` if it is all zero (RFC 7748, section 6.1), which cannot be
-/// with a checked key.
-pub(crate) fn agree(secret: &StaticSecret, peer: &X25519Key) -> Option<SharedSecret> {
+/// The raw X25519 shared secret; `None` if it is all zero (RFC 7748, section 6.1). With a checked
+/// key, it is never zero.
+pub(crate) fn shared_secret(secret: &StaticSecret, peer: &X25519Key) -> Option<SharedSecret> {
     let shared = secret.diffie_hellman(&DalekKey::from(peer.0));
     shared.was_contributory().then_some(shared)
 }
@@ -83,7 +85,7 @@ mod tests {
     #[test]
     fn a_zero_shared_secret_is_refused_even_for_an_unchecked_key() {
         let secret = StaticSecret::from([7; 32]);
-        assert!(agree(&secret, &X25519Key([0; 32])).is_none());
+        assert!(shared_secret(&secret, &X25519Key([0; 32])).is_none());
     }
 
     #[test]
@@ -97,7 +99,8 @@ mod tests {
         let mut base = [0; 32];
         base[0] = 9;
         let secret = StaticSecret::from([7; 32]);
-        let (raw, reduced) = (agree(&secret, &key).unwrap(), agree(&secret, &X25519Key(base)).unwrap());
+        let (raw, reduced) =
+            (shared_secret(&secret, &key).unwrap(), shared_secret(&secret, &X25519Key(base)).unwrap());
         assert_eq!(raw.as_bytes(), reduced.as_bytes());
     }
 }

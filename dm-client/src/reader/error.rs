@@ -1,15 +1,16 @@
-//! Reasons for which a message is not read.
+//! Reasons why a message is not read.
 
 #[cfg(doc)]
 use super::handle::Reader;
 use crate::ids::MessageId;
 use crate::suite::OpenError;
 
-/// The reason for which a [`Reader`] does not return a message.
+/// The reason why a [`Reader`] does not return a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The sender, according to the server, is neither the user nor the peer.
+    /// The sender, according to the server, is neither the user nor the peer; or the peer is the
+    /// user.
     #[error("the sender is not a party of the conversation")]
     NotAParty,
     /// The message does not decrypt.
@@ -18,8 +19,8 @@ pub enum ReadError {
     /// The client message id from the server differs from the one inside the ciphertext.
     #[error("the client message id differs from the one inside the ciphertext")]
     Renamed,
-    /// The message is in a weaker suite than the peer has sent in, so that the server could have
-    /// made it of old messages. [`Reader::open_downgraded`] opens it.
+    /// The message is in a weaker suite than the peer has sent in, so the server may have forged it
+    /// from old messages. [`Reader::open_downgraded`] opens it.
     #[error("the message is in a weaker cipher suite than the peer has used")]
     Downgraded,
     /// The server repeats a message under another id or number.

@@ -1,4 +1,4 @@
-//! The reader: decrypts the messages of one user.
+//! The type [`Reader`], which decrypts the messages of one user.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -15,8 +15,8 @@ use crate::numbers::ServerSequence;
 use crate::record::PeerKey;
 use crate::suite::{self, Context, Opened, SameParty, Suite};
 
-/// Messages remembered by default.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+/// Default number of messages remembered.
+const DEFAULT_MESSAGES: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// Decrypts the messages of one user, and refuses replays and downgrades.
 ///
@@ -29,31 +29,32 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 ///
 /// Suite 0 is accepted from a peer that has sent in no stronger suite. Once a message of the peer
 /// has opened under suite 1, a message under suite 0 in either direction is
-/// [`ReadError::Downgraded`], because the server may have made it of old messages.
+/// [`ReadError::Downgraded`], because the server may have forged it from old messages.
 /// [`open_downgraded`](Self::open_downgraded) opens it anyway. [`reply_suite`](Self::reply_suite)
 /// is the suite for messages to a peer.
 ///
-/// A program that restarts passes the suites to the new reader with
-/// [`remember_suite`](Self::remember_suite). A reader remembers up to 65,536 peers and evicts none;
-/// with as many, it accepts suite 0 from no new peer.
+/// After a restart, a program passes the suites to the new reader with
+/// [`remember_suite`](Self::remember_suite). A reader remembers up to 65,536 peers and evicts none.
+/// When it is full, it accepts suite 0 from no new peer.
 ///
 /// # Replays
 ///
-/// Decryption alone does not detect that the server presents a message twice. A reader detects it
-/// for the 65,536 messages, of all conversations, that it has opened last; they take about 10 MiB.
-/// It recognizes a message by what the sender encrypted: the client message id in suite 1, the
-/// nonce in suite 0. A message opens any number of times under the id and the number that it was
-/// first seen under, so that history can be read again. Under another id or number it is
+/// Decryption alone does not detect that the server presents a message twice. A reader detects this
+/// for the last 65,536 messages that it has opened, over all conversations. They take about 10 MiB.
+///
+/// A reader recognizes a message by bytes that the sender chose: the client message id in suite 1,
+/// the nonce in suite 0. A message opens any number of times under the id and the number that it
+/// was first seen under, so that history can be read again. Under another id or number it is
 /// [`ReadError::Repeated`].
 ///
-/// A program that keeps messages over a restart passes them to the new reader with
+/// After a restart, a program passes the messages that it has kept to the new reader with
 /// [`remember`](Self::remember).
 pub struct Reader {
     identity: Arc<Identity>,
     state: Mutex<State>,
 }
 
-/// The memory of the reader about the messages that it has opened.
+/// The messages that the reader has opened, and the suites of its peers.
 #[derive(Debug)]
 struct State {
     messages: ReplayCache,
@@ -68,12 +69,12 @@ enum Downgrade {
 }
 
 impl Reader {
-    /// A reader of `identity`'s messages, which remembers 65,536 messages.
+    /// A reader of `identity`'s messages that remembers 65,536 messages.
     pub fn new(identity: Arc<Identity>) -> Self {
-        Self::remembering(identity, REMEMBERED)
+        Self::remembering(identity, DEFAULT_MESSAGES)
     }
 
-    /// A reader that remembers `messages` messages.
+    /// A reader of `identity`'s messages that remembers `messages` messages.
     pub fn remembering(identity: Arc<Identity>, messages: NonZeroUsize) -> Self {
         let state = State { messages: ReplayCache::new(messages), peers: PeerSuites::new() };
         Self { identity, state: Mutex::new(state) }
@@ -81,8 +82,8 @@ impl Reader {
 
     /// Remembers a message that an earlier reader has opened under suite 1.
     ///
-    /// `client_id` is the id in its [header](suite::Header); `id` and `sequence` are what the
-    /// server assigned to it.
+    /// `client_id` is the id in the message's [header](suite::Header). The server has assigned `id`
+    /// and `sequence` to the message.
     pub fn remember(
         &self,
         sender: &UserId,
@@ -100,36 +101,37 @@ impl Reader {
         self.lock().peers.note(peer, suite);
     }
 
-    /// The strongest suite in which a message of a peer has opened; `None` before the first. A
+    /// The strongest suite in which a message of a peer has opened; `None` if no message has. A
     /// program keeps it over a restart for [`remember_suite`](Self::remember_suite).
     pub fn strongest_suite(&self, peer: &UserId) -> Option<Suite> {
         self.lock().peers.strongest(peer)
     }
 
-    /// The suite for messages to a peer: the strongest one that the peer has sent in, because
-    /// clients that send in suite 0 read no other, or the default one before the first message.
+    /// The suite for messages to a peer: the strongest suite that the peer has sent in, or the
+    /// default suite before its first message. A client that sends in suite 0 reads no other suite.
     pub fn reply_suite(&self, peer: &UserId) -> Suite {
         self.strongest_suite(peer).unwrap_or_default()
     }
 
-    /// Opens a message of the conversation with `peer`, received or sent by another of the user's
-    /// devices.
+    /// Opens a message of the conversation with `peer`. The user has received the message, or one
+    /// of the user's devices has sent it.
     ///
     /// # Errors
     ///
-    /// [`ReadError`]; the reader then remembers nothing of the message. [`ReadError::Downgraded`]
-    /// is not returned for a message that has opened before.
+    /// [`ReadError`] if the message does not decrypt, or is refused. The reader then does not
+    /// remember the message. A message that has opened before is never
+    /// [`ReadError::Downgraded`].
     pub fn open(&self, message: &Message, peer: &PeerKey) -> Result<Opened, ReadError> {
         self.open_with(message, peer, Downgrade::Refuse)
     }
 
-    /// Opens a message as [`open`](Self::open) does, also in a weaker suite than the peer has sent
-    /// in. The server may have reversed the direction of such a message, moved it from another
-    /// conversation, or withheld it since before the peer used the stronger suite.
+    /// Opens a message as [`open`](Self::open) does, even if its suite is weaker than one that the
+    /// peer has sent in. The server may have reversed the direction of such a message, moved it
+    /// from another conversation, or withheld it since before the peer used the stronger suite.
     ///
     /// # Errors
     ///
-    /// [`ReadError`], but never [`ReadError::Downgraded`].
+    /// [`ReadError`] as from [`open`](Self::open), but never [`ReadError::Downgraded`].
     pub fn open_downgraded(&self, message: &Message, peer: &PeerKey) -> Result<Opened, ReadError> {
         self.open_with(message, peer, Downgrade::Open)
     }
@@ -161,7 +163,7 @@ impl Reader {
 
         let key = match opened.header {
             Some(header) => {
-                if message.client_id.is_some_and(|outside| outside != header.message_id) {
+                if message.client_id.is_some_and(|reported_id| reported_id != header.message_id) {
                     return Err(ReadError::Renamed);
                 }
                 ReplayKey::ClientId { sender: *message.sender.as_bytes(), id: header.message_id }

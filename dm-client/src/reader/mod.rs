@@ -1,8 +1,9 @@
 //! Decrypting messages, and refusing replays and downgrades.
 //!
 //! - [`error`]: the reasons for a refusal.
-//! - [`peer_suites`]: the strongest suite of each peer. [`replays`]: the messages decrypted lately.
-//! - [`handle`]: the reader itself.
+//! - [`peer_suites`]: the strongest suite of each peer. [`replays`]: the recently decrypted
+//!   messages.
+//! - [`handle`]: the type `Reader`.
 
 mod error;
 mod handle;

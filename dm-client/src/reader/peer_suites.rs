@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use crate::keys::UserId;
 use crate::suite::Suite;
 
-/// Peers remembered at most; about 4 MiB when full.
-const PEERS: usize = 65_536;
+/// Maximum number of peers remembered. They take about 4 MiB.
+const MAX_PEERS: usize = 65_536;
 
-/// The strongest suite of each peer. It only rises, and no peer is evicted.
+/// The strongest suite that each peer has sent in. A peer's suite is never lowered, and no peer is
+/// evicted.
 #[derive(Debug)]
 pub(super) struct PeerSuites {
     max_peers: usize,
@@ -17,10 +18,10 @@ pub(super) struct PeerSuites {
 
 impl PeerSuites {
     pub(super) fn new() -> Self {
-        Self { max_peers: PEERS, peers: HashMap::new() }
+        Self { max_peers: MAX_PEERS, peers: HashMap::new() }
     }
 
-    /// Notes that a peer sent a message in a suite. A new peer is not noted if the map is full.
+    /// Notes that a peer sent a message in a suite. If the map is full, a new peer is not added.
     pub(super) fn note(&mut self, peer: &UserId, suite: Suite) {
         let is_full = self.peers.len() >= self.max_peers;
         match self.peers.get_mut(peer) {
@@ -30,13 +31,13 @@ impl PeerSuites {
         }
     }
 
-    /// The strongest suite that a peer has sent in.
+    /// The strongest suite that a peer has sent in; `None` if the peer is unknown.
     pub(super) fn strongest(&self, peer: &UserId) -> Option<Suite> {
         self.peers.get(peer).copied()
     }
 
     /// The weakest suite that is accepted between the user and a peer. If the map is full, an
-    /// unknown peer may have sent in any suite before, so only the strongest is accepted.
+    /// unknown peer may have sent in any suite before, so only the strongest suite is accepted.
     pub(super) fn weakest_accepted(&self, peer: &UserId) -> Suite {
         match self.strongest(peer) {
             Some(strongest) => strongest,

@@ -1,4 +1,4 @@
-//! The messages decrypted lately, to detect replays.
+//! The recently decrypted messages, to detect replays.
 
 use std::num::NonZeroUsize;
 
@@ -8,17 +8,17 @@ use crate::ids::{ClientMessageId, MessageId};
 use crate::numbers::ServerSequence;
 use crate::suite::NONCE_LEN;
 
-/// The identity of a message by what its sender encrypted, which the server cannot change.
+/// Identifies a message by bytes that its sender chose. The server cannot change them, because the
+/// message would not decrypt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum ReplayKey {
     /// Suite 1: the sender and the client message id inside the ciphertext.
     ClientId { sender: [u8; 32], id: ClientMessageId },
-    /// Suite 0, which authenticates neither direction nor id: the nonce, between the user and a
-    /// peer.
+    /// Suite 0: the peer and the nonce. This suite authenticates neither direction nor id.
     Nonce { peer: [u8; 32], nonce: [u8; NONCE_LEN] },
 }
 
-/// The identity of a message by what the server assigned to it.
+/// Identifies a message by the id and the number that the server assigned to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Assigned {
     pub(super) id: MessageId,
@@ -28,15 +28,15 @@ pub(super) struct Assigned {
 /// Whether a message was decrypted before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Replay {
-    /// It was not, as far as the cache remembers.
+    /// The message is not in the cache.
     New,
-    /// It was, under the same id and number.
+    /// The message is in the cache, with the same id and number.
     Known,
-    /// It was, under another id or number.
+    /// The message is in the cache, with another id or number. `first` is the id in the cache.
     Repeated { first: MessageId },
 }
 
-/// The messages decrypted last, each with the id and the number that it was first seen under.
+/// The messages decrypted last, each with the id and the number that it was seen under.
 #[derive(Debug)]
 pub(super) struct ReplayCache(LruCache<ReplayKey, Assigned>);
 
@@ -46,12 +46,12 @@ impl ReplayCache {
         Self(LruCache::new(messages))
     }
 
-    /// Adds a message, or replaces what is known of it.
+    /// Adds a message, or replaces its id and number.
     pub(super) fn insert(&mut self, key: ReplayKey, assigned: Assigned) {
         self.0.put(key, assigned);
     }
 
-    /// Looks a message up. A message that is found becomes the newest in the cache.
+    /// Looks a message up. A message that is found is now the last one that the cache will evict.
     pub(super) fn check(&mut self, key: &ReplayKey, assigned: Assigned) -> Replay {
         match self.0.get(key) {
             Some(first) if *first != assigned => Replay::Repeated { first: first.id },

@@ -9,49 +9,50 @@ use super::error::{OpenError, SealError};
 use super::seal;
 use crate::entropy::Entropy;
 
-/// Length of the longest payload that [`seal`] makes, bytes: the default limit of a server.
+/// Maximum length of a payload that [`seal`] makes, in bytes. It is the default limit of a server.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 
-/// Length of a nonce, bytes. It is long enough for random nonces without a limit on the number of
-/// messages.
+/// Length of a nonce, in bytes. It is long enough for random nonces without a limit on the number
+/// of messages.
 pub const NONCE_LEN: usize = 24;
 
-/// Length of the authentication tag at the end of a payload, bytes.
+/// Length of the authentication tag at the end of a payload, in bytes.
 pub const TAG_LEN: usize = 16;
 
 /// A key of the cipher, wiped on drop.
 pub(super) type Key = Zeroizing<[u8; 32]>;
 
-/// Encrypts with a fresh nonce; returns the nonce, and ciphertext || tag.
+/// Encrypts `plaintext`, at most `max_len` bytes, with a fresh nonce. Returns the nonce, and the
+/// ciphertext followed by its authentication tag.
 pub(super) fn encrypt(
     key: &Key,
-    associated: &[u8],
+    associated_data: &[u8],
     plaintext: &[u8],
-    max: usize,
+    max_len: usize,
     entropy: &mut dyn Entropy,
 ) -> Result<([u8; NONCE_LEN], Vec<u8>), SealError> {
-    let too_long = SealError::TooLong { len: plaintext.len(), max };
-    if plaintext.len() > max {
+    let too_long = SealError::TooLong { len: plaintext.len(), max: max_len };
+    if plaintext.len() > max_len {
         return Err(too_long);
     }
     let mut nonce = [0; NONCE_LEN];
     entropy.fill(&mut nonce)?;
-    // The only error of the cipher is a length beyond its counter, far above `max`.
+    // The only error of the cipher is a length beyond its counter, far above `max_len`.
     let ciphertext = cipher(key)
-        .encrypt(&nonce.into(), Payload { msg: plaintext, aad: associated })
+        .encrypt(&nonce.into(), Payload { msg: plaintext, aad: associated_data })
         .map_err(|_| too_long)?;
     Ok((nonce, ciphertext))
 }
 
-/// Decrypts ciphertext || tag.
+/// Decrypts a ciphertext followed by its authentication tag.
 pub(super) fn decrypt(
     key: &Key,
     nonce: &[u8; NONCE_LEN],
-    associated: &[u8],
+    associated_data: &[u8],
     ciphertext: &[u8],
 ) -> Result<Vec<u8>, OpenError> {
     cipher(key)
-        .decrypt(nonce.into(), Payload { msg: ciphertext, aad: associated })
+        .decrypt(nonce.into(), Payload { msg: ciphertext, aad: associated_data })
         .map_err(|_| OpenError::Refused)
 }
 

@@ -6,8 +6,8 @@ use crate::keys::{KeyVersion, UserId};
 
 /// The conversation, the sender and the recipient of a message.
 ///
-/// All devices of both parties use the same context for a message: a sender's other devices decrypt
-/// it with the context that it was encrypted with, and with the recipient's key.
+/// All devices of both parties use the same context for a message. The sender's other devices
+/// decrypt the message with this context and the recipient's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Context {
     conversation: ConversationId,
@@ -43,7 +43,7 @@ impl Context {
         &self.recipient
     }
 
-    /// The party that is not `user`; `None` if `user` is neither.
+    /// The party that is not `user`; `None` if `user` is neither party.
     pub fn other_than(&self, user: &UserId) -> Option<&UserId> {
         if *user == self.sender {
             Some(&self.recipient)
@@ -55,8 +55,8 @@ impl Context {
     }
 }
 
-/// The versions of the two published keys that a message was encrypted with; `None` for a version
-/// that the sender did not know, which the header carries as 0.
+/// The versions of the two published keys that a message was encrypted with. A version that the
+/// sender did not know is `None`, and 0 in the bytes of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyVersions {
     /// The version of the sender's key.
@@ -68,8 +68,8 @@ pub struct KeyVersions {
 /// The authenticated fields that suite 1 carries beside the plaintext.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Header {
-    /// The versions of the keys in use.
+    /// The versions of the sender's and the recipient's key.
     pub versions: KeyVersions,
-    /// The sender's id for the message.
+    /// The client message id.
     pub message_id: ClientMessageId,
 }

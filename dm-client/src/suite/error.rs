@@ -1,4 +1,4 @@
-//! Reasons for which a message is not encrypted or decrypted.
+//! Reasons why a message is not encrypted or decrypted.
 
 use crate::entropy::EntropyError;
 
@@ -7,7 +7,7 @@ use crate::entropy::EntropyError;
 #[error("a message goes from one user to another, not to oneself")]
 pub struct SameParty;
 
-/// The reason for which a message was not encrypted.
+/// The reason why a message was not encrypted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
@@ -17,21 +17,21 @@ pub enum SealError {
     /// The plaintext does not fit into a payload.
     #[error("the message has {len} bytes, at most {max} can be encrypted")]
     TooLong {
-        /// Length of the plaintext, bytes.
+        /// Length of the plaintext, in bytes.
         len: usize,
-        /// The suite's limit, bytes.
+        /// The suite's limit, in bytes.
         max: usize,
     },
     /// The shared secret with the peer's key is zero.
     #[error("the peer's key is not fit for encryption")]
     UnfitKey,
-    /// The source of randomness failed for the nonce.
+    /// The source of randomness failed to give a nonce.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
 }
 
-/// The reason for which a message was not decrypted. A retry never helps; another version of the
-/// peer's key may.
+/// The reason why a message was not decrypted. A retry never helps, but another version of the
+/// peer's key may help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {

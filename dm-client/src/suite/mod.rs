@@ -1,13 +1,13 @@
 //! The cipher suites: [`seal`] encrypts a message and [`open`] decrypts it, in one of the suites
 //! that [`Suite`] lists.
 //!
-//! | Tag | Suite | Use |
+//! | Suite tag | Suite | Use |
 //! |---|---|---|
 //! | 0, or absent | [`suite0`] | messages from and to the oldest clients |
-//! | 1 | [`suite1`] | all others; the default |
+//! | 1 | [`suite1`] | all other messages; the default |
 //!
-//! The tag is sent unencrypted beside the ciphertext. A message whose tag was changed does not
-//! decrypt, because the suites derive different keys from the same secret.
+//! The suite tag is sent unencrypted beside the ciphertext. A message whose suite tag was changed
+//! does not decrypt, because the suites derive different keys from the same secret.
 //!
 //! ```
 //! use dm_client::{
@@ -59,9 +59,9 @@
 //! - **No padding, no cover traffic.** The server sees the two parties, the conversation, the time
 //!   and the exact length of each message.
 //!
-//! Suite 0 in addition binds a message to nothing but the two key pairs: not to its sender, not to
-//! the conversation, not to an id. A [`Reader`](crate::Reader) accepts it only from peers that have
-//! not sent a message in suite 1.
+//! In addition, suite 0 binds a message only to the two key pairs: not to its sender, its
+//! conversation or an id. A [`Reader`](crate::Reader) accepts suite 0 only from peers that have not
+//! sent a message in suite 1.
 
 use crate::entropy::Entropy;
 use crate::identity::Identity;
@@ -82,7 +82,8 @@ pub use sealed::{Opened, Sealed};
 pub use tag::Suite;
 
 impl Suite {
-    /// Length of the longest plaintext, bytes, whose payload fits into [`MAX_PAYLOAD`].
+    /// Maximum length of a plaintext, in bytes. The payload of a plaintext of this length has
+    /// [`MAX_PAYLOAD`] bytes.
     pub const fn max_plaintext(self) -> usize {
         match self {
             Self::Zero => suite0::MAX_PLAINTEXT,
@@ -97,8 +98,10 @@ impl Suite {
 ///
 /// # Errors
 ///
-/// [`SealError::NotTheSender`] if `identity` is not the sender of `context`,
-/// [`SealError::TooLong`], [`SealError::UnfitKey`], [`SealError::Entropy`].
+/// - [`SealError::NotTheSender`] if `identity` is not the sender of `context`;
+/// - [`SealError::TooLong`] if `plaintext` is longer than the suite allows;
+/// - [`SealError::UnfitKey`] if the shared secret with `peer` is zero;
+/// - [`SealError::Entropy`] if `entropy` fails.
 pub fn seal(
     suite: Suite,
     identity: &Identity,
@@ -119,13 +122,14 @@ pub fn seal(
 
 /// Decrypts the payload of a message with the suite tag `tag` (0 if the message has none).
 ///
-/// `peer` is the key of the other party: of the recipient if `identity` is the sender, of the
-/// sender otherwise. For suite 1, [`suite1::peek`] returns the version of the key that is needed.
+/// `peer` is the other party's key: the sender's key, or the recipient's key when the sender
+/// decrypts its own message. For suite 1, [`suite1::peek`] returns the versions of both keys.
 ///
 /// # Errors
 ///
-/// [`OpenError::UnknownSuite`]; [`OpenError::NotAParty`] if `identity` is neither party of
-/// `context`; [`OpenError::Refused`] for every other cause, which the error does not name.
+/// - [`OpenError::UnknownSuite`] if this version of the library does not know `tag`;
+/// - [`OpenError::NotAParty`] if `identity` is neither party of `context`;
+/// - [`OpenError::Refused`] for every other cause, which the error does not name.
 pub fn open(
     tag: u32,
     identity: &Identity,

@@ -9,9 +9,9 @@ use super::tag::Suite;
 /// An encrypted message, ready to be sent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed {
-    /// The cipher suite; its [`tag`](Suite::tag) is sent along.
+    /// The cipher suite. Its [`tag`](Suite::tag) is sent beside the payload.
     pub suite: Suite,
-    /// The nonce, 24 bytes, sent along.
+    /// The nonce, 24 bytes. It is sent beside the payload.
     pub nonce: [u8; NONCE_LEN],
     /// The encrypted payload; in suite 1 it begins with the header.
     pub payload: Vec<u8>,
@@ -29,13 +29,13 @@ impl fmt::Debug for Sealed {
 /// A decrypted message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Opened {
-    /// The plaintext, bytes.
+    /// The plaintext; may be empty.
     pub plaintext: Vec<u8>,
     /// The authenticated header; `None` in suite 0, which has none.
     ///
-    /// Decryption alone does not detect a repeated message: a receiver must refuse a
-    /// [`message_id`](Header::message_id) that it has seen from this sender.
-    /// [`Reader`](crate::Reader) does so.
+    /// Decryption alone does not detect a repeated message. A receiver must refuse a
+    /// [`message_id`](Header::message_id) that it has seen from this sender, as
+    /// [`Reader`](crate::Reader) does.
     pub header: Option<Header>,
 }
 

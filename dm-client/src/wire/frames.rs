@@ -2,7 +2,7 @@
 
 use dm_proto::{DmConversation, DmKeyRotatedEvent, EncryptedDmMessage};
 
-use super::fields::{Malformed, fixed, nonempty, parse, time, version};
+use super::fields::{Malformed, byte_array, optional_text, optional_time, optional_version, parse};
 use crate::conversation::{Conversation, Participant};
 use crate::keys::X25519Key;
 use crate::message::Message;
@@ -11,7 +11,7 @@ use crate::record::KeyRecord;
 use crate::time::Timestamp;
 
 pub(crate) fn message(frame: EncryptedDmMessage) -> Result<Message, Malformed> {
-    let client_id = nonempty(Some(frame.client_message_id));
+    let client_id = optional_text(Some(frame.client_message_id));
     Ok(Message {
         id: parse("id", &frame.id)?,
         conversation: parse("conversation_id", &frame.conversation_id)?,
@@ -19,10 +19,10 @@ pub(crate) fn message(frame: EncryptedDmMessage) -> Result<Message, Malformed> {
         sender: parse("sender_pubkey", &frame.sender_pubkey)?,
         sender_name: frame.sender_display_name,
         sent_at: Timestamp::from_millis(frame.timestamp),
-        received_at: time(frame.received_at),
+        received_at: optional_time(frame.received_at),
         client_id: client_id.map(|text| parse("client_message_id", &text)).transpose()?,
         suite: frame.suite,
-        nonce: fixed("nonce", &frame.nonce)?,
+        nonce: byte_array("nonce", &frame.nonce)?,
         payload: frame.encrypted_payload.to_vec(),
     })
 }
@@ -37,16 +37,16 @@ pub(crate) fn conversation(frame: DmConversation) -> Result<Conversation, Malfor
             Participant { user: b, name: frame.participant_b_display_name },
         ],
         opened_at: Timestamp::from_millis(frame.created_at),
-        last_activity: time(frame.last_message_at),
+        last_activity: optional_time(frame.last_message_at),
     })
 }
 
 pub(crate) fn key_record(frame: &DmKeyRotatedEvent) -> Result<KeyRecord, Malformed> {
-    let bytes = fixed("new_x25519_pubkey", &frame.new_x25519_pubkey)?;
+    let bytes = byte_array("new_x25519_pubkey", &frame.new_x25519_pubkey)?;
     Ok(KeyRecord {
         user: parse("user_pubkey", &frame.user_pubkey)?,
         key: X25519Key::from_bytes(&bytes).map_err(|_| Malformed("new_x25519_pubkey"))?,
-        version: version(Some(frame.version)),
+        version: optional_version(Some(frame.version)),
         published_at: Timestamp::from_millis(frame.timestamp),
         binding: String::new(),
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
-use super::fields::{Malformed, fixed, nonempty, parse, time, version};
+use super::fields::{Malformed, byte_array, optional_text, optional_time, optional_version, parse};
 use crate::conversation::{Conversation, Participant};
 use crate::error::Problem;
 use crate::inbox::{AckTarget, Acknowledged, DeviceState, Gap, Ticket};
@@ -84,7 +84,7 @@ impl TryFrom<KeyJson> for KeyRecord {
         Ok(Self {
             user: parse("ed25519_pubkey", &json.ed25519_pubkey)?,
             key: parse("x25519_pubkey", &json.x25519_pubkey)?,
-            version: version(json.version),
+            version: optional_version(json.version),
             published_at: Timestamp::from_millis(json.published_at),
             binding: json.binding.unwrap_or_default(),
         })
@@ -115,7 +115,7 @@ impl TryFrom<ConversationJson> for Conversation {
                 Participant { user: b, name: json.participant_b_display_name.unwrap_or_default() },
             ],
             opened_at: Timestamp::from_millis(json.created_at),
-            last_activity: json.last_message_at.and_then(time),
+            last_activity: json.last_message_at.and_then(optional_time),
         })
     }
 }
@@ -148,7 +148,7 @@ impl TryFrom<MessageJson> for Message {
 
     fn try_from(json: MessageJson) -> Result<Self, Malformed> {
         let bytes = |field, text: &str| BASE64.decode(text.as_bytes()).map_err(|_| Malformed(field));
-        let client_id = nonempty(json.client_message_id);
+        let client_id = optional_text(json.client_message_id);
         Ok(Self {
             id: parse("id", &json.id)?,
             conversation: parse("conversation_id", &json.conversation_id)?,
@@ -156,10 +156,10 @@ impl TryFrom<MessageJson> for Message {
             sender: parse("sender_pubkey", &json.sender_pubkey)?,
             sender_name: json.sender_display_name.unwrap_or_default(),
             sent_at: Timestamp::from_millis(json.timestamp),
-            received_at: json.received_at.map(Timestamp::from_millis),
+            received_at: json.received_at.and_then(optional_time),
             client_id: client_id.map(|text| parse("client_message_id", &text)).transpose()?,
             suite: json.suite.unwrap_or(0),
-            nonce: fixed("nonce", &bytes("nonce", &json.nonce)?)?,
+            nonce: byte_array("nonce", &bytes("nonce", &json.nonce)?)?,
             payload: bytes("encrypted_payload", &json.encrypted_payload)?,
         })
     }
@@ -264,7 +264,7 @@ impl ProblemJson {
         }
         problem.title = self.title.unwrap_or_default();
         problem.detail = self.detail.unwrap_or_default();
-        problem.field = nonempty(self.field);
+        problem.field = optional_text(self.field);
         problem.retry_after = self.retry_after_ms.map(Duration::from_millis);
         problem
     }
@@ -312,6 +312,13 @@ mod tests {
                 parsed::<ConversationJson, Conversation>(conversation).last_activity,
                 at.map(Timestamp::from_millis)
             );
+            let message = json!({
+                "id": &id, "conversation_id": &id, "sender_pubkey": user.to_string(), "timestamp": 1,
+                "encrypted_payload": "AA==", "nonce": BASE64.encode(&[0; 24]), "server_sequence": 1,
+                "received_at": sent,
+            });
+            let message = parsed::<MessageJson, Message>(message);
+            assert_eq!(message.received_at, at.map(Timestamp::from_millis));
         }
         for (sent, known) in [(json!(""), false), (json!(null), false), (json!(&id), true)] {
             let message = json!({

@@ -83,7 +83,7 @@ struct Refused {
     payload: String,
 }
 
-/// Randomness that returns the nonce of a vector, once.
+/// A source of randomness that returns the nonce of a vector, once.
 struct FixedNonce(Option<[u8; 24]>);
 
 impl Entropy for FixedNonce {

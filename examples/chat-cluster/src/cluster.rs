@@ -14,8 +14,8 @@ use tokio::task::block_in_place;
 /// Number of hosts.
 pub const HOSTS: usize = 3;
 
-/// Seconds without an event after which a connection polls the database. It is shorter than the
-/// default of hosts, so that messages are delivered soon while NATS is down.
+/// Seconds without an event after which a host polls the database for a connection. The value is
+/// less than the default of hosts, so that messages are delivered soon while NATS is down.
 const LOOK_EVERY: &str = "2";
 
 /// A database, a NATS server and hosts. The processes end when this value is dropped.
@@ -57,23 +57,23 @@ impl fmt::Display for Part {
 
 impl Cluster {
     /// Starts all processes on free ports with empty data in a temporary folder, and reports the
-    /// progress to `tell`. Needs a multi-threaded runtime.
+    /// progress to `report`. Needs a multi-threaded runtime.
     ///
     /// # Errors
     /// If PostgreSQL or NATS is not installed, or a host does not start.
     ///
     /// # Panics
     /// If a server does not start.
-    pub async fn start(mut tell: impl FnMut(&str)) -> Result<Self> {
+    pub async fn start(mut report: impl FnMut(&str)) -> Result<Self> {
         dm_test_servers::require()?;
         let folder = tempfile::tempdir()?;
-        tell("starting PostgreSQL");
+        report("starting PostgreSQL");
         let database = block_in_place(|| {
             let database = postgres::Cluster::durable_in(folder.path());
             database.sql("postgres", "CREATE DATABASE chat");
             database
         });
-        tell("starting NATS");
+        report("starting NATS");
         let bus = block_in_place(Server::start);
         let (parameters, nats) = (database.parameters("chat"), bus.address());
         let key_file = folder.path().join("hint.key");
@@ -93,7 +93,7 @@ impl Cluster {
         ];
         let mut hosts = Vec::new();
         for n in 1..=HOSTS {
-            tell(&format!("starting host {n}"));
+            report(&format!("starting host {n}"));
             hosts.push(Host::start(&args).await.with_context(|| format!("host {n} does not start"))?);
         }
         Ok(Self { hosts, bus, database, _folder: folder })

@@ -10,12 +10,12 @@ use crate::cluster::Cluster;
 /// Number of messages in each direction.
 const MESSAGES: usize = 20;
 
-/// Lets two users at different hosts exchange messages, and reports the times from the answer of a
-/// send to the delivery.
+/// Lets two users at different hosts exchange messages, and reports the time from the answer to a
+/// send until the delivery.
 ///
 /// # Errors
 /// If a host refuses, or a message is not delivered.
-pub async fn run(cluster: &Cluster, mut tell: impl FnMut(&str)) -> Result<()> {
+pub async fn run(cluster: &Cluster, mut report: impl FnMut(&str)) -> Result<()> {
     let urls = cluster.urls();
     let (first, second) = (urls.first().context("a host")?, urls.get(1).context("another")?);
     let ana = Person::sign_in(first, "Ana").await?;
@@ -35,7 +35,7 @@ pub async fn run(cluster: &Cluster, mut tell: impl FnMut(&str)) -> Result<()> {
     }
     delays.sort_unstable();
     let millis = |n: usize| delays.get(n).map_or(0.0, |span| span.as_secs_f64() * 1e3);
-    tell(&format!(
+    report(&format!(
         "Ana at {first} and Bo at {second} sent {MESSAGES} messages each: from the answer to the delivery \
          median {:.1} ms, longest {:.1} ms",
         millis(MESSAGES),

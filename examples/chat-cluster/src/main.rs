@@ -39,17 +39,17 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: &Args) -> Result<ExitCode> {
-    let tell = |what: &str| println!("{what}");
-    let mut cluster = Cluster::start(tell).await?;
+    let report = |line: &str| println!("{line}");
+    let mut cluster = Cluster::start(report).await?;
     for (url, n) in cluster.urls().iter().zip(1..) {
         println!("host {n} listens on {url}");
     }
     if args.kill {
-        let verdict = trial::run(&mut cluster, args.kills, tell).await?;
+        let verdict = trial::run(&mut cluster, args.kills, report).await?;
         println!("{} kills, {verdict}", args.kills);
         return Ok(if verdict.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    demo::run(&cluster, tell).await?;
+    demo::run(&cluster, report).await?;
     println!("\nTry it, in two other terminals:");
     for (url, name) in cluster.urls().iter().zip(["ana", "bo"]) {
         println!("    cargo run --release -p chat -- --name {name} --server {url}");

@@ -10,17 +10,17 @@ use crate::traffic::{Outcome, Pair, Sent};
 /// The outcome of a trial.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Confirmed sends.
+    /// Number of confirmed sends.
     pub answered: usize,
-    /// Confirmed sends that are missing in the history.
+    /// Number of confirmed sends that are missing in the history.
     pub lost: usize,
-    /// Messages in the history that were not delivered to a device.
+    /// Number of messages in the history that were not delivered to a device.
     pub not_delivered: usize,
-    /// Messages in the history or delivered that were not sent, or that have another number or id
-    /// than the answer said.
+    /// Number of messages, in the history or delivered, that were not sent, or that have another
+    /// number or id than the answer to the send.
     pub invented: usize,
-    /// Holes in the numbers, decreasing numbers, messages of one sender in another order, and
-    /// messages delivered twice.
+    /// Number of faults of order: holes in the numbers, decreasing numbers, messages of one sender
+    /// in another order, and messages delivered twice.
     pub out_of_order: usize,
 }
 
@@ -86,11 +86,11 @@ async fn check_history(pair: &Pair, sent: &Sent, verdict: &mut Verdict) -> Resul
             texts.insert(message.sequence.get(), text);
         }
         let of_pair = |text: &str| pair.devices.iter().any(|device| text.starts_with(&device.name));
-        let there: std::collections::BTreeSet<&String> = texts.values().collect();
+        let texts_in_history: std::collections::BTreeSet<&String> = texts.values().collect();
         verdict.lost += sent
             .iter()
             .filter(|(text, outcome)| matches!(outcome, Outcome::Answered(_)) && of_pair(text))
-            .filter(|(text, _)| !there.contains(text))
+            .filter(|(text, _)| !texts_in_history.contains(text))
             .count();
     }
     Ok(texts)

@@ -18,16 +18,16 @@ const PAIRS: usize = 3;
 /// second, so that the history can be read in full at the end.
 const SEND_INTERVAL: Duration = Duration::from_millis(15);
 
-/// The devices of a user that send and stay at one host. Each user also has a roaming one, which
-/// only receives.
+/// The names of a user's stationary devices, which send and stay at one host. Each user also has a
+/// roaming device, which only receives.
 const DEVICES: [&str; 2] = ["phone", "desk"];
 
 /// Two users, their conversation and their devices.
 #[derive(Debug)]
 pub struct Pair {
-    /// The conversation of the two.
+    /// The conversation of the two users.
     pub conversation: ConversationId,
-    /// The stationary devices of both.
+    /// The stationary devices of both users.
     pub devices: Vec<Stationary>,
     /// The roaming devices, one of each user.
     pub roaming: Vec<Roaming>,
@@ -40,7 +40,7 @@ pub struct Stationary {
     pub name: String,
     /// The connected device.
     pub device: Arc<Device>,
-    /// The user that it sends to.
+    /// The user that the device sends to.
     pub peer: UserId,
 }
 
@@ -61,7 +61,7 @@ pub struct Roaming {
 /// The outcome of a send.
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome {
-    /// The host confirmed it.
+    /// The host confirmed the send.
     Answered(Stored),
     /// The device gave up without a confirmation. The message may or may not be stored.
     Unknown,
@@ -78,12 +78,12 @@ pub struct Traffic {
     answered: watch::Receiver<usize>,
 }
 
-/// Signs users in, connects their devices, those of a pair at different hosts, and opens the
-/// conversations.
+/// Signs users in, connects their devices and opens the conversations. The devices of a pair
+/// connect to different hosts.
 ///
 /// # Errors
 /// If a host refuses.
-pub async fn gather(urls: &[String]) -> Result<Vec<Pair>> {
+pub async fn sign_in_pairs(urls: &[String]) -> Result<Vec<Pair>> {
     let mut pairs = Vec::new();
     for pair in 0..PAIRS {
         let url = |n: usize| nth(urls, pair + n);
@@ -119,14 +119,14 @@ impl Roaming {
     ///
     /// # Errors
     /// If a message was delivered twice, or out of order.
-    pub async fn move_on(&mut self, urls: &[String]) -> Result<()> {
+    pub async fn connect_to_next_host(&mut self, urls: &[String]) -> Result<()> {
         self.at += 1;
         self.person = self.person.at(nth(urls, self.at));
         let next = self.person.connect("tablet", self.peer)?;
-        let mut left = std::mem::replace(&mut self.device, next);
+        let mut previous = std::mem::replace(&mut self.device, next);
         // Messages that are acknowledged by now are not delivered to the new connection.
-        left.leave().await;
-        self.before.extend(left.texts()?);
+        previous.leave().await;
+        self.before.extend(previous.texts()?);
         Ok(())
     }
 }
@@ -150,16 +150,17 @@ impl Traffic {
         Self { senders, stop, answered }
     }
 
-    /// Waits until `answers` more sends are confirmed. Returns the number of all confirmed sends.
+    /// Waits until `answers` further sends are confirmed. Returns the number of all confirmed
+    /// sends.
     ///
     /// # Errors
     /// If all senders have ended.
-    pub async fn more(&mut self, answers: usize) -> Result<usize> {
+    pub async fn wait_for_answers(&mut self, answers: usize) -> Result<usize> {
         let enough = *self.answered.borrow() + answers;
         Ok(*self.answered.wait_for(|answered| *answered >= enough).await?)
     }
 
-    /// Stops the senders after the sends that are under way, and returns all sends.
+    /// Stops the senders when their current sends have ended. Returns the sends of all senders.
     pub async fn stop(self) -> Sent {
         self.stop.send_replace(true);
         self.senders.join_all().await.into_iter().flatten().collect()

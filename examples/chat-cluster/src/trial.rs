@@ -6,38 +6,39 @@ use anyhow::Result;
 
 use crate::cluster::{Cluster, Part};
 use crate::oracle::{Verdict, judge};
-use crate::traffic::{Traffic, gather};
+use crate::traffic::{Traffic, sign_in_pairs};
 
-/// Confirmed sends between two kills, and while a part is down without which the others can run.
+/// Number of confirmed sends to wait for between two kills, and while a part is down without which
+/// sends can succeed.
 const SENDS_PER_STEP: usize = 100;
 
 /// Runs traffic while one part after the other is killed and restarted, and judges the stored and
 /// delivered messages at the end. Before each kill the roaming devices connect to the next host.
-/// Reports the progress to `tell`.
+/// Reports the progress to `report`.
 ///
 /// # Errors
 /// If a part does not restart, or all senders give up.
-pub async fn run(cluster: &mut Cluster, kills: usize, mut tell: impl FnMut(&str)) -> Result<Verdict> {
+pub async fn run(cluster: &mut Cluster, kills: usize, mut report: impl FnMut(&str)) -> Result<Verdict> {
     let urls = cluster.urls();
-    let mut pairs = gather(&urls).await?;
+    let mut pairs = sign_in_pairs(&urls).await?;
     let mut traffic = Traffic::start(&pairs);
     for (kill, part) in (1..=kills).zip(Part::ALL.into_iter().cycle()) {
-        let answered = traffic.more(SENDS_PER_STEP).await?;
+        let answered = traffic.wait_for_answers(SENDS_PER_STEP).await?;
         for device in pairs.iter_mut().flat_map(|pair| &mut pair.roaming) {
-            device.move_on(&urls).await?;
+            device.connect_to_next_host(&urls).await?;
         }
         let began = Instant::now();
         cluster.kill(part).await?;
         // Sends succeed without NATS, and without one of the hosts.
         if part != Part::Database {
-            traffic.more(SENDS_PER_STEP).await?;
+            traffic.wait_for_answers(SENDS_PER_STEP).await?;
         }
         cluster.restart(part).await?;
         let down = began.elapsed().as_secs_f64();
-        tell(&format!("{kill:>3} of {kills}: {part} was down for {down:.1} s, {answered} answered before"));
+        report(&format!("{kill:>3} of {kills}: {part} was down for {down:.1} s, {answered} answered before"));
     }
-    traffic.more(SENDS_PER_STEP).await?;
+    traffic.wait_for_answers(SENDS_PER_STEP).await?;
     let sent = traffic.stop().await;
-    tell("comparing the confirmed sends with the history and with the deliveries");
+    report("comparing the confirmed sends with the history and with the deliveries");
     judge(pairs, &sent).await
 }

@@ -18,22 +18,22 @@ pub struct Args {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Separate address for `GET /metrics`, which is then not served on the other one; port 0 takes
-    /// a free one.
+    /// Separate address for `GET /metrics`, which is then not served on the main address; port 0
+    /// takes a free one.
     #[arg(long, value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,
     /// An origin under which clients reach the host, such as `https://chat.example`; may be given
-    /// several times. Clients sign the origin that they connect to. Without it: the address that
-    /// the host listens on, and localhost with the same port.
+    /// several times. Clients sign the origin that they connect to. Without this option: the
+    /// address that the host listens on, and localhost with the same port.
     #[arg(long, value_name = "ORIGIN")]
     pub origin: Vec<Origin>,
     /// Accept sign-ins of older clients, which sign no origin: another host can forward such a
     /// sign-in to this one.
     #[arg(long)]
     pub allow_auth_v1: bool,
-    /// Most connections from one address; an IPv6 network of 64 bits counts as one address. 0 is no
-    /// limit and is required behind a proxy. Without it: 1,024, and at most a quarter of all
-    /// connections that the limit of file descriptors allows.
+    /// Maximum number of connections from one address; an IPv6 network of 64 bits counts as one
+    /// address. 0 is no limit and is required behind a proxy. Without this option: 1,024, and at
+    /// most a quarter of all connections that the limit of file descriptors allows.
     #[arg(long, value_name = "N")]
     pub connections_per_address: Option<u32>,
     /// The folder of the accounts and messages, made if it is missing. With PostgreSQL it stays

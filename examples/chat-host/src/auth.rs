@@ -26,9 +26,11 @@ struct QueryCredentials {
     device: Option<String>,
 }
 
-/// Authenticates a request that has a token: adds the [`Principal`], the token's hash, and the
-/// expiry and the watch of the session to the request's extensions. A request without a token
-/// passes: a handler that needs a principal refuses it, and a WebSocket may have a ticket.
+/// Authenticates a request that has a token. Adds to the request's extensions: the [`Principal`],
+/// the token's hash, the expiry of the session, and the watch of the session.
+///
+/// A request without a token passes. A handler that needs a principal refuses such a request, and a
+/// WebSocket may have a ticket.
 ///
 /// # Errors
 /// 401 for a token that is malformed, unknown or expired; 400 for an invalid device id.
@@ -66,7 +68,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     }
 }
 
-/// The device id from the header; without one, from the query; without both, the default one.
+/// The device id from the header, or else from the query, or else the default device id.
 fn device(headers: &HeaderMap, in_query: Option<&str>) -> Result<DeviceId, Problem> {
     let malformed = || Problem::malformed("device", "not 1 to 64 characters of A-Z a-z 0-9 . _ -");
     let in_header =

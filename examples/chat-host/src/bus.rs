@@ -42,7 +42,7 @@ pub struct BusArgs {
 }
 
 impl BusArgs {
-    /// Connects to the servers; `None` if none is configured.
+    /// Connects to the NATS servers; `None` if no server is configured.
     ///
     /// # Errors
     /// If a file cannot be used, or [`NatsNotifier::connect_with`] fails.
@@ -93,7 +93,7 @@ impl BusArgs {
     }
 }
 
-/// The text of a file, without line ends at its end.
+/// The text of a file, without the line ends at the end of the file.
 fn secret(file: &Path) -> Result<String> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())

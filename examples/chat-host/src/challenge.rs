@@ -1,10 +1,10 @@
 //! Sign-in challenges: 32 bytes that one user can sign once, within a minute.
 //!
 //! The host does not store a challenge that it issues. The challenge contains its expiry, and a
-//! message authentication code over the expiry and the user, under a key that only the host, or the
-//! hosts on one database, have. Requests for challenges therefore take no storage, and cannot evict
-//! the challenge of another user. The host stores the used challenges, in the same transaction as
-//! the token ([`Accounts::sign_in`](crate::accounts::Accounts::sign_in)).
+//! message authentication code over the expiry and the user. Only the host, or the hosts on one
+//! database, have the key of this code. Requests for challenges therefore take no storage, and
+//! cannot evict the challenge of another user. The host stores the used challenges, in the same
+//! transaction as the token ([`Accounts::sign_in`](crate::accounts::Accounts::sign_in)).
 
 use std::fmt;
 use std::time::Duration;
@@ -16,8 +16,8 @@ use sha2::Sha256;
 /// The time in which a challenge can be answered.
 pub const VALID_FOR: Duration = Duration::from_secs(60);
 
-/// Lengths within a challenge, bytes: the expiry; and the body of expiry and eight random bytes,
-/// which the code follows.
+/// Lengths within a challenge, in bytes: of the expiry, and of the body. The body is the expiry and
+/// eight random bytes. The code follows the body.
 const EXPIRY: usize = 8;
 const BODY: usize = EXPIRY + 8;
 
@@ -26,7 +26,7 @@ const BODY: usize = EXPIRY + 8;
 pub struct Challenge {
     /// The bytes to sign.
     pub bytes: [u8; 32],
-    /// The time from which on it is not valid.
+    /// The time from which on the challenge is not valid.
     pub expires_at: Timestamp,
 }
 

@@ -48,7 +48,7 @@ impl DatabaseArgs {
 /// Opens the store; over TLS if there is a connector.
 ///
 /// # Errors
-/// As [`PostgresStore::open_with`].
+/// The errors of [`PostgresStore::open_with`].
 pub async fn open_store(
     parameters: &str,
     tls: Option<MakeRustlsConnect>,

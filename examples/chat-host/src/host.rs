@@ -14,13 +14,13 @@ use crate::statement::Statements;
 pub struct Host {
     /// The direct-message service.
     pub dm: Service,
-    /// The accounts; also the service's directory.
+    /// The accounts. They are also the service's directory.
     pub accounts: Accounts,
     /// Whether the accounts are available, for the health check.
     pub accounts_health: AccountsHealth,
     /// The statements that a sign-in may sign.
     pub statements: Arc<Statements>,
-    /// The tokens in use by WebSockets.
+    /// The tokens that WebSockets use.
     pub sessions: Sessions,
     /// The recorder that renders the metrics.
     pub metrics: PrometheusHandle,

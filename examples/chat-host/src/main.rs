@@ -28,8 +28,8 @@ use chat_host::statement::Statements;
 use chat_host::{database, router, shutdown, telemetry};
 
 /// A server allocates memory for every message on one thread and frees it on another. The allocator
-/// of glibc then makes threads wait for each other: with fjall, sends are a quarter slower and the
-/// slowest in a thousand takes three times as long.
+/// of glibc then makes threads wait for each other. With fjall, sends are a quarter slower, and the
+/// slowest of a thousand sends takes three times as long.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -52,8 +52,8 @@ async fn run(args: Args) -> Result<()> {
     let metrics = telemetry::record_metrics()?;
     let stop = shutdown::requested()?;
     let mut limits = raise_descriptors().map_or_else(Limits::default, Limits::within);
-    if let Some(most) = args.connections_per_address {
-        limits.connections_per_address = most;
+    if let Some(limit) = args.connections_per_address {
+        limits.connections_per_address = limit;
     }
     let listener = listen(args.listen, "--listen").await?;
     let metrics_listener = match args.metrics_listen {
@@ -155,7 +155,7 @@ fn make_private_folder(path: &Path) -> Result<()> {
 }
 
 /// Prints the address of the host and the next steps on standard output. If an origin is
-/// configured, clients connect to that. A closed standard output is no error.
+/// configured, clients connect to this origin. A closed standard output is no error.
 fn print_address(address: SocketAddr, origin: Option<Origin>) {
     let server = match origin {
         Some(origin) => format!(" --server {origin}"),

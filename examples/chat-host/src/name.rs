@@ -6,21 +6,23 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_security::{GeneralSecurityProfile, RestrictionLevel, RestrictionLevelDetection};
 
 /// A display name: 1 to 64 visible characters. Names need not be unique; the key identifies the
-/// user. The rules make similar names distinguishable, because names are shown beside each other.
+/// user. The rules make similar names distinguishable, because names are shown beside each other:
 ///
-/// A name is in normal form C, so that the two encodings of an accented letter are one name. It has
-/// no blanks at its ends and one blank between words. The allowed characters are the printable ones
-/// of ASCII and those of the general security profile for identifiers. Scripts may be mixed as far
-/// as the level "highly restrictive" allows (Unicode Technical Standard 39, sections 3.1 and 5.2):
-/// "Ana" with a Cyrillic "а" is refused, Japanese with Latin is not.
+/// - A name is in normal form C, so that the two encodings of an accented letter are one name.
+/// - A name has no blanks at its ends, and one blank between words.
+/// - The allowed characters are the printable characters of ASCII, and the characters of the
+///   general security profile for identifiers (Unicode Technical Standard 39, section 3.1).
+/// - Scripts may be mixed as far as the level "highly restrictive" allows (section 5.2). "Ana" with
+///   a Cyrillic "а" is refused, Japanese with Latin is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DisplayName(String);
 
 impl DisplayName {
-    /// Length of the longest name, characters.
+    /// Maximum length of a name, in characters.
     pub const MAX_CHARS: usize = 64;
 
-    /// Most combining marks on one letter (Unicode Technical Standard 39, section 5.4).
+    /// Maximum number of combining marks on one letter (Unicode Technical Standard 39, section
+    /// 5.4).
     const MAX_MARKS: usize = 4;
 
     /// The default name: the first eight digits of the user's key.
@@ -37,7 +39,7 @@ impl DisplayName {
 }
 
 /// The form of a name for searching. It is the same for both encodings of an accented letter, and
-/// for both cases.
+/// for upper and lower case.
 pub(crate) fn fold(name: &str) -> String {
     name.nfc().collect::<String>().to_lowercase().nfc().collect()
 }

@@ -55,8 +55,8 @@ impl Origins {
     /// IPv4 if it is IPv4-mapped, and `localhost` with the same port.
     ///
     /// # Errors
-    /// [`UnspecifiedAddress`] for an unspecified address without a configured origin: no client
-    /// connects to `0.0.0.0`.
+    /// [`UnspecifiedAddress`] if `listening` is unspecified and no origin is configured: no
+    /// client connects to `0.0.0.0`.
     pub fn known(configured: Vec<Origin>, listening: SocketAddr) -> Result<Self, UnspecifiedAddress> {
         if !configured.is_empty() {
             return Ok(Self(configured));

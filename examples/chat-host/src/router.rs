@@ -14,7 +14,8 @@ use crate::host::Host;
 use crate::problem::Problem;
 use crate::{info, sign_in, users};
 
-/// Largest body of the host's own calls, bytes. The largest regular one has about 600.
+/// Maximum size of a body of the host's own calls, in bytes. The largest regular body has about
+/// 600.
 const MAX_BODY: usize = 4 * 1024;
 
 /// The time limit of the host's own calls, including the transfer of the body.
@@ -28,7 +29,7 @@ pub fn router(host: Host, direct_messages: Router) -> Router {
         .route("/api/auth/challenge", post(sign_in::challenge))
         .route("/api/auth/verify", post(sign_in::verify))
         .route("/healthz", get(info::health));
-    // The middleware refuses an expired token. It runs for these calls only, because a client that
+    // The middleware refuses an expired token. It runs only for these calls, because a client that
     // still sends an expired token must be able to sign in.
     let authenticated = with_limits(
         Router::new().route("/api/users", get(users::find)).route("/api/auth/logout", post(sign_in::logout)),
@@ -42,8 +43,8 @@ pub fn router(host: Host, direct_messages: Router) -> Router {
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "no such path"))
 }
 
-/// `GET /metrics`, to be merged into the router or served on a separate address that is reachable
-/// for the monitoring only.
+/// `GET /metrics`, to be merged into the router, or served on a separate address that only the
+/// monitoring can reach.
 pub fn metrics(host: Host) -> Router {
     with_limits(Router::new().route("/metrics", get(info::metrics))).with_state(host)
 }

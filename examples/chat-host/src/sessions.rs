@@ -1,4 +1,4 @@
-//! Tokens in use by WebSockets, so that the WebSockets end with their token.
+//! The tokens that WebSockets use, so that the WebSockets end with their token.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +30,8 @@ struct Subscription {
 }
 
 impl Sessions {
-    /// Ends the WebSockets of a token on this host. Those at other hosts end with their next ping.
+    /// Ends the WebSockets of a token on this host. The WebSockets at other hosts end at their next
+    /// ping.
     pub fn end(&self, token: TokenHash) {
         if let Some(ended) = self.lock().remove(&token) {
             ended.send_replace(true);
@@ -65,7 +66,7 @@ impl LiveSession for TokenSession {
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err(DisconnectReason::SignedOut),
             Err(error) => {
-                // The next ping checks it again.
+                // The next ping checks the session again.
                 tracing::warn!(error = &error as &dyn std::error::Error, "a session cannot be looked up");
                 Ok(())
             }

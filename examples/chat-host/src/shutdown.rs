@@ -22,7 +22,7 @@ pub fn requested() -> io::Result<impl Future<Output = ()>> {
 /// A future that resolves on Ctrl-C.
 ///
 /// # Errors
-/// If the system does not let the process listen for it.
+/// If the system does not let the process listen for the signal.
 #[cfg(windows)]
 pub fn requested() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = tokio::signal::windows::ctrl_c()?;

@@ -107,10 +107,10 @@ pub(crate) async fn logout(
     token: Option<Extension<TokenHash>>,
 ) -> Result<StatusCode, Problem> {
     let Extension(token) = token.ok_or_else(|| Problem::unauthorized("sign in first"))?;
-    // The task completes the sign-out also if the client disconnects before the answer.
+    // The task completes the sign-out even if the client disconnects before the answer.
     let signing_out = tokio::spawn(async move {
-        // The accounts come first: a WebSocket that is opened meanwhile subscribes and then checks
-        // the accounts.
+        // The accounts come first. A WebSocket that is opened between the two steps subscribes and
+        // then checks the accounts.
         host.accounts.sign_out(token).await?;
         host.sessions.end(token);
         Ok(StatusCode::NO_CONTENT)

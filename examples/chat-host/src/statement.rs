@@ -21,9 +21,9 @@ pub struct Statements {
 /// forward it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LegacyStatements {
-    /// They are refused.
+    /// Statements of version 1 are refused.
     Refused,
-    /// They are accepted.
+    /// Statements of version 1 are accepted.
     Accepted,
 }
 

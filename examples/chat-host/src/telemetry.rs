@@ -8,14 +8,14 @@ use metrics_process::Collector;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// The interval of the recorder's upkeep, which bounds its memory without scrapes, and of reading
-/// the figures of the process.
+/// The interval of two tasks: the upkeep of the recorder, which bounds its memory without scrapes,
+/// and the reading of the figures of the process.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 const COMMIT_SECONDS: &[f64] = &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
 const BATCH_SIZE: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
-/// Writes logs to standard error, filtered by `RUST_LOG`; without it, from level info up.
+/// Writes logs to standard error, filtered by `RUST_LOG`. Without `RUST_LOG`, the level is info.
 pub fn log_to_stderr() {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
     let in_color = std::io::stderr().is_terminal();
@@ -38,7 +38,7 @@ pub fn record_metrics() -> Result<PrometheusHandle, BuildError> {
         loop {
             timer.tick().await;
             recorded.run_upkeep();
-            // The collector lists all open files, possibly thousands, so it does not run for each
+            // The collector lists all open files, possibly thousands. So it does not run for each
             // scrape.
             process.collect();
         }

@@ -22,10 +22,10 @@ pub(crate) struct Found {
     users: Vec<User>,
 }
 
-/// The users whose name contains the query, in either case, ordered by name: the first
-/// [`SEARCH_LIMIT`](crate::accounts::SEARCH_LIMIT). A query of less than three characters finds
-/// only users with exactly this name, and an empty one finds nobody, so that the accounts cannot be
-/// listed.
+/// The users whose name contains the query, in upper or lower case, ordered by name; at most
+/// [`SEARCH_LIMIT`](crate::accounts::SEARCH_LIMIT). So that the accounts cannot be listed, a query
+/// of fewer than three characters finds only users with exactly this name, and an empty query finds
+/// nobody.
 pub(crate) async fn find(
     State(host): State<Host>,
     caller: Option<Extension<Principal>>,

@@ -8,13 +8,13 @@ pub(crate) struct Input {
     cursor: usize,
 }
 
-/// Length of the longest text, bytes: the longest plaintext of one message.
-pub(crate) const MAX: usize = dm_client::suite::suite1::MAX_PLAINTEXT;
+/// Maximum length of a text, in bytes: the maximum plaintext of one message.
+pub(crate) const MAX_LEN: usize = dm_client::suite::suite1::MAX_PLAINTEXT;
 
 impl Input {
     /// Inserts a character at the cursor, unless the text is full.
     pub(crate) fn insert(&mut self, character: char) {
-        if self.text.len() + character.len_utf8() <= MAX {
+        if self.text.len() + character.len_utf8() <= MAX_LEN {
             self.text.insert(self.cursor, character);
             self.cursor += character.len_utf8();
         }
@@ -134,9 +134,9 @@ mod tests {
 
     #[test]
     fn text_beyond_the_limit_of_a_message_is_dropped() {
-        let mut input = typed(&"é".repeat(MAX));
-        assert!(input.text().len() <= MAX && input.text().len() > MAX - 2);
+        let mut input = typed(&"é".repeat(MAX_LEN));
+        assert!(input.text().len() <= MAX_LEN && input.text().len() > MAX_LEN - 2);
         input.insert('é');
-        assert!(input.text().len() <= MAX);
+        assert!(input.text().len() <= MAX_LEN);
     }
 }

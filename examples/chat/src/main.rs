@@ -73,7 +73,8 @@ fn main() -> Result<ExitCode> {
             }
         }
     });
-    // A blocking read of the terminal may still be under way. It must not delay the end.
+    // A blocking read of the terminal may still be running. It must not delay the end of the
+    // program.
     runtime.shutdown_background();
     ended
 }

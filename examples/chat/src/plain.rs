@@ -4,8 +4,8 @@
 //! window's title or make a terminal send input. A direction override could make a text read as
 //! another. Such characters are replaced by visible ones.
 
-/// Longest name shown, characters.
-const NAME: usize = 40;
+/// Maximum length of a name on the screen, in characters.
+const MAX_NAME_CHARS: usize = 40;
 
 /// The lines of a message, without control characters.
 pub(crate) fn lines(text: &str) -> Vec<String> {
@@ -20,8 +20,8 @@ pub(crate) fn line(text: &str) -> String {
 
 /// A display name in one line of bounded length; never empty.
 pub(crate) fn name(text: &str) -> String {
-    let mut name: String = line(text.trim()).chars().take(NAME).collect();
-    if text.trim().chars().count() > NAME {
+    let mut name: String = line(text.trim()).chars().take(MAX_NAME_CHARS).collect();
+    if text.trim().chars().count() > MAX_NAME_CHARS {
         name.push('…');
     }
     if name.is_empty() { "(no name)".to_owned() } else { name }

@@ -42,7 +42,7 @@ impl Profile {
         self.folder.join("state.json")
     }
 
-    /// The device id, the same in every run. `fresh` makes it in the first one.
+    /// The device id, the same in every run. `fresh` makes the id in the first run.
     pub(crate) fn device(&self, fresh: impl FnOnce() -> Result<String>) -> Result<dm_client::DeviceId> {
         let path = self.folder.join("device");
         let mut name = match fs::read_to_string(&path) {

@@ -1,4 +1,4 @@
-//! A host with the real API. Its tokens are the user ids.
+//! A host with the real API. The token of a user is the user id.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -37,7 +37,7 @@ impl Host {
         host
     }
 
-    /// Stops the server and breaks every connection. The stored data are kept.
+    /// Stops the server and breaks every connection. The server's data are kept.
     pub(crate) async fn stop(&self) {
         let (stop, task) = self.running.lock().unwrap().take().unwrap();
         drop(stop);

@@ -217,7 +217,7 @@ async fn nothing_is_signed_for_a_host_with_another_id_than_expected() {
     let challenge = json!({ "challenge": data_encoding::BASE64.encode(&[7; 32]), "server_id": "other" });
     let server = HttpServer::start([answer(200, challenge.to_string())]).await;
     let session = sign_in::sign_in(&server.base, &ana(), None, Some("host-1"), Timeouts::default()).await;
-    assert!(matches!(session, Err(ClientError::Protocol(_))), "{session:?}");
+    assert!(matches!(session, Err(ClientError::WrongServerId)), "{session:?}");
     assert_eq!(server.requests().len(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! The connection: every entry is delivered once, and it ends when another attempt cannot succeed.
+//! The connection: it delivers every entry once, and it ends when another attempt cannot succeed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::transport::clock::TestClock;
 use crate::transport::messages::{Counting, message_id};
 use crate::transport::websocket::{Server, ServerSocket, hello};
 
-/// Durations that differ from those of all other waits.
+/// Durations that differ from the durations of all other waits.
 const PING: Duration = Duration::from_secs(31);
 const TIMEOUT: Duration = Duration::from_secs(11);
 

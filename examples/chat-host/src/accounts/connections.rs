@@ -23,8 +23,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// statement runs at the server after its connection was given up here.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The time limit of the check of an idle connection before its use. After a failover each idle
-/// connection may lead to a dead server, and a call must get past all of them to a new one in time.
+/// The time limit of the check of an idle connection before its use. After a failover, each idle
+/// connection may lead to a dead server. A call must check all of them and make a new connection in
+/// time.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A unit of work on a connection.
@@ -71,12 +72,14 @@ impl Connections {
             .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))
     }
 
-    /// Runs work on a connection. It completes, or fails as unavailable, within [`TIMEOUT`].
+    /// Runs work on a connection. The call completes, or fails as unavailable, within [`TIMEOUT`].
     ///
-    /// Work that has its connection runs to its end also if its caller is gone. If the connection
-    /// were returned to the pool in the middle, the next caller would wait for its statement. If it
-    /// were closed, the statement would run on at the server, and the next connection would add
-    /// another.
+    /// Work that has its connection runs to its end even if its caller is gone:
+    ///
+    /// - If the connection were returned to the pool during a statement, the next caller would wait
+    ///   for the end of the statement.
+    /// - If the connection were closed, the statement would continue at the server, and the next
+    ///   connection would add another statement.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl for<'a> FnOnce(&'a mut ClientWrapper) -> Work<'a, T> + Send + 'static,

@@ -27,8 +27,8 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens the file, with its tables, and reads the host's identity. Makes what is missing.
-    /// Blocks.
+    /// Opens the file and reads the host's identity. Makes the file, its tables and the identity if
+    /// they are missing. Blocks.
     pub(crate) fn open(path: &Path) -> Result<(Self, HostIdentity), StoreError> {
         create(path)?;
         let mut connection = connect(path)?;
@@ -56,10 +56,10 @@ impl Database {
         Ok(Self { connection: Arc::new(Mutex::new(connection)) })
     }
 
-    /// Runs work on the connection. Work that has begun is completed also if the caller's future is
+    /// Runs work on the connection. Work that has begun is completed even if the caller's future is
     /// dropped.
     ///
-    /// A separate task waits for the lock: locks are granted in order, also to a future that is not
+    /// A separate task waits for the lock. Locks are granted in order, even to a future that is not
     /// polled, and such a future would keep the lock.
     pub(crate) async fn call<T: Send + 'static>(
         &self,

@@ -1,4 +1,4 @@
-//! Work in a separate task, which runs also if its caller is not polled.
+//! Work in a separate task, which runs even if its caller is not polled.
 
 use std::future::Future;
 
@@ -7,9 +7,9 @@ use tokio::task::JoinSet;
 
 /// Runs work in a separate task. The task is cancelled when this future is dropped.
 ///
-/// The future of a request may stay unpolled for a long time, if the client reads its answers
-/// slowly. If such a future holds a lock or a connection of a pool, all other requests wait for it.
-/// A task does not.
+/// If a client reads its answers slowly, the future of its request may stay unpolled for a long
+/// time. If such a future holds a lock or a connection of a pool, all other requests wait for it. A
+/// task is always polled, so it does not block them.
 pub(super) async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
 ) -> Result<T, StoreError> {

@@ -18,8 +18,8 @@ use crate::challenge::Challenge;
 use crate::name::{DisplayName, fold};
 use crate::token::{Token, TokenHash};
 
-/// Most names, and most tokens, in the cache; they take a few megabytes.
-const CACHED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+/// Maximum number of names, and of tokens, in the cache. Together they take a few megabytes.
+const MAX_CACHED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 
 /// The accounts in a SQLite file. Clones share the connections.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub(super) struct FileAccounts {
     cache: Arc<Mutex<Cache>>,
 }
 
-/// Rows that were read lately. The cache is written only under the lock of the database's
+/// The rows that were read recently. The cache is written only under the lock of the database's
 /// connection, so it is never older than the file.
 #[derive(Debug)]
 struct Cache {
@@ -44,7 +44,7 @@ impl FileAccounts {
     pub(super) fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let (database, identity) = Database::open(path.as_ref())?;
         let search = Database::open_for_reading(path.as_ref())?;
-        let cache = Cache { names: LruCache::new(CACHED), tokens: LruCache::new(CACHED) };
+        let cache = Cache { names: LruCache::new(MAX_CACHED), tokens: LruCache::new(MAX_CACHED) };
         let cache = Arc::new(Mutex::new(cache));
         Ok(Self { database, search, identity, cache })
     }
@@ -158,7 +158,8 @@ impl FileAccounts {
     }
 }
 
-/// Marks a challenge as used, and removes some old ones. Returns false if it was used before.
+/// Marks a challenge as used, and removes some old challenges. Returns false if the challenge was
+/// used before.
 fn consume_challenge(
     transaction: &Transaction<'_>,
     challenge: Challenge,

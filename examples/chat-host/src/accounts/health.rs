@@ -14,8 +14,8 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// The time limit of a check. A check of a shared database fails sooner, by its own limit.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The availability of the accounts, for the health check. A background task checks it, so that a
-/// health check does not wait, and so that failed accounts are checked again although no requests
+/// The availability of the accounts, for the health check. A background task checks the accounts.
+/// So a health check does not wait, and failed accounts are checked again although no requests
 /// come.
 #[derive(Clone, Debug)]
 pub struct AccountsHealth(watch::Receiver<bool>);

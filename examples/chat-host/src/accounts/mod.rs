@@ -31,18 +31,18 @@ use shared::SharedAccounts;
 /// The lifetime of a token.
 pub const TOKEN_VALID_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Most tokens of an account. A further sign-in removes the one that expires first.
+/// Maximum number of tokens of an account. A further sign-in removes the token that expires first.
 pub const TOKENS_PER_ACCOUNT: u32 = 64;
 
-/// Most expired rows of a table that one sign-in removes. It is more than one, so that expired rows
-/// do not accumulate.
+/// Maximum number of expired rows of a table that one sign-in removes. It is more than one, so that
+/// expired rows do not accumulate.
 const EXPIRED_AT_ONCE: u32 = 100;
 
-/// The time after its expiry for which a used challenge is kept, because the clock of another host
-/// may be behind.
+/// The time for which a used challenge is kept after its expiry. The clock of another host may be
+/// behind, so that the challenge has not expired there.
 const USED_KEPT_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// Most accounts in the answer to a search.
+/// Maximum number of accounts in the answer to a search.
 pub const SEARCH_LIMIT: u32 = 50;
 
 /// The accounts of a host, or of several hosts on one database. Clones share the same data.
@@ -97,16 +97,16 @@ impl Accounts {
     /// Blocks.
     ///
     /// # Errors
-    /// [`StoreError`], among others if a newer version of the host wrote the file.
+    /// [`StoreError`] if the file cannot be opened, or if a newer version of the host wrote it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         FileAccounts::open(path).map(|file| Self(Backend::File(file)))
     }
 
-    /// Opens the accounts in a PostgreSQL database, which all hosts on it share. They are in the
-    /// schema `chat_host`, which is made if it is missing.
+    /// Opens the accounts in a PostgreSQL database, which all hosts on it share. The tables are in
+    /// the schema `chat_host`, which is made if it is missing.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`] if the parameters are not valid or the database cannot be used.
     pub async fn connect(parameters: &str) -> Result<Self, StoreError> {
         Self::connect_with(parameters, None).await
     }
@@ -114,7 +114,7 @@ impl Accounts {
     /// Opens the accounts as [`connect`](Self::connect) does; over TLS if there is a connector.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`] as from [`connect`](Self::connect).
     pub async fn connect_with(parameters: &str, tls: Option<MakeRustlsConnect>) -> Result<Self, StoreError> {
         SharedAccounts::connect(parameters, tls).await.map(|shared| Self(Backend::Shared(shared)))
     }
@@ -132,15 +132,15 @@ impl Accounts {
     }
 
     /// Makes a token for a user who has signed a challenge. Registers the account if there is none,
-    /// and changes the display name if `name` is given. The sign-in is atomic, and durable when it
-    /// returns.
+    /// and changes the display name if `name` is given. The sign-in is atomic, and it is durable
+    /// when the call returns.
     ///
     /// Returns `None` if the challenge was used before. Of concurrent sign-ins with one challenge,
     /// at any number of hosts, at most one gets a token.
     ///
     /// # Errors
-    /// [`StoreError`]; nothing is changed, except that after a timeout of the database the
-    /// challenge may be used, so that the client needs another.
+    /// [`StoreError`] if the accounts cannot be changed. Nothing is changed, with one exception:
+    /// after a timeout of the database, the challenge may be used. The client then needs another.
     pub async fn sign_in(
         &self,
         user: UserId,
@@ -154,10 +154,11 @@ impl Accounts {
         }
     }
 
-    /// Removes a token. Durable when it returns. A token that does not exist is no error.
+    /// Removes a token. The removal is durable when the call returns. A token that does not exist
+    /// is no error.
     ///
     /// # Errors
-    /// [`StoreError`]; the token may still be valid.
+    /// [`StoreError`] if the accounts cannot be changed. The token may then still be valid.
     pub async fn sign_out(&self, token: TokenHash) -> Result<(), StoreError> {
         match &self.0 {
             Backend::File(file) => file.sign_out(token).await,
@@ -168,7 +169,7 @@ impl Accounts {
     /// The session of a token, which may have expired; `None` for an unknown or removed token.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`] if the accounts cannot be read.
     pub async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
         match &self.0 {
             Backend::File(file) => file.session(token).await,
@@ -179,7 +180,7 @@ impl Accounts {
     /// The display names of users, in the order of `users`; `None` for a user without an account.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`] if the accounts cannot be read.
     pub async fn names(&self, users: &[UserId]) -> Result<Vec<Option<String>>, StoreError> {
         match &self.0 {
             Backend::File(file) => file.names(users).await,
@@ -187,12 +188,12 @@ impl Accounts {
         }
     }
 
-    /// The accounts whose name contains `text`, in either case, ordered by name; at most
-    /// [`SEARCH_LIMIT`]. A text of less than three characters finds only accounts with exactly this
-    /// name, and an empty one finds none.
+    /// The accounts whose name contains `text`, in upper or lower case, ordered by name; at most
+    /// [`SEARCH_LIMIT`]. A text of fewer than three characters finds only accounts with exactly
+    /// this name, and an empty text finds none.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`] if the accounts cannot be read.
     pub async fn find(&self, text: &str) -> Result<Vec<Account>, StoreError> {
         let Some(pattern) = search::pattern(text) else { return Ok(Vec::new()) };
         match &self.0 {
@@ -213,7 +214,7 @@ pub(crate) fn no_randomness(error: getrandom::Error) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, error.to_string())
 }
 
-/// The expiry, Unix ms, up to which used challenges are removed.
+/// The expiry, in Unix milliseconds, up to which used challenges are removed.
 fn oldest_kept(now: Timestamp) -> i64 {
     millis(now).saturating_sub(i64::try_from(USED_KEPT_FOR.as_millis()).unwrap_or(i64::MAX))
 }

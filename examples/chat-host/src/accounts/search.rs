@@ -2,20 +2,20 @@
 
 use crate::name::fold;
 
-/// Fewest characters with which parts of names are searched. With fewer, a client could list the
+/// Minimum number of characters to search parts of names. With fewer, a client could list the
 /// accounts letter by letter.
-const MIN_PART: usize = 3;
+const MIN_PART_CHARS: usize = 3;
 
-/// The LIKE pattern of a text over folded names. A text of three or more characters matches a part
-/// of a name, a shorter one matches a whole name; `None` for an empty text. Characters are counted
-/// in normal form C.
+/// The LIKE pattern of a search text, for folded names; `None` for an empty text. A text of three
+/// or more characters matches a part of a name, a shorter text matches a whole name. Characters are
+/// counted in normal form C.
 pub(super) fn pattern(text: &str) -> Option<String> {
     let folded = fold(text.trim());
     if folded.is_empty() {
         return None;
     }
     let literal = folded.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
-    Some(if folded.chars().count() < MIN_PART { literal } else { format!("%{literal}%") })
+    Some(if folded.chars().count() < MIN_PART_CHARS { literal } else { format!("%{literal}%") })
 }
 
 #[cfg(test)]

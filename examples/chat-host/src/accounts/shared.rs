@@ -21,12 +21,13 @@ const SCHEMA: &str = include_str!("shared.sql");
 /// The lock that serializes the start of hosts. The number is arbitrary.
 const START_LOCK: &str = "SELECT pg_advisory_xact_lock(5208215306)";
 
-/// Most connections for sign-ins, tokens and names. Each request looks up its token once.
-const CONNECTIONS: usize = 4;
+/// Maximum number of connections for sign-ins, tokens and names. Each request looks up its token
+/// once.
+const MAX_CONNECTIONS: usize = 4;
 
-/// Most connections for searches. They are separate because a search reads all accounts, and token
-/// lookups would wait for it.
-const SEARCHES: usize = 2;
+/// Maximum number of connections for searches. They are separate because a search reads all
+/// accounts, and token lookups would wait for the search.
+const MAX_SEARCHES: usize = 2;
 
 #[derive(Clone, Debug)]
 pub(crate) struct SharedAccounts {
@@ -38,8 +39,8 @@ pub(crate) struct SharedAccounts {
 impl SharedAccounts {
     pub(super) async fn connect(text: &str, tls: Option<MakeRustlsConnect>) -> Result<Self, StoreError> {
         let parameters = parameters(text)?;
-        let connections = Connections::new(parameters.clone(), tls.clone(), CONNECTIONS)?;
-        let searches = Connections::new(parameters, tls, SEARCHES)?;
+        let connections = Connections::new(parameters.clone(), tls.clone(), MAX_CONNECTIONS)?;
+        let searches = Connections::new(parameters, tls, MAX_SEARCHES)?;
         let identity = connections.run(|client| Box::pin(prepare(client))).await?;
         Ok(Self { connections, searches, identity })
     }
@@ -212,7 +213,8 @@ async fn identity(transaction: &Transaction<'_>) -> Result<HostIdentity, StoreEr
     Ok(HostIdentity { server_id: server_id.into(), challenge_key: ChallengeKey::from_stored(key) })
 }
 
-/// Marks a challenge as used, and removes some old ones. Returns false if it was used before.
+/// Marks a challenge as used, and removes some old challenges. Returns false if the challenge was
+/// used before.
 async fn consume_challenge(
     transaction: &Transaction<'_>,
     challenge: Challenge,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Counts and limits the connections of each address.
 #[derive(Clone, Debug)]
 pub(super) struct Addresses {
-    /// Most connections of one address; 0 is no limit.
+    /// Maximum number of connections of one address; 0 is no limit.
     limit: u32,
     open: Arc<Mutex<HashMap<IpAddr, u32>>>,
 }
@@ -24,7 +24,7 @@ impl Addresses {
         Self { limit, open: Arc::default() }
     }
 
-    /// A permit for one more connection; `None` if the address has as many as the limit.
+    /// A permit for one more connection; `None` if the address has reached the limit.
     pub(super) fn acquire(&self, from: IpAddr) -> Option<AddressPermit> {
         let from = network(from);
         let mut open = self.lock();
@@ -55,8 +55,8 @@ impl Drop for AddressPermit {
     }
 }
 
-/// The address to count by: an IPv4 address, or the IPv6 network of 64 bits, which is what a
-/// provider assigns to one customer.
+/// The address to count by: an IPv4 address, or an IPv6 network of 64 bits. A provider assigns such
+/// a network to one customer.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),

@@ -13,7 +13,8 @@ use tokio::time::Sleep;
 
 use super::addresses::AddressPermit;
 
-/// A TCP connection with its permit, which it holds until it is closed, also after an upgrade.
+/// A TCP connection with its permit. The connection holds the permit until it is closed, also after
+/// an upgrade to a WebSocket.
 pub(super) struct Connection {
     stream: TcpStream,
     write_stall: Duration,
@@ -22,7 +23,7 @@ pub(super) struct Connection {
     _permit: ConnectionPermit,
 }
 
-/// The permit for one connection: one of all, and one of its address.
+/// The permits for one connection: one of the total limit, and one of the limit of its address.
 pub(super) struct ConnectionPermit {
     listener: &'static str,
     _total: OwnedSemaphorePermit,

@@ -5,25 +5,28 @@ use std::time::Duration;
 /// The limits of connections.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The name of the listener in metrics, one of a fixed few. Default `clients`.
+    /// The name of the listener in metrics. It must be one of a few constants. Default `clients`.
     pub listener: &'static str,
-    /// Most connections at a time, including WebSockets. Further ones wait in the system's queue.
-    /// Default 16,384.
+    /// Maximum number of open connections, including WebSockets. Default 16,384.
+    ///
+    /// Further connections wait in the system's queue.
     pub connections: u32,
-    /// Most connections from one address at a time; an IPv6 network of 64 bits counts as one
-    /// address. Further ones are closed. 0 is no limit, for hosts behind a proxy, where all
-    /// connections have the proxy's address. Default 1,024.
+    /// Maximum number of open connections from one address. Default 1,024; 0 is no limit.
+    ///
+    /// An IPv6 network of 64 bits counts as one address. Further connections are closed. A host
+    /// behind a proxy needs 0, because all connections have the proxy's address.
     pub connections_per_address: u32,
     /// The time limit for the headers of a request, and for the wait between two requests. Default
     /// 15 s.
     pub header_read: Duration,
-    /// Size of the buffers of a connection for a request's line and headers, and for an answer;
-    /// bytes, at least 8,192. Default 16 KiB.
+    /// Size of each buffer of a connection, in bytes, at least 8,192. Default 16 KiB.
+    ///
+    /// One buffer is for the line and headers of a request, one for an answer.
     pub header_bytes: usize,
     /// The time without progress after which a pending write fails and the connection is closed.
     /// Default 20 s, which is longer than the limit of the WebSocket's own writes.
     pub write_stall: Duration,
-    /// The wait for connections to end once the server stops. Default 5 s.
+    /// Maximum wait for the connections to end once the server stops. Default 5 s.
     pub drain: Duration,
 }
 
@@ -42,16 +45,18 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The limits for a process with `descriptors` file descriptors. A quarter of them, at least 64
-    /// and at most 1,024, is reserved for files, databases and other hosts. The others are for
-    /// connections, at most 16,384: a host without descriptors fails every request, while a host
-    /// without free connections still serves those that it has. One address gets at most a quarter
-    /// of the connections.
+    /// The limits for a process with `descriptors` file descriptors.
+    ///
+    /// - A quarter of the descriptors, at least 64 and at most 1,024, is reserved for files,
+    ///   databases and other hosts. A host without free descriptors fails every request, while a
+    ///   host without free connections still serves the open ones.
+    /// - The other descriptors, at least 16 and at most 16,384, are for connections.
+    /// - One address gets at most a quarter of the connections, and at most 1,024.
     #[must_use]
     pub fn within(descriptors: u64) -> Self {
-        let left = descriptors.saturating_sub((descriptors / 4).clamp(64, 1_024)).max(16);
+        let available = descriptors.saturating_sub((descriptors / 4).clamp(64, 1_024)).max(16);
         let default = Self::default();
-        let connections = u32::try_from(left).unwrap_or(u32::MAX).min(default.connections);
+        let connections = u32::try_from(available).unwrap_or(u32::MAX).min(default.connections);
         let connections_per_address = default.connections_per_address.min(connections / 4);
         Self { connections, connections_per_address, ..default }
     }

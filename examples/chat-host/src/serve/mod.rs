@@ -24,14 +24,14 @@ use addresses::Addresses;
 use connection::{Connection, ConnectionPermit};
 pub use limits::{Limits, raise_descriptors};
 
-/// Shortest time between two warnings that an address has reached its limit.
+/// Minimum time between two warnings that an address has reached its limit.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Serves `app` until `stop` resolves. Then it accepts no more connections, and waits for the open
-/// ones to end, for [`Limits::drain`] at most.
+/// Serves `app` until `stop` resolves. Then it accepts no more connections, and waits for at most
+/// [`Limits::drain`] until the open connections have ended.
 ///
-/// It is like `axum::serve`, with limits. A request that is being answered at the stop is
-/// completed. A WebSocket must be ended by its handler.
+/// This function is `axum::serve` with limits. A request that is being answered at the stop is
+/// completed. The handler of a WebSocket must end it.
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: impl Future<Output = ()>) {
     let permits = Arc::new(Semaphore::new(usize::try_from(limits.connections).unwrap_or(usize::MAX)));
     metrics::gauge!("chat_connections_limit", "listener" => limits.listener)
@@ -61,7 +61,7 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
                     warned = Some(Instant::now());
                     tracing::warn!(
                         listener = limits.listener,
-                        most = limits.connections_per_address,
+                        limit = limits.connections_per_address,
                         "an address has reached its limit of connections; behind a proxy, set --connections-per-address"
                     );
                 }
@@ -99,8 +99,8 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
     }
 }
 
-/// The next connection and its peer address. After an error, such as a lack of file descriptors, it
-/// waits 100 ms and tries again.
+/// The next connection and its peer address. After an error, such as a lack of file descriptors,
+/// the function waits 100 ms and tries again.
 async fn accept_next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {

@@ -14,9 +14,9 @@ impl App {
         self.notice = None;
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Char('c' | 'q') if control => self.over = true,
+            KeyCode::Char('c' | 'q') if control => self.quits = true,
             KeyCode::Char('n') if control => self.find_people(),
-            KeyCode::Char('r') if control => self.try_again(),
+            KeyCode::Char('r') if control => self.send_refused_again(),
             _ => match self.focus {
                 Focus::List => self.list_key(key.code),
                 Focus::Message => self.message_key(key, now),
@@ -46,7 +46,7 @@ impl App {
             }
             KeyCode::Tab if self.open.is_some() => self.focus = Focus::Message,
             KeyCode::Char('n' | '/') => self.find_people(),
-            KeyCode::Char('q') => self.over = true,
+            KeyCode::Char('q') => self.quits = true,
             _ => {}
         }
     }
@@ -97,7 +97,7 @@ impl App {
     }
 
     /// Sends the refused messages of the open conversation again, and reconnects.
-    fn try_again(&mut self) {
+    fn send_refused_again(&mut self) {
         let mut again = Vec::new();
         if let Some(conversation) = self.open.and_then(|id| self.state.find_mut(id)) {
             for unsent in conversation.outbox.iter_mut().filter(|unsent| unsent.refused.is_some()) {
@@ -110,7 +110,8 @@ impl App {
         again.into_iter().for_each(|command| self.command(command));
     }
 
-    /// Encrypts the typed text and adds it to the outbox. It is sent once the state is saved.
+    /// Encrypts the typed text and adds the message to the outbox. The message is sent once the
+    /// state is saved.
     fn send(&mut self, now: Timestamp) {
         let Some(conversation) = self.open.and_then(|id| self.state.find(id)) else { return };
         if self.input.text().trim().is_empty() {

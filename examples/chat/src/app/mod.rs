@@ -14,14 +14,14 @@ use crate::state::{Entry, State, Text};
 
 mod keys;
 
-/// Most commands that wait for the network. A key press makes one command, so a person does not
-/// reach the limit.
-const COMMANDS: usize = 1_024;
+/// Maximum number of commands that wait for the network. A key press makes few commands, so a
+/// person does not reach the limit.
+const MAX_COMMANDS: usize = 1_024;
 
 /// The program's state: the saved state, and the state of the screen.
 pub(crate) struct App {
     pub(crate) state: State,
-    /// Whether the state differs from the file.
+    /// Whether the state differs from the state file.
     pub(crate) changed: bool,
     pub(crate) name: String,
     identity: Arc<Identity>,
@@ -33,13 +33,13 @@ pub(crate) struct App {
     pub(crate) open: Option<ConversationId>,
     pub(crate) input: Input,
     pub(crate) people: People,
-    /// Screen lines between the last line shown and the newest line.
+    /// Number of screen lines between the last line shown and the newest line.
     pub(crate) scroll: usize,
     pub(crate) loading_older: bool,
     pub(crate) link: Link,
     /// A message to the user, shown until the next key.
     pub(crate) notice: Option<String>,
-    pub(crate) over: bool,
+    pub(crate) quits: bool,
     pub(crate) commands: VecDeque<Command>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) enum Focus {
     People,
 }
 
-/// The search for people.
+/// The search for users.
 #[derive(Debug, Default)]
 pub(crate) struct People {
     pub(crate) query: Input,
@@ -97,7 +97,7 @@ impl App {
             loading_older: false,
             link: Link::Connecting,
             notice: None,
-            over: false,
+            quits: false,
             commands,
         }
     }
@@ -222,7 +222,7 @@ impl App {
         });
     }
 
-    /// Changes the state. The same conversation stays highlighted, also if it moves in the list.
+    /// Changes the state. The same conversation stays highlighted, even if it moves in the list.
     fn keep_selection<T>(&mut self, change: impl FnOnce(&mut Self) -> T) {
         let selected = self
             .selection()
@@ -238,16 +238,16 @@ impl App {
     }
 
     fn command(&mut self, command: Command) {
-        if self.commands.len() < COMMANDS {
+        if self.commands.len() < MAX_COMMANDS {
             self.commands.push_back(command);
         } else {
-            // A message to send is in the outbox, and is sent after the next start.
+            // A dropped message is still in the outbox, and is sent after the next start.
             self.notice = Some("too many commands at once".to_owned());
         }
     }
 }
 
-/// The name of a user with the fingerprint, for the selection of a recipient: names are not unique.
+/// The name of a user with the fingerprint, to select a recipient by, because names are not unique.
 pub(crate) fn shown_name(name: &str, user: &UserId) -> String {
     format!("{} · {}", plain::name(name), user.fingerprint())
 }

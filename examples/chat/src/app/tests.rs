@@ -91,7 +91,7 @@ fn opening_a_conversation_clears_its_unread_count_and_escape_closes_it() {
     press(&mut app, [KeyCode::Enter]);
     assert_eq!((app.state.conversations[0].unread, app.focus), (0, Focus::Message));
     press(&mut app, [KeyCode::Esc]);
-    assert_eq!((app.open, app.focus, app.over), (None, Focus::List, false));
+    assert_eq!((app.open, app.focus, app.quits), (None, Focus::List, false));
 }
 
 #[test]
@@ -142,6 +142,6 @@ fn the_program_can_be_quit_from_every_focus() {
         let mut app = app();
         press(&mut app, keys);
         control(&mut app, 'q');
-        assert!(app.over);
+        assert!(app.quits);
     }
 }

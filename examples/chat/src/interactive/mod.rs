@@ -18,7 +18,7 @@ use crate::screen::Screen;
 use crate::state::saved;
 use crate::ui;
 
-/// Most events that are applied before the screen is drawn again.
+/// Maximum number of receipts that are collected before the screen is drawn again.
 const EVENTS_PER_DRAW: usize = 256;
 
 /// Runs until the user quits.
@@ -46,7 +46,7 @@ pub(crate) async fn run(server: String, name: String, data: Option<PathBuf>) -> 
 async fn run_until_quit(app: &mut App, net: &mut Net, screen: &mut Screen, profile: &Profile) -> Result<()> {
     let mut keys = EventStream::new();
     let mut terminated = std::pin::pin!(terminated()?);
-    while !app.over {
+    while !app.quits {
         let mut at_top = false;
         screen.draw(|frame| at_top = ui::draw(frame, app, SystemClock.now(), wall_clock))?;
         if at_top {
@@ -60,7 +60,7 @@ async fn run_until_quit(app: &mut App, net: &mut Net, screen: &mut Screen, profi
                 Event::Paste(text) => app.paste(&text),
                 _ => {}
             },
-            () = &mut terminated => app.over = true,
+            () = &mut terminated => app.quits = true,
             tracked = net.events.recv() => {
                 apply(app, tracked.context("the network task has ended")?, &mut receipts);
                 while receipts.len() < EVENTS_PER_DRAW && let Ok(tracked) = net.events.try_recv() {
@@ -100,7 +100,7 @@ fn apply(app: &mut App, tracked: TrackedEvent, receipts: &mut Vec<Receipt>) {
     receipts.extend(tracked.receipt);
 }
 
-/// Sends the commands to the network task. Commands that do not fit into its queue wait.
+/// Sends the commands to the network task. Commands that do not fit into the task's queue wait.
 fn send_commands(app: &mut App, net: &Net) {
     while let Some(command) = app.commands.pop_front() {
         match net.commands.try_send(command) {

@@ -13,12 +13,12 @@ use tokio::sync::mpsc;
 
 mod session;
 
-/// Most commands, and most events, that wait.
+/// Maximum number of commands, and of events, that wait.
 const QUEUE: usize = 256;
 /// The wait before the next sign-in after a token has expired.
-const SIGN_IN_AGAIN: Duration = Duration::from_secs(1);
-/// The longest wait between attempts to sign in.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const SIGN_IN_DELAY: Duration = Duration::from_secs(1);
+/// Maximum wait between attempts to sign in.
+const MAX_SIGN_IN_DELAY: Duration = Duration::from_secs(30);
 
 /// A request of the program to the network task.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Open(UserId),
     /// Read the messages of a conversation below a number.
     Older { conversation: ConversationId, before: ServerSequence },
-    /// Connect again after the task has stopped trying.
+    /// Connect again, after the task has stopped or while it waits for the next attempt.
     Reconnect,
 }
 
@@ -99,7 +99,7 @@ pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) identity: Arc<Identity>,
     pub(crate) device: DeviceId,
-    /// The id of the server from earlier sign-ins.
+    /// The id of the server from an earlier sign-in; `None` before the first.
     pub(crate) server_id: Option<String>,
 }
 
@@ -130,7 +130,8 @@ impl Net {
     pub(crate) async fn close(self) {
         let Self { commands, events, task } = self;
         drop((commands, events));
-        // Two seconds are enough for the last acknowledgement. Without it, deliveries come again.
+        // Two seconds are enough for the last acknowledgement. Deliveries without an
+        // acknowledgement come again.
         let _closed = tokio::time::timeout(Duration::from_secs(2), task).await;
     }
 }
@@ -140,9 +141,9 @@ struct Worker {
     account: Account,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<TrackedEvent>,
-    /// Messages to send, oldest first. The first one may be under way.
+    /// The messages to send, oldest first. A request may already be sending the first message.
     outbox: VecDeque<OutgoingMessage>,
-    /// Conversations that were reported to the program.
+    /// The conversations that were reported to the program.
     known: HashSet<ConversationId>,
 }
 
@@ -162,25 +163,26 @@ impl Worker {
             match self.sign_in().await {
                 Ok((session, client)) => {
                     failures = 0;
-                    let why = match self.run_session(&session, &client).await? {
+                    let stop_reason = match self.run_session(&session, &client).await? {
                         End::Unauthorized => {
-                            // The wait is for a server that refuses every token.
-                            self.wait(SIGN_IN_AGAIN).await?;
+                            // Without the wait, a server that refuses every token would cause a
+                            // sign-in without a pause after each refusal.
+                            self.wait_up_to(SIGN_IN_DELAY).await?;
                             continue;
                         }
                         End::Replaced => "this profile is in use in another window".to_owned(),
                         end => end.to_string(),
                     };
-                    self.wait_for_reconnect(why).await?;
+                    self.wait_for_reconnect(stop_reason).await?;
                 }
                 Err(error) if error.retry() == Retry::Never => {
                     self.wait_for_reconnect(reason(&error)).await?;
                 }
                 Err(error) => {
                     failures += 1;
-                    let retry_in = LONGEST_WAIT.min(Duration::from_secs(1 << failures.min(5)));
+                    let retry_in = MAX_SIGN_IN_DELAY.min(Duration::from_secs(1 << failures.min(5)));
                     self.emit(NetEvent::Link(Link::Offline { reason: reason(&error), retry_in })).await?;
-                    self.wait(retry_in).await?;
+                    self.wait_up_to(retry_in).await?;
                 }
             }
         }
@@ -196,20 +198,21 @@ impl Worker {
         Ok((session, client))
     }
 
-    /// Waits until a reconnect is requested, at most for `longest`.
-    async fn wait(&mut self, longest: Duration) -> Result<(), ProgramEnded> {
+    /// Waits until the program requests a reconnect, but for at most `max_wait`.
+    async fn wait_up_to(&mut self, max_wait: Duration) -> Result<(), ProgramEnded> {
         tokio::select! {
-            () = tokio::time::sleep(longest) => Ok(()),
+            () = tokio::time::sleep(max_wait) => Ok(()),
             requested = self.reconnect_requested() => requested,
         }
     }
 
-    async fn wait_for_reconnect(&mut self, why: String) -> Result<(), ProgramEnded> {
-        self.emit(NetEvent::Link(Link::Stopped(why))).await?;
+    async fn wait_for_reconnect(&mut self, stop_reason: String) -> Result<(), ProgramEnded> {
+        self.emit(NetEvent::Link(Link::Stopped(stop_reason))).await?;
         self.reconnect_requested().await
     }
 
-    /// Takes commands while there is no connection: messages to send are kept, other commands fail.
+    /// Takes commands while there is no connection, until the program requests a reconnect.
+    /// Messages to send are kept, other commands fail.
     async fn reconnect_requested(&mut self) -> Result<(), ProgramEnded> {
         loop {
             match self.commands.recv().await.ok_or(ProgramEnded)? {
@@ -241,7 +244,7 @@ impl Worker {
 /// The text of an error for the user.
 fn reason(error: &ClientError) -> String {
     match error {
-        ClientError::Protocol("the host has another id than expected") => {
+        ClientError::WrongServerId => {
             "another server than before answers at this address; give --data for a profile of its own"
                 .to_owned()
         }

@@ -13,13 +13,13 @@ use super::{Command, Link, NetEvent, ProgramEnded, Worker, reason};
 
 /// Conversations per page of the list.
 const LIST_PAGE: u16 = 500;
-/// Most pages of the list that are read.
+/// Maximum number of pages of the list that are read.
 const LIST_PAGES: usize = 20;
 /// Messages per page of history.
 const HISTORY_PAGE: u16 = 100;
-/// The wait before a send is tried again after all its attempts have failed. A connection that is
-/// made again ends the wait.
-const SEND_AGAIN: Duration = Duration::from_secs(5);
+/// The wait before a message is sent again after all attempts of a send have failed. The wait also
+/// ends when the connection is online again.
+const SEND_DELAY: Duration = Duration::from_secs(5);
 
 /// The result of a background request.
 enum Done {
@@ -41,7 +41,7 @@ impl Worker {
     ) -> Result<End, ProgramEnded> {
         let started = async {
             let key = client.publish_key(&self.account.identity.agreement_key()).await?;
-            Ok::<_, ClientError>((key, conversations(client).await?))
+            Ok::<_, ClientError>((key, list_conversations(client).await?))
         };
         match started.await {
             Ok((key, conversations)) => {
@@ -50,7 +50,7 @@ impl Worker {
                 self.emit(NetEvent::SignedIn { server_id, own_key_version }).await?;
                 self.add_known(conversations).await?;
             }
-            // If the session cannot go on, the connection reports it.
+            // If the session is not valid, the connection reports it.
             Err(error) => self.emit(NetEvent::Failed(reason(&error))).await?,
         }
         let mut connection = client.connect(ConnectionConfig::default());
@@ -84,7 +84,7 @@ impl Worker {
             }
             tokio::select! {
                 event = connection.next() => match event {
-                    Some(Event::Delivery(delivery)) => self.delivery(client, *delivery).await?,
+                    Some(Event::Delivery(delivery)) => self.handle_delivery(client, *delivery).await?,
                     Some(_) => {}
                     None => {
                         let state = state.borrow().clone();
@@ -129,13 +129,13 @@ impl Worker {
                             Err(error) if error.is_unauthorized() => return Ok(End::Unauthorized),
                             Err(error) if let Retry::Later(asked) = error.retry() => {
                                 is_waiting = true;
-                                let wait = asked.unwrap_or_default().max(SEND_AGAIN);
+                                let wait = asked.unwrap_or_default().max(SEND_DELAY);
                                 jobs.spawn(async move {
                                     tokio::time::sleep(wait).await;
                                     Done::SendWaitOver
                                 });
                             }
-                            result => self.sent(id, result).await?,
+                            result => self.report_outcome(id, result).await?,
                         }
                     }
                     Ok(Done::SendWaitOver) => is_waiting = false,
@@ -151,12 +151,13 @@ impl Worker {
         }
     }
 
-    async fn delivery(&mut self, client: &Client, delivery: Delivery) -> Result<(), ProgramEnded> {
+    /// Reports a delivery to the program, with its receipt.
+    async fn handle_delivery(&mut self, client: &Client, delivery: Delivery) -> Result<(), ProgramEnded> {
         let (content, receipt) = delivery.into_parts();
         match content {
             Content::Message(message) => {
                 if !self.known.contains(&message.conversation) {
-                    match conversations(client).await {
+                    match list_conversations(client).await {
                         Ok(list) => self.add_known(list).await?,
                         // The delivery is not acknowledged, so it comes again.
                         Err(error) => return self.emit(NetEvent::Failed(reason(&error))).await,
@@ -185,7 +186,8 @@ impl Worker {
         }
     }
 
-    async fn sent(
+    /// Removes a message from the outbox, and reports the outcome of its send.
+    async fn report_outcome(
         &mut self,
         id: ClientMessageId,
         result: Result<Stored, ClientError>,
@@ -204,7 +206,8 @@ impl Worker {
     }
 }
 
-async fn conversations(client: &Client) -> Result<Vec<dm_client::Conversation>, ClientError> {
+/// The user's conversations, from at most [`LIST_PAGES`] pages.
+async fn list_conversations(client: &Client) -> Result<Vec<dm_client::Conversation>, ClientError> {
     let (mut all, mut cursor) = (Vec::new(), None);
     for _ in 0..LIST_PAGES {
         let page = client.conversations(LIST_PAGE, cursor.as_deref()).await?;
@@ -235,6 +238,7 @@ async fn find(server: &str, session: &Session, query: String) -> NetEvent {
     }
 }
 
+/// The state to report for a state of the connection; `None` when the connection has ended.
 fn link(state: ConnectionState) -> Option<Link> {
     match state {
         ConnectionState::Connecting => Some(Link::Connecting),

@@ -1,7 +1,7 @@
 //! Sends the lines of a file between two fresh users and checks that every line arrives unchanged.
 //!
-//! The users send alternately. For the middle third the second user is offline: the first sends all
-//! of these lines, and the second receives them when it is online again.
+//! The users send alternately. For the middle third of the lines, the second user is offline. The
+//! first user sends all of these lines, and the second receives them when it is online again.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -25,10 +25,10 @@ mod receiver;
 use plan::{Line, plan};
 use receiver::{Receiver, Tally};
 
-/// Size of the largest file accepted, bytes.
-const LIMIT: u64 = 64 * 1024 * 1024;
-/// Longest wait for the next message. After it, the missing messages are given up.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Maximum size of the file, in bytes.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
+/// Maximum wait for the next message. If none arrives, the missing messages count as lost.
+const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// One of the two users.
 struct User {
@@ -38,7 +38,8 @@ struct User {
     tally: Arc<Tally>,
 }
 
-/// The numbers of lines that were sent, arrived, decrypted, and had the right content and number.
+/// The numbers of lines that were sent, that arrived, that decrypted, and that had the right
+/// content and number.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Summary {
     lines: usize,
@@ -47,7 +48,7 @@ struct Summary {
     matched: usize,
 }
 
-/// Replays a file. The exit code is a success if every line arrived unchanged.
+/// Replays a file. The exit code is success if every line arrived unchanged.
 pub(crate) async fn run(server: &str, file: &Path) -> Result<ExitCode> {
     let content = read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let lines = plan(&content);
@@ -65,8 +66,8 @@ pub(crate) async fn run(server: &str, file: &Path) -> Result<ExitCode> {
 
 fn read(file: &Path) -> Result<Vec<u8>> {
     let mut content = Vec::new();
-    File::open(file)?.take(LIMIT + 1).read_to_end(&mut content)?;
-    ensure!(u64::try_from(content.len())? <= LIMIT, "the file is larger than {LIMIT} bytes");
+    File::open(file)?.take(MAX_BYTES + 1).read_to_end(&mut content)?;
+    ensure!(u64::try_from(content.len())? <= MAX_BYTES, "the file is larger than {MAX_BYTES} bytes");
     Ok(content)
 }
 
@@ -96,8 +97,8 @@ async fn replay(server: &str, lines: &[Line<'_>]) -> Result<Summary> {
         None => two.receive(&one, &conversation, &bar).await?,
     };
     let to_one = lines.iter().filter(|line| line.from_second).count();
-    receiving_one.wait_for(to_one, PATIENCE).await;
-    receiving_two.wait_for(lines.len() - to_one, PATIENCE).await;
+    receiving_one.wait_for(to_one, MAX_WAIT).await;
+    receiving_two.wait_for(lines.len() - to_one, MAX_WAIT).await;
     receiving_one.stop().await;
     receiving_two.stop().await;
     bar.finish_and_clear();

@@ -22,7 +22,7 @@ pub(super) struct Tally {
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) sequence: ServerSequence,
-    /// `None` if it did not open.
+    /// `None` if the message did not decrypt.
     pub(super) plaintext: Option<Vec<u8>>,
 }
 
@@ -44,7 +44,7 @@ impl Tally {
     }
 }
 
-/// A connected user.
+/// A task that receives the messages of one user.
 pub(super) struct Receiver {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,

@@ -8,8 +8,9 @@ use dm_client::{
 
 pub(crate) mod saved;
 
-/// Stored messages kept of each conversation. Older ones are read from the server again.
-const KEPT: usize = 300;
+/// Number of stored messages kept of each conversation. Older messages are read from the server
+/// again.
+const KEPT_MESSAGES: usize = 300;
 
 /// The data that are kept over a restart of the program.
 #[derive(Debug, Default, PartialEq)]
@@ -22,19 +23,19 @@ pub(crate) struct State {
     pub(crate) conversations: Vec<LocalConversation>,
 }
 
-/// A conversation with its messages as far as they are kept here.
+/// A conversation with the messages that are kept on this device.
 #[derive(Debug, PartialEq)]
 pub(crate) struct LocalConversation {
     pub(crate) id: ConversationId,
     pub(crate) peer: UserId,
     /// The peer's display name from the host; not neutralized.
     pub(crate) peer_name: String,
-    /// The strongest cipher suite that the peer has sent in. Weaker ones are not accepted, and
-    /// replies use it.
+    /// The strongest cipher suite that the peer has sent in. Replies use this suite, and weaker
+    /// ones are not accepted.
     pub(crate) strongest_suite: Option<Suite>,
     /// The time of the last activity.
     pub(crate) active_at: Timestamp,
-    /// Messages from the peer that arrived while the conversation was not open.
+    /// Number of messages from the peer that arrived while the conversation was not open.
     pub(crate) unread: u32,
     /// The messages, ordered by sequence.
     pub(crate) messages: Vec<Entry>,
@@ -46,8 +47,8 @@ pub(crate) struct LocalConversation {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) id: MessageId,
-    /// The sender's id for it, from inside the ciphertext; `None` if the message did not open or
-    /// its suite carries none.
+    /// The client message id from the authenticated header; `None` if the message did not decrypt
+    /// or is in suite 0.
     pub(crate) client_id: Option<ClientMessageId>,
     pub(crate) sequence: ServerSequence,
     pub(crate) mine: bool,
@@ -61,7 +62,7 @@ pub(crate) struct Entry {
 pub(crate) enum Text {
     /// The decrypted text; not neutralized.
     Plain(String),
-    /// The message did not open, for this reason.
+    /// The message did not decrypt, for this reason.
     Unreadable(String),
 }
 
@@ -71,7 +72,8 @@ pub(crate) struct Unsent {
     pub(crate) text: String,
     /// The encrypted message, the same in every attempt.
     pub(crate) sealed: OutgoingMessage,
-    /// The reason for which the server refused it. A refused message is sent again only on request.
+    /// The reason why the server refused the message. A refused message is sent again only on
+    /// request.
     pub(crate) refused: Option<String>,
 }
 
@@ -106,12 +108,12 @@ impl State {
         self.sort();
     }
 
-    /// Adds a message that was delivered or read from the history. It counts as unread if it is
-    /// new, from the peer, and `seen` is false.
+    /// Adds a message that was delivered or read from the history. The message counts as unread if
+    /// it is new and from the peer, and if `seen` is false.
     pub(crate) fn add(&mut self, id: ConversationId, entry: Entry, seen: bool) -> Novelty {
         let Some(conversation) = self.find_mut(id) else { return Novelty::Known };
         if entry.mine {
-            // The delivery may come before the answer to the send, and confirms it as well.
+            // The delivery may come before the answer to the send. It confirms the send, too.
             conversation.outbox.retain(|unsent| Some(unsent.sealed.id) != entry.client_id);
         }
         let (mine, sent_at) = (entry.mine, entry.sent_at);
@@ -185,8 +187,9 @@ impl State {
 }
 
 impl LocalConversation {
-    /// The number below which older messages have to be read: the first of the messages without a
-    /// hole up to the newest. `None` if no older message exists.
+    /// The number of the oldest message from which no message is missing up to the newest one.
+    /// Older messages have to be read below this number. `None` if no older message exists, or if
+    /// no message is kept.
     pub(crate) fn oldest_without_hole(&self) -> Option<ServerSequence> {
         let mut oldest = self.messages.last()?.sequence;
         for entry in self.messages.iter().rev().skip(1) {
@@ -200,7 +203,7 @@ impl LocalConversation {
 
     /// Removes the oldest messages beyond the limit. The server still has them.
     pub(crate) fn trim(&mut self) {
-        let surplus = self.messages.len().saturating_sub(KEPT);
+        let surplus = self.messages.len().saturating_sub(KEPT_MESSAGES);
         self.messages.drain(..surplus);
     }
 

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::{Entry, LocalConversation, State, Text, Unsent};
 
 const VERSION: u32 = 1;
-/// Largest file read, bytes.
-const LIMIT: u64 = 256 * 1024 * 1024;
+/// Maximum size of the file, in bytes.
+const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Loads the state. If there is no file, the state is empty.
 pub(crate) fn load(path: &Path) -> Result<State> {
@@ -26,7 +26,7 @@ pub(crate) fn load(path: &Path) -> Result<State> {
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
     let mut bytes = Vec::new();
-    file.take(LIMIT).read_to_end(&mut bytes)?;
+    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
     read(&bytes).with_context(|| {
         format!(
             "{} is not an intact state file; move it away to read all from the server again",
@@ -77,7 +77,7 @@ struct ConversationFile {
     id: String,
     peer: String,
     peer_name: String,
-    /// Files of earlier versions do not have it.
+    /// Files of earlier versions do not have this field.
     #[serde(rename = "heard_in", default, skip_serializing_if = "Option::is_none")]
     strongest_suite: Option<u32>,
     active_at: u64,

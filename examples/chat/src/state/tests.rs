@@ -135,13 +135,13 @@ fn the_conversation_with_the_newest_message_comes_first() {
 #[test]
 fn a_conversation_is_trimmed_and_the_removed_messages_can_be_read_again() {
     let mut conversation = conversation(1, "Ben");
-    let many = u64::try_from(KEPT).unwrap() + 50;
+    let many = u64::try_from(KEPT_MESSAGES).unwrap() + 50;
     for sequence in 1..=many {
         conversation.insert(entry(sequence, false, ""));
     }
     conversation.trim();
     assert_eq!(
         (conversation.messages.len(), conversation.oldest_without_hole()),
-        (KEPT, Some(ServerSequence::new(51)))
+        (KEPT_MESSAGES, Some(ServerSequence::new(51)))
     );
 }

@@ -37,10 +37,10 @@ pub(super) fn lines(
         lines.extend(message(&at_wall.format("%H:%M").to_string(), name, text, style, &status, width));
     };
     for Entry { mine, sent_at, text, .. } in &conversation.messages {
-        let (who, status) = if *mine { ("me", Status::Stored) } else { (name.as_str(), Status::Received) };
+        let (author, status) = if *mine { ("me", Status::Stored) } else { (name.as_str(), Status::Received) };
         match text {
-            Text::Plain(text) => push(*sent_at, who, text, Style::new(), status),
-            Text::Unreadable(reason) => push(*sent_at, who, &format!("[{reason}]"), QUIET, status),
+            Text::Plain(text) => push(*sent_at, author, text, Style::new(), status),
+            Text::Unreadable(reason) => push(*sent_at, author, &format!("[{reason}]"), QUIET, status),
         }
     }
     for Unsent { text, sealed, refused } in &conversation.outbox {
@@ -85,7 +85,7 @@ fn message(
     lines
 }
 
-/// The indent of the text, as wide as the time.
+/// The indent of the text. It is as wide as the time.
 const INDENT: &str = "      ";
 
 /// Wraps a line between words, and inside a word that is wider than the line.

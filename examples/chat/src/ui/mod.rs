@@ -18,25 +18,27 @@ mod messages;
 /// Converts a time to the local date and time.
 pub(crate) type WallClock = fn(Timestamp) -> NaiveDateTime;
 
-/// Width of the list of conversations, columns.
-const LIST: u16 = 28;
-/// Least width, columns, at which list and conversation are shown side by side.
-const NARROW: u16 = 70;
+/// Width of the list of conversations, in columns.
+const LIST_WIDTH: u16 = 28;
+/// Minimum width, in columns, to show the list and the conversation side by side.
+const MIN_WIDTH_FOR_BOTH: u16 = 70;
 const QUIET: Style = Style::new().fg(Color::DarkGray);
 
-/// Draws the screen. Returns whether the oldest message kept here is visible.
+/// Draws the screen. Returns whether the oldest message of the open conversation that is kept on
+/// this device is visible.
 pub(crate) fn draw(frame: &mut Frame<'_>, app: &mut App, now: Timestamp, wall: WallClock) -> bool {
     let [main, status, help] =
         Layout::vertical([Constraint::Min(3), Constraint::Length(1), Constraint::Length(1)])
             .areas(frame.area());
     let mut at_top = false;
-    if main.width < NARROW {
+    if main.width < MIN_WIDTH_FOR_BOTH {
         match app.open {
             Some(_) if app.focus != Focus::List => at_top = conversation(frame, main, app, now, wall),
             _ => list(frame, main, app),
         }
     } else {
-        let [left, right] = Layout::horizontal([Constraint::Length(LIST), Constraint::Min(20)]).areas(main);
+        let [left, right] =
+            Layout::horizontal([Constraint::Length(LIST_WIDTH), Constraint::Min(20)]).areas(main);
         list(frame, left, app);
         at_top = conversation(frame, right, app, now, wall);
     }

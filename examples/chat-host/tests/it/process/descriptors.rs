@@ -88,14 +88,14 @@ fn idle_connections_leave_the_descriptors_that_the_calls_of_a_user_need() {
     let conversation = serde_json::from_str::<Value>(&opened).unwrap()["id"].as_str().unwrap().to_owned();
 
     let idle: Vec<_> = (0..IDLE).map(|_| TcpStream::connect(&address).unwrap()).collect();
-    let most = metric("chat_connections_limit");
-    assert!(most < DESCRIPTORS, "{most}");
-    while metric("chat_connections") < most {}
+    let limit = metric("chat_connections_limit");
+    assert!(limit < DESCRIPTORS, "{limit}");
+    while metric("chat_connections") < limit {}
     // The figures are read every few seconds, not for each request.
-    while metric("process_open_fds") < most {}
+    while metric("process_open_fds") < limit {}
     assert_eq!(metric("process_max_fds"), DESCRIPTORS);
     let open = metric("process_open_fds");
-    assert!((most..DESCRIPTORS).contains(&open), "{open} descriptors are open");
+    assert!((limit..DESCRIPTORS).contains(&open), "{open} descriptors are open");
 
     let message = json!({
         "conversation_id": conversation, "encrypted_payload": "AAAA", "nonce": "A".repeat(32), "timestamp": 1,
