@@ -1,5 +1,5 @@
-//! The files and folders of a store on disk: absolute paths, free space, new databases, and panics
-//! of an engine that opens one.
+//! Helpers for stores on disk: creating a database file or folder, absolute paths, free space, and
+//! catching an engine's panic while it opens a database.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -9,9 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dm_core::store::{StoreError, StoreErrorKind};
 
-/// Measures how many bytes this process may still use on the disk of a file or folder. One system
-/// call on Unix. Elsewhere the free space is not known: the answer is [`u64::MAX`], and no reserve
-/// is kept.
+/// The number of bytes that this process may still use on the disk of a file or folder.
+///
+/// Takes one system call on Unix. On other systems the result is [`u64::MAX`], so that a store
+/// keeps no reserve.
 ///
 /// # Errors
 /// The error of the operating system, such as that nothing exists at the path.
@@ -27,7 +28,7 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
     }
 }
 
-/// A path from the root, so that it stays the same when the process changes its working directory.
+/// The absolute form of a path, which stays valid when the process changes its working directory.
 ///
 /// # Errors
 /// [`StoreErrorKind::Unavailable`] for an empty path, or without a working directory.
@@ -35,18 +36,19 @@ pub fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
     std::path::absolute(path).map_err(unavailable)
 }
 
-/// An error of the file system as [`StoreErrorKind::Unavailable`].
+/// Converts an error of the file system to [`StoreErrorKind::Unavailable`].
 #[must_use]
 pub fn unavailable(error: io::Error) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, error)
 }
 
-/// Creates a database file that only its user may read, and gives it its name when it is complete.
-/// A process that is killed meanwhile leaves no incomplete database under that name.
+/// Creates a database file at `path` that only its user may read and write.
 ///
-/// `make` fills an empty file at the temporary path that it gets, beside `path`. On a file system
-/// without hard links it is called again, with `path` itself. When another process creates a file
-/// at `path` meanwhile, that file stays, and the new one is removed.
+/// `make` gets the temporary path of an empty file beside `path`, and fills this file. The complete
+/// file then gets the name `path`, so that a killed process leaves no incomplete file there. If
+/// another process has created a file at `path` by then, that file stays, and the new file is
+/// removed. On a file system without hard links `make` is called a second time, with `path` itself;
+/// there a killed process can leave an incomplete file.
 ///
 /// # Errors
 /// The error of `make`; [`StoreErrorKind::Unavailable`] when the file system refuses.
@@ -71,11 +73,12 @@ pub fn create_file(path: &Path, make: impl Fn(&Path) -> Result<(), StoreError>) 
     }
 }
 
-/// Creates a database folder that only its user may enter, and gives it its name when it is
-/// complete. A process that is killed meanwhile leaves no incomplete database under that name.
+/// Creates a database folder at `path` that only its user may enter.
 ///
-/// `make` fills an empty folder at the temporary path that it gets, beside `path`. When another
-/// process creates a folder at `path` meanwhile, that folder stays, and the new one is removed.
+/// `make` gets the temporary path of an empty folder beside `path`, and fills this folder. The
+/// complete folder is then renamed to `path`, so that a killed process leaves no incomplete folder
+/// there. If another process has created a folder with files at `path` by then, that folder stays,
+/// and the new folder is removed.
 ///
 /// # Errors
 /// The error of `make`; [`StoreErrorKind::Unavailable`] when the file system refuses.
@@ -90,10 +93,10 @@ pub fn create_folder(
         sync_parent(path);
         return Ok(());
     }
-    // A folder that cannot be removed does no harm: its name is never used again.
+    // A temporary folder that cannot be removed does no harm: its name is never used again.
     let _removed = std::fs::remove_dir_all(&new);
     match renamed? {
-        // Another process created the folder meanwhile.
+        // Another process has created the folder.
         Err(_) if !is_new_folder(path)? => Ok(()),
         renamed => renamed.map_err(unavailable),
     }
@@ -111,8 +114,8 @@ pub fn is_new_folder(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Opens an engine, and turns a panic of it into an error: engines assert what their files hold,
-/// and a damaged file fails such an assertion.
+/// Calls `open`, which opens an engine, and converts a panic to an error. Engines check their files
+/// with assertions, and a damaged file makes such an assertion panic.
 ///
 /// # Errors
 /// The error of `open`; [`StoreErrorKind::Corrupt`] when it panics.
@@ -122,7 +125,7 @@ pub fn catch_panic<T>(open: impl FnOnce() -> Result<T, StoreError>) -> Result<T,
     })
 }
 
-/// A path beside another that no other process uses at the same time.
+/// A path beside `path` that no other process uses: it has the process id and the time.
 fn temporary(path: &Path) -> PathBuf {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -147,8 +150,9 @@ fn private_folder(path: &Path) -> Result<(), StoreError> {
     builder.create(path).map_err(unavailable)
 }
 
-/// Syncs the folder that a path is in, so that the path's name survives a power cut. Not every
-/// system can; a power cut at that moment then loses a database in which nothing was stored yet.
+/// Syncs the parent folder of a path, so that the path's name survives a power cut. Some systems
+/// cannot sync a folder. There a power cut may lose the new database, in which nothing is stored
+/// yet.
 fn sync_parent(path: &Path) {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let Err(error) = File::open(parent).and_then(|parent| parent.sync_all()) {

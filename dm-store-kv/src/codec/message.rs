@@ -1,4 +1,4 @@
-//! The rows of messages.
+//! The rows of `messages`.
 
 use bytes::Bytes;
 use dm_core::store::{
@@ -8,7 +8,7 @@ use dm_core::store::{
 use crate::codec::fields::Fields;
 use crate::failure::Failure;
 
-/// The header of a row of `messages`: refs and numbers.
+/// The first fields of a row of `messages`: refs, and the numbers of the message.
 #[derive(Clone, Copy)]
 pub(crate) struct MessageHeader {
     pub(crate) conversation: u32,
@@ -19,6 +19,7 @@ pub(crate) struct MessageHeader {
     pub(crate) recipient_seq: InboxSeq,
 }
 
+// The bits of the optional fields that are present.
 const CLIENT_ID: u8 = 1;
 const SUITE: u8 = 2;
 const EPHEMERAL: u8 = 4;
@@ -57,8 +58,7 @@ impl MessageHeader {
         value
     }
 
-    /// Decodes the header. The fields then hold the rest of the row, for
-    /// [`message`](Self::message).
+    /// Decodes the header. `value` then has the rest of the row, for [`message`](Self::message).
     pub(crate) fn decode(value: &mut Fields<'_>) -> Result<Self, Failure> {
         Ok(Self {
             conversation: value.u32()?,
@@ -70,7 +70,8 @@ impl MessageHeader {
         })
     }
 
-    /// Decodes the message in the rest of the row, with the id and the user of its refs.
+    /// Decodes the message from the rest of its row. The id and the user are those of the header's
+    /// refs `conversation` and `sender`.
     pub(crate) fn message(
         self,
         conversation: ConversationId,

@@ -1,4 +1,4 @@
-//! Round trips of rows, and rows that the library does not write.
+//! Rows are decoded to the encoded values, and rows that the library does not write are refused.
 
 use bytes::Bytes;
 use dm_core::store::{
@@ -61,7 +61,7 @@ fn a_message_with_any_of_its_parts_is_encoded_and_decoded() {
 #[test]
 fn a_message_with_unknown_parts_is_damage() {
     let mut bytes = header().encode(&message(false, false, false));
-    // After three refs, three numbers, an id and two times.
+    // The offset of the bits: behind three refs, three numbers, an id and two times.
     let parts = 3 * 4 + 3 * 8 + 16 + 2 * 8;
     assert_eq!(bytes[parts], 0);
     bytes[parts] = 8;
@@ -119,7 +119,7 @@ fn users_of_a_conversation_that_are_one_or_in_the_wrong_order_are_damage() {
     }
 }
 
-/// Asserts that a row is read in its length, and neither shorter nor longer.
+/// Asserts that a row is decoded in its own length, and neither shortened nor lengthened.
 fn is_read_in_its_length_only(row: &[u8], reads: impl Fn(Fields<'_>) -> bool) {
     assert!(reads(Fields::new(row)));
     for len in 0..row.len() {

@@ -8,6 +8,10 @@ use crate::failure::Failure;
 use crate::rows::{Order, Rows};
 use crate::tables::Tables;
 
+/// A page of a conversation's messages, in the order of the query's range. `None` if the
+/// conversation does not exist, or if the reader is not a participant.
+///
+/// The page ends before `max_bytes` are exceeded, but has at least one message if there is one.
 pub(super) fn history(
     tables: &Tables<impl Rows>,
     query: &HistoryQuery,

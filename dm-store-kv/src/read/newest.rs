@@ -5,8 +5,8 @@ use dm_core::store::{ServerSequence, Timestamp};
 use crate::codec::{Fields, SequenceRow};
 use crate::failure::Failure;
 
-/// Decodes the last row of a conversation: its number, and the time at which its message was
-/// received.
+/// Decodes a conversation's last row in `sequence`: the number of the newest message, and the time
+/// at which this message was received.
 pub(super) fn newest_of(
     mut key: Fields<'_>,
     value: Fields<'_>,

@@ -12,6 +12,7 @@ use crate::read::Messages;
 use crate::rows::{Changes, RowsExt as _};
 
 impl<T: Changes> Batch<'_, T> {
+    /// Appends a message. A retry with the same client id returns the first message again.
     pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {
         let conversation =
             self.heads.conversation(self.tables, write.conversation)?.ok_or(Refusal::NotFound)?;
@@ -49,15 +50,16 @@ impl<T: Changes> Batch<'_, T> {
         }))
     }
 
-    /// The head of a conversation's participant, who has a ref since it was opened.
+    /// The head of a participant of a conversation. A user without a ref is a [`Failure::Damaged`],
+    /// because opening the conversation gave both participants a ref.
     fn participant(&mut self, user: UserId) -> Result<UserHead, Failure> {
         self.heads
             .user(self.tables, user)?
             .ok_or(Failure::Damaged("a participant of a conversation is no user"))
     }
 
-    /// An earlier message of the sender with the same client id, and its entry in the sender's
-    /// inbox.
+    /// The earlier message of the sender with the same client id, and the number of its entry in
+    /// the sender's inbox. `None` without a client id, or if there is no such message.
     fn sent_before(
         &self,
         write: &AppendMessage,
@@ -72,6 +74,8 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Some((message, header.sender_seq)))
     }
 
+    /// Inserts all rows of a message except those in the inboxes. Returns the number of its row in
+    /// `messages`.
     fn insert_message(&mut self, message: &Message, header: MessageHeader) -> Result<u64, Failure> {
         let row = self.heads.take_row(self.tables)?;
         let key = row.to_be_bytes();

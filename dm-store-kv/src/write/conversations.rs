@@ -9,6 +9,7 @@ use crate::heads::ConversationHead;
 use crate::rows::{Changes, RowsExt as _};
 
 impl<T: Changes> Batch<'_, T> {
+    /// Opens the conversation of two users, or returns the one that they already have.
     pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {
         let participants = write.participants;
         let a = self.user_or_new(participants.a())?.user_ref;
@@ -33,6 +34,8 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Outcome::ConversationOpened { conversation, created: true, appended })
     }
 
+    /// Inserts the rows of a new conversation. `a` and `b` are the refs of its participants.
+    /// Returns the conversation's ref.
     fn insert_conversation_rows(
         &mut self,
         conversation: Conversation,

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::rows::Changes;
 
 impl<T: Changes> Batch<'_, T> {
+    /// Registers a device, or returns the cursor of one that is registered.
     pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, Stop> {
         let mut registered = 0;
         let mut device_ref = 1_u32;
@@ -31,6 +32,7 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Outcome::DeviceRegistered { cursor })
     }
 
+    /// Removes a device and its marks.
     pub(super) fn forget_device(&mut self, write: &ForgetDevice) -> Result<Outcome, Stop> {
         let device = match self.heads.user(self.tables, write.who.user)? {
             Some(user) => {
@@ -47,7 +49,9 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Outcome::DeviceForgotten { existed: true })
     }
 
-    /// Removes the marks of a device from its cursor, below which there are none, up to an entry.
+    /// Removes the marks of a device up to the entry `through`, included. A *mark* is an entry that
+    /// the device acknowledged individually. `cursor` is the device's cursor, and all marks are
+    /// above it.
     pub(super) fn remove_marks(
         &mut self,
         user_ref: u32,

@@ -1,4 +1,4 @@
-//! Expiring the oldest entries of inboxes.
+//! Expiring the oldest entries of inboxes. The *floor* of an inbox is its newest expired entry.
 
 use dm_core::store::{Expire, InboxSeq, Outcome, Timestamp};
 
@@ -15,6 +15,7 @@ struct Oldest {
 }
 
 impl<T: Changes> Batch<'_, T> {
+    /// Expires at most `limit` entries that were queued before a time, the oldest inboxes first.
     pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, Stop> {
         let mut entries = 0;
         while entries < write.limit
@@ -25,7 +26,7 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Outcome::Expired { entries, more: self.next_to_expire(write.before)?.is_some() })
     }
 
-    /// The inbox with the oldest entry of all, if that is older than `before`.
+    /// The inbox whose first entry is the oldest of all; `None` if no entry is older than `before`.
     fn next_to_expire(&mut self, before: Timestamp) -> Result<Option<Oldest>, Failure> {
         let from = self.heads.first_oldest(self.tables)?;
         let Some(from) = from else { return Ok(None) };
@@ -34,8 +35,8 @@ impl<T: Changes> Batch<'_, T> {
         Ok((oldest.at < before).then_some(oldest))
     }
 
-    /// Removes up to `limit` entries of an inbox that are older than `before`. Returns their
-    /// number.
+    /// Removes at most `limit` entries of an inbox that are older than `before`. Returns the number
+    /// of removed entries, at least 1 if `limit` is.
     fn expire_inbox(&mut self, oldest: Oldest, before: Timestamp, limit: usize) -> Result<usize, Failure> {
         let user_ref = oldest.user_ref;
         let user = self.tables.user_of(user_ref)?;
@@ -50,14 +51,14 @@ impl<T: Changes> Batch<'_, T> {
             removed += 1;
             floor = Some(seq);
         }
-        // Without an entry to remove, the same row of `oldest` would be found again for ever.
+        // Without an entry to remove, the next step would find the same row of `oldest` again.
         let floor = floor.ok_or(Failure::Damaged("an inbox has no entry as old as its row in `oldest`"))?;
 
         self.tables
             .inbox
             .remove_between(&log_key(user_ref, held_after.next().get()), &log_key(user_ref, floor.get()))?;
-        // The user is dropped from memory, so that their newest number is noted if it was there. A
-        // note in the row stays if it was not.
+        // The user is dropped from memory. If the user's newest number was in memory, it is noted
+        // in the new row. Otherwise the note of the old row stays.
         let known = self.heads.remove_user(user).and_then(|head| self.heads.note(head.get()));
         let row = FloorRow { floor, note: known.or(note) };
         self.tables.floors.insert(&user_ref.to_be_bytes(), &row.encode())?;
@@ -76,7 +77,7 @@ impl<T: Changes> Batch<'_, T> {
         Ok(removed)
     }
 
-    /// Inserts the row of `oldest` for an inbox whose first entry was queued at a time.
+    /// Inserts the row in `oldest` for an inbox whose first entry was queued at the time `at`.
     pub(super) fn insert_oldest(&mut self, at: Timestamp, user_ref: u32) -> Result<(), Failure> {
         let key = oldest_key(at, user_ref);
         self.tables.oldest.insert(&key, &[])?;

@@ -12,7 +12,7 @@ use crate::heads::UserHead;
 use crate::rows::{Changes, RowsExt as _};
 
 impl<T: Changes> Batch<'_, T> {
-    /// The head of a user. A user without a ref gets one.
+    /// The head of a user. A user who has no ref yet gets one.
     pub(super) fn user_or_new(&mut self, user: UserId) -> Result<UserHead, Failure> {
         if let Some(known) = self.heads.user(self.tables, user)? {
             return Ok(known);
@@ -25,7 +25,8 @@ impl<T: Changes> Batch<'_, T> {
         Ok(new)
     }
 
-    /// Appends an entry about a message to the inbox of a user with this head.
+    /// Appends an entry about a message to the inbox of `owner`, whose head is `user`. `row` is the
+    /// number of the message's row in `messages`. Returns the entry, to notify the user's sessions.
     pub(super) fn append_pointer(
         &mut self,
         (owner, user): (UserId, UserHead),
@@ -38,7 +39,8 @@ impl<T: Changes> Batch<'_, T> {
         self.append_entry((owner, user), at, origin, Content::Message(row), event)
     }
 
-    /// Appends an entry with a notice to the inbox of a user.
+    /// Appends an entry with a notice to the inbox of `owner`. Returns the entry, to notify the
+    /// user's sessions.
     pub(super) fn append_notice(
         &mut self,
         owner: UserId,

@@ -1,4 +1,5 @@
-//! Writing: applying a batch to the tables.
+//! Writing: applying a batch, which is a list of writes that are committed together, to the tables
+//! and to the heads in memory ([`Heads`]).
 
 mod acknowledge;
 mod append;
@@ -15,17 +16,18 @@ use crate::heads::Heads;
 use crate::rows::Changes;
 use crate::tables::Tables;
 
-/// The tables and the heads that a batch changes. Each kind of write has a module.
+/// Applies the writes of one batch: changes the tables, and the heads in memory along with them.
+/// Each kind of write has a module.
 struct Batch<'a, T> {
     tables: &'a mut Tables<T>,
     heads: &'a mut Heads,
 }
 
-/// The reason why a write stops.
+/// The reason why a write was not applied.
 enum Stop {
-    /// The write is refused: it changed nothing, and the batch goes on.
+    /// The write is refused and changed nothing. The next writes of the batch are applied.
     Refused(Refusal),
-    /// The engine failed, and the batch with it.
+    /// The engine failed, or a row is damaged. The whole batch fails.
     Failed(Failure),
 }
 
@@ -41,12 +43,16 @@ impl From<Failure> for Stop {
     }
 }
 
-/// Applies the writes of a batch to the tables, one after the other. Outcome *i* is that of write
-/// *i*. The engine then commits the changes. If the commit fails, it clears the heads.
+/// Applies the writes of a batch to the tables, one after the other. Outcome *i* belongs to write
+/// *i*.
+///
+/// `heads` are the newest numbers in memory ([`Heads`]); they change along with the tables. The
+/// engine must then commit. If the commit fails, the engine must call [`Heads::clear`], because the
+/// cached numbers are ahead of the tables.
 ///
 /// # Errors
-/// An error of the engine, or damage. The engine must then commit nothing of the batch, and clear
-/// the heads.
+/// A failure of the engine, or corrupt data in a table. The engine must then roll back and call
+/// [`Heads::clear`].
 pub fn apply<T: Changes>(
     tables: &mut Tables<T>,
     heads: &mut Heads,
