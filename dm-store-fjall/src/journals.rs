@@ -1,11 +1,13 @@
 //! Repairing the journals of a closed folder after a failed sync and after a power cut.
 //!
 //! When Linux cannot write pages of a file to the disk, it reports an error once, from the `fsync`
-//! that waits for them. Then it treats the pages as written: they can be read, and the next `fsync`
-//! succeeds although they are not on the disk. fjall would read such pages when it opens the
-//! folder, take a batch in them as committed, and append later batches, before which the next power
-//! cut leaves a gap. So before the store opens a folder of its own, it writes the whole content of
-//! the journals once more, and syncs it.
+//! that waits for these pages. Then it treats the pages as written: they can be read, and the next
+//! `fsync` succeeds although the pages are not on the disk.
+//!
+//! fjall would read such pages when it opens the folder, and take a batch in them as committed. It
+//! would append later batches to the journal. The next power cut would lose the pages, and leave a
+//! gap before the later batches. So before the store opens a folder of its own, it writes the whole
+//! content of the journals once more, and syncs it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -16,7 +18,7 @@ use dm_core::store::StoreError;
 use crate::error::from_fjall;
 use crate::torn::torn_at;
 
-/// The size of a write, in bytes.
+/// The size of a read and of a write, in bytes.
 const CHUNK: usize = 64 * 1024;
 
 /// The name of the file that fjall locks while a process has the folder open.
@@ -25,7 +27,7 @@ const LOCK: &str = "lock";
 /// The extension of a journal's name.
 const JOURNAL: &str = "jnl";
 
-/// Writes the journals of a closed folder again, and syncs them.
+/// Writes the content of all journals of a closed folder again, and syncs it.
 ///
 /// # Errors
 /// [`Locked`](dm_core::store::StoreErrorKind::Locked) when a process has the folder open; errors of
@@ -49,7 +51,7 @@ pub(crate) fn drop_torn_end(folder: &Path) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Locks a folder, until the file is dropped.
+/// Locks a folder as fjall does. Dropping the returned file releases the lock.
 fn lock(folder: &Path) -> Result<File, StoreError> {
     let lock = OpenOptions::new().read(true).write(true).open(folder.join(LOCK)).map_err(failed)?;
     lock.try_lock().map_err(|error| match error {
@@ -72,8 +74,8 @@ fn journals(folder: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     Ok(found)
 }
 
-/// Writes the content of a file again, except for zeros: the end of a journal is a hole, which
-/// takes no space on the disk.
+/// Writes the content of a file again and syncs it. Chunks of zeros are left out, because the end
+/// of a journal is a hole, which takes no space on the disk.
 fn write_file(path: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     let mut chunk = vec![0; CHUNK];
@@ -90,7 +92,7 @@ fn write_file(path: &Path) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Reads until the chunk is full or the file ends. Returns the number of bytes.
+/// Reads until the chunk is full or the file ends. Returns the number of bytes that were read.
 fn fill(file: &mut File, chunk: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
     while let Some(rest) = chunk.get_mut(length..).filter(|rest| !rest.is_empty()) {

@@ -1,18 +1,19 @@
-//! Finding a last batch that a power cut tore.
+//! Finding a torn batch at the end of a journal. A *torn* batch has its end, but a power cut left
+//! wrong bytes before the end.
 //!
-//! fjall drops a last batch that is incomplete. If a disk wrote the pages of a batch in another
-//! order, a power cut may leave the end of the batch without a part before it. Then fjall refuses
-//! to open the journal, because the checksum is wrong. Each batch is synced before the next one is
-//! written. So a torn batch that is followed by no whole one in the newest journal was never
-//! answered, and is dropped here. SQLite and redb also decide by their checksums.
+//! fjall itself drops a last batch without an end. If the disk wrote the pages of a batch in
+//! another order, a power cut may leave the end of the batch without a part before it. fjall then
+//! refuses to open the journal, because the checksum is wrong. Each batch is synced before the next
+//! one is written. So a torn batch in the newest journal was never answered, unless a whole batch
+//! follows it. The store drops such a batch. SQLite and redb also decide by their checksums.
 //!
-//! A batch in a journal of fjall 3, all numbers little-endian:
+//! A batch in a journal of fjall 3, with all numbers little-endian:
 //!
 //! ```text
 //! start: 1, number of entries u32, sequence number u64
-//! entry: 2, kind of value u8, compression u8, keyspace u64, length of the key u16, of the value u32,
-//!        of the value as it lies here u32, key, value
-//!    or: 4, keyspace u64                                                 (a keyspace that is cleared)
+//! entry: 2, kind of value u8, compression u8, keyspace u64, length of the key u16, length of the
+//!        value u32, length of the value as stored u32, key, value as stored
+//!    or: 4, keyspace u64                                       (this keyspace is cleared)
 //! end:   3, XXH3 of all entries u64, "FJL" 3
 //! ```
 
@@ -24,9 +25,9 @@ const END: u8 = 3;
 const CLEAR: u8 = 4;
 const MAGIC: &[u8] = b"FJL\x03";
 
-/// The offset of a torn batch, at which the journal must be cut so that fjall opens it. A torn
-/// batch has an end and is not whole. `None` without such a batch, and when a whole one follows it:
-/// then something else damaged the journal.
+/// The offset of a torn last batch, at which the journal must be cut so that fjall can open it.
+/// `None` if there is no torn batch, or if a whole batch follows it. In the latter case something
+/// else than a power cut damaged the journal.
 pub(crate) fn torn_at(journal: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -40,14 +41,16 @@ pub(crate) fn torn_at(journal: &[u8]) -> Option<usize> {
     }
 }
 
-/// Bytes that begin with a start and have an end.
+/// A batch with a start and an end, whole or torn.
 struct Batch {
+    /// The length of the batch, in bytes.
     length: usize,
-    /// Whether the number of entries and their checksum are right.
+    /// Whether the number of entries and their checksum are right. If not, the batch is torn.
     is_whole: bool,
 }
 
 impl Batch {
+    /// Parses the batch at the beginning of `bytes`; `None` if there is no start or no end.
     fn parse(bytes: &[u8]) -> Option<Self> {
         let mut rest = Rest(bytes);
         if rest.u8()? != START {
@@ -84,7 +87,7 @@ impl Batch {
     }
 }
 
-/// The bytes that are left to read.
+/// The bytes that are not read yet. Each method returns `None` if too few bytes remain.
 struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {

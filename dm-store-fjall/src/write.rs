@@ -1,4 +1,4 @@
-//! Writing: one batch of the engine for each batch.
+//! Writing: the store's writer, which commits each batch of `dm-core` as one batch of fjall.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::error::from_commit;
 use crate::rows::BatchTable;
 use crate::tables::{batch_tables, changed_rows, write_to};
 
-/// The writing half of the store.
+/// The writer of the store.
 pub(crate) struct Writer {
     engine: Arc<Engine>,
 }
@@ -23,22 +23,23 @@ impl Writer {
 }
 
 impl Writer {
-    /// Makes the changes of tables durable, in one batch of the engine.
+    /// Makes the changes of all tables durable, in one batch of fjall. `before` is the state before
+    /// these changes, which reads see until the end of the commit.
     fn write(&self, tables: Tables<BatchTable<'_>>, before: &Snapshot) -> Result<(), fjall::Error> {
         let engine = &*self.engine;
         let mut rows = OwnedWriteBatch::with_capacity(engine.database.clone(), changed_rows(&tables))
             .durability(Some(PersistMode::SyncData));
         write_to(tables, &mut rows);
         engine.set_read_state(Some(before.clone()));
-        // A failed batch is in no table. Reads go on with the state before it, whatever part of it
-        // is in the journal.
+        // If the commit fails, no table has the batch, but the journal may have a part of it. Reads
+        // then continue to see the state before the batch.
         rows.commit()?;
         engine.set_read_state(None);
         Ok(())
     }
 
-    /// Notes the newest numbers that are in memory, so that each is found by one look-up after the
-    /// database is opened again.
+    /// Writes the newest numbers that are in memory to the tables. After the database is opened
+    /// again, each of them is found by one look-up.
     fn note(&self) -> Result<(), StoreError> {
         let mut heads = self.engine.writer()?;
         let snapshot = self.engine.database.snapshot();
@@ -54,7 +55,7 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         if let Err(error) = self.note() {
-            // Nothing is lost: the look-ups take longer after the database is opened again.
+            // No data is lost. The look-ups take longer after the database is opened again.
             tracing::debug!(error = %error, "the newest numbers were not noted");
         }
     }
@@ -69,7 +70,7 @@ impl EngineWriter for Writer {
         let outcomes = match dm_store_kv::apply(&mut tables, &mut heads, batch) {
             Ok(outcomes) => outcomes,
             Err(failure) => {
-                // Nothing was written except in memory.
+                // The changes were only in `tables`, in memory, and are dropped.
                 heads.clear();
                 return Err(failure.into());
             }
