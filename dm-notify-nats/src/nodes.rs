@@ -1,4 +1,5 @@
-//! The subject of the nodes: heartbeats, and orders to end sessions.
+//! The subject of the nodes: sends this node's heartbeats, and receives heartbeats, orders to end
+//! sessions, and challenges of other nodes. The [terms](crate#terms) are those of the crate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +14,12 @@ use crate::codec::{Frame, NodeContent, Stamp};
 use crate::counters::DropReason;
 use crate::shared::Shared;
 
-/// Sends heartbeats and receives the frames of other nodes, until told to stop.
+/// Sends heartbeats and receives the frames of other nodes, until a stop. Then tells the other
+/// nodes that this node leaves.
 pub(crate) async fn run(shared: Arc<Shared>, heartbeat: Duration, mut stop: watch::Receiver<bool>) {
     let mut subscriber = match shared.client.subscribe(shared.subjects.nodes().clone()).await {
         Ok(subscriber) => subscriber,
-        // The host closed its connection.
+        // The host has closed its connection.
         Err(error) => return tracing::warn!(error = %error.kind(), "cannot subscribe on NATS"),
     };
     tokio::select! {
@@ -51,8 +53,8 @@ impl Shared {
         }
         let connects = self.connects();
         let asks = !self.peers.is_listening(connects);
-        // The heartbeat is in the same queue as the subscription, so that the answers find it
-        // begun.
+        // The client sends the heartbeat after the subscription, on the same connection. So the
+        // subscription has begun when the answers come.
         self.publish(self.subjects.nodes().clone(), self.writer.alive(self.stamp(), asks)).await;
         if asks {
             self.peers.start_listening(connects);
@@ -88,17 +90,17 @@ impl Shared {
         }
     }
 
-    /// Whether a frame is from a node that may be alive but is not verified, or whose clock has
-    /// changed since.
+    /// Whether a frame may be from a running node that is not verified, or whose clock was changed
+    /// since it was verified. `fresh` is the result of [`check_replay`](Self::check_replay).
     fn may_be_unverified(&self, from: NodeId, stamp: Stamp, fresh: Result<(), DropReason>) -> bool {
         match fresh {
             Ok(()) => !self.is_verified(from),
-            // A frame that seems old may be from a node whose clock is wrong.
+            // A frame with an old time but a new number may be from a node whose clock is wrong.
             Err(why) => why == DropReason::Stale && self.replay_filter.is_newest(from, stamp),
         }
     }
 
-    /// Carries out a fresh frame of another node.
+    /// Handles a frame of another node that is not a replay.
     async fn handle(&self, from: NodeId, content: NodeContent) {
         match content {
             NodeContent::Alive { asks, .. } => {
@@ -125,6 +127,7 @@ impl Shared {
         }
     }
 
+    /// Logs and counts a refused frame of `len` bytes.
     fn count_dropped(&self, len: usize, why: DropReason) {
         tracing::debug!(len, ?why, "a frame is dropped");
         self.counters.frame_dropped(why);

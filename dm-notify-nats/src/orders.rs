@@ -1,4 +1,5 @@
-//! Orders to end sessions: sent to all nodes, and confirmed by them.
+//! Orders, which are requests to end sessions: sends them to all nodes, and counts the nodes that
+//! confirm.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,12 +13,12 @@ use crate::codec::{Frame, NodeContent, Nonce};
 use crate::requests::{Replies, Reply};
 use crate::shared::Shared;
 
-/// The maximum number of orders whose confirmations are counted at once. A further order waits for
-/// half of its time limit, and is then sent without counting: a client that forgets devices without
-/// end must not delay other orders for longer.
+/// The maximum number of orders whose confirmations are counted at once. A further order waits at
+/// most half of its time limit, and is then sent without counting. So a client that forgets devices
+/// without end does not delay other orders for longer.
 const MAX_COUNTED: usize = 64;
 
-/// Sends orders and counts their confirmations.
+/// Sends orders and counts the confirmations.
 #[derive(Debug)]
 pub(crate) struct Orders {
     permits: Semaphore,
@@ -29,14 +30,15 @@ impl Orders {
         Self { permits: Semaphore::const_new(MAX_COUNTED), timeout }
     }
 
-    /// Ends sessions here, and orders the other nodes to end theirs.
+    /// Ends sessions here, and orders the other nodes to end theirs. Returns the nodes that
+    /// confirmed within the time limit.
     pub(crate) async fn issue(&self, shared: &Arc<Shared>, order: &EndSessions) -> Disconnected {
         let here = shared.hub.end_sessions(order).await;
         // The expected number of nodes stays unknown unless the other nodes are known.
         let mut known = Disconnected { expected: None, ..here };
         if shared.is_connected() {
-            // The order does not wait for nodes that are not verified: their heartbeats may be
-            // replayed. But they may have sessions.
+            // The order does not wait for nodes that are not verified, because their heartbeats may
+            // be replayed. But such a node may have sessions, so the expected number is unknown.
             let had_unverified = shared.peers.has_unverified();
             // Confirmations that arrived before a timeout count.
             let _ = tokio::time::timeout(self.timeout, self.send(shared, order, &mut known)).await;
@@ -53,6 +55,8 @@ impl Orders {
         known
     }
 
+    /// Sends an order, and adds the confirming nodes to `known` until all known nodes have
+    /// confirmed.
     async fn send(&self, shared: &Arc<Shared>, order: &EndSessions, known: &mut Disconnected) {
         let nodes = shared.subjects.nodes().clone();
         let frame = |nonce| shared.writer.order(shared.stamp(), nonce, order);
@@ -67,7 +71,8 @@ impl Orders {
     }
 }
 
-/// Collects confirmations until all known nodes have confirmed.
+/// Adds the confirming nodes to `known`, until all of `peers` have confirmed. If `peers` is `None`,
+/// it does so until the caller's timeout.
 async fn collect_confirmations(
     shared: &Shared,
     replies: &mut Replies,
@@ -78,7 +83,8 @@ async fn collect_confirmations(
     while missing.as_ref().is_none_or(|missing| !missing.is_empty()) {
         let Frame { from, content } = match replies.next(shared).await {
             Some(Reply::Frame(frame)) => frame,
-            // This node itself is subscribed, so the answer "no responders" is forged.
+            // This node itself is subscribed to the subject, so the servers' answer that no node is
+            // subscribed must be forged.
             Some(Reply::NoResponders) => continue,
             None => return,
         };
@@ -91,7 +97,7 @@ async fn collect_confirmations(
         if let Some(missing) = &mut missing
             && !missing.remove(&from)
         {
-            // The confirmation is from a node that was not known.
+            // This node was not in `peers`.
             known.expected = known.expected.map(|expected| expected + 1);
         }
     }

@@ -1,4 +1,5 @@
-//! The other nodes that are alive, by their heartbeats.
+//! The other nodes: those that are alive by their heartbeats, and those that are not verified. A
+//! node is *verified* after it has replied to a challenge of this node.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,7 @@ const MAX: usize = 1_024;
 /// The number of missed heartbeats after which a node counts as gone.
 const MISSED_HEARTBEATS: u32 = 3;
 
-/// The other nodes.
+/// The other nodes, with the times of their last frames.
 #[derive(Debug)]
 pub(crate) struct Peers {
     heartbeat: Duration,
@@ -23,14 +24,15 @@ pub(crate) struct Peers {
 struct State {
     /// The time of the last heartbeat of each verified node.
     heard: HashMap<NodeId, Instant>,
-    /// The time since which this node receives heartbeats without a break, and the count of
-    /// connections to the servers at that time.
+    /// The time since which this node receives heartbeats without a break, and the number of times
+    /// that the client had connected to the servers by then. `None` before the first connection.
     since: Option<(Instant, u64)>,
-    /// Whether there was one node too many to remember.
+    /// Whether the last heartbeat was from a node for which there was no room.
     too_many: bool,
-    /// Nodes that may be alive but are not verified, with the time of the last frame of each.
+    /// The time of the last frame of each node that may be alive but is not verified.
     unverified_nodes: HashMap<NodeId, Instant>,
-    /// The time of the last frame of a node that cannot be named, or not be remembered.
+    /// The time of the last frame of an unverified node that is not in `unverified_nodes`: its id
+    /// is unknown, or there was no room.
     unnamed_heard: Option<Instant>,
 }
 
@@ -39,7 +41,8 @@ impl Peers {
         Self { heartbeat, state: Mutex::default() }
     }
 
-    /// Records that this node receives heartbeats from now on, for the first time or again.
+    /// Records that this node receives heartbeats from now on. `connects` is the number of times
+    /// that the client has connected to the servers.
     pub(crate) fn start_listening(&self, connects: u64) {
         let mut state = self.lock();
         if state.since.is_none_or(|(_, before)| before != connects) {
@@ -47,8 +50,7 @@ impl Peers {
         }
     }
 
-    /// Whether this node receives heartbeats over its present connection, by the count of
-    /// connections.
+    /// Whether this node receives heartbeats on its current connection, which is number `connects`.
     pub(crate) fn is_listening(&self, connects: u64) -> bool {
         self.lock().since.is_some_and(|(_, before)| before == connects)
     }
@@ -65,7 +67,7 @@ impl Peers {
         }
     }
 
-    /// Whether a node's last heartbeat is recent enough.
+    /// Whether a verified node is alive: its last heartbeat is less than three intervals old.
     pub(crate) fn is_alive(&self, node: NodeId) -> bool {
         let (now, state) = (Instant::now(), self.lock());
         state
@@ -81,7 +83,8 @@ impl Peers {
         state.unverified_nodes.remove(&node);
     }
 
-    /// Records that a node may be alive that is not verified. `None` is a node without a known id.
+    /// Records a frame of a node that may be alive but is not verified. `None` is a node whose id
+    /// is unknown.
     pub(crate) fn note_unverified(&self, node: Option<NodeId>) {
         let (now, bound) = (Instant::now(), self.heartbeat * MISSED_HEARTBEATS);
         let mut state = self.lock();
@@ -96,15 +99,17 @@ impl Peers {
         }
     }
 
-    /// Whether there may be nodes that are not verified, by the frames of the last heartbeats.
+    /// Whether a node that is not verified may be alive: it sent a frame within the last three
+    /// heartbeat intervals.
     pub(crate) fn has_unverified(&self) -> bool {
         let (now, state) = (Instant::now(), self.lock());
         let mut unverified_nodes = state.unverified_nodes.values().chain(&state.unnamed_heard);
         unverified_nodes.any(|heard| now.duration_since(*heard) < self.heartbeat * MISSED_HEARTBEATS)
     }
 
-    /// The other nodes that are alive. `None` if this node has received heartbeats for less than
-    /// one interval, or if there are too many nodes.
+    /// The verified nodes that are alive. `None` if this node has received heartbeats on the
+    /// current connection, number `connects`, for less than one interval, or if there are too many
+    /// nodes.
     pub(crate) fn known(&self, connects: u64) -> Option<Vec<NodeId>> {
         let now = Instant::now();
         let state = self.lock();

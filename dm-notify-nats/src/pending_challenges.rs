@@ -1,4 +1,5 @@
-//! The nodes with a challenge under way.
+//! The challenges under way. A *challenge* is a request that only a running node can reply to
+//! ([`challenge`](crate::challenge)).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,16 +7,17 @@ use std::time::Duration;
 
 use dm_core::notify::NodeId;
 
-/// The maximum number of challenges at once. A further node is challenged at its next heartbeat.
+/// The maximum number of challenges at once. A further node is not challenged until a later
+/// heartbeat.
 const MAX: usize = 64;
-/// Of these, the maximum number for nodes whose heartbeat was too old. An attacker can replay
-/// recorded heartbeats without end, so they must leave room for others.
+/// The maximum number of challenges at once for nodes whose heartbeat was too old. An attacker can
+/// replay old heartbeats without end, so they must leave room for fresh ones.
 const MAX_OLD: usize = 16;
 
 /// The nodes with a challenge under way.
 #[derive(Debug)]
 pub(crate) struct PendingChallenges {
-    /// By node: whether its heartbeat was fresh.
+    /// Whether the heartbeat of each challenged node was fresh.
     pending: Mutex<HashMap<NodeId, bool>>,
     /// The time limit for a reply.
     pub(crate) timeout: Duration,
@@ -26,8 +28,9 @@ impl PendingChallenges {
         Self { pending: Mutex::default(), timeout }
     }
 
-    /// Begins a challenge of a node whose heartbeat was fresh or not. Returns `false` if one is
-    /// under way, or if there is no room.
+    /// Records the begin of a challenge. `fresh` is whether the node's heartbeat was fresh. Returns
+    /// `false`, and records nothing, if a challenge of this node is under way or if there is no
+    /// room.
     pub(crate) fn begin(&self, node: NodeId, fresh: bool) -> bool {
         let mut pending = self.lock();
         let old = pending.values().filter(|fresh| !**fresh).count();
@@ -39,6 +42,7 @@ impl PendingChallenges {
         begins
     }
 
+    /// Records the end of a challenge.
     pub(crate) fn end(&self, node: NodeId) {
         self.lock().remove(&node);
     }

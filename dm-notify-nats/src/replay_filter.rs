@@ -1,12 +1,14 @@
-//! Protection against replays: frames that end sessions, and heartbeats, are taken once and only
-//! while they are new.
+//! Protection against replays: frames with a stamp are taken once, and only while they are new.
 //!
-//! Each stamped frame has a number and the sender's time. A receiver keeps a [`ReplayWindow`] for
-//! each sender, which works at any rate of frames. It takes no frame with a time more than
-//! [`MAX_AGE`] from its own, and none from before its own start, because it does not know which of
-//! those it took before. Both sides use the time of their process, which no clock setting changes.
-//! Once a node is verified ([`challenge`](crate::challenge)), the offset between the two clocks is
-//! known.
+//! A *stamp* is the sender's time and the number of the frame among those of the sender. A receiver
+//! keeps a [`ReplayWindow`] of numbers for each sender, which works at any rate of frames. The
+//! receiver takes no frame with a time that differs by more than [`MAX_AGE`] from its own time. It
+//! takes no frame from before its own start, because it may have taken this frame before it was
+//! restarted.
+//!
+//! Sender and receiver use the time of their process, which does not change when the machine's
+//! clock is set. After a node is verified ([`challenge`](crate::challenge)), the offset between the
+//! two clocks is known, and the sender's time is converted to the receiver's clock.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,37 +21,37 @@ use dm_core::time::{Clock as _, SystemClock};
 use crate::codec::Stamp;
 use crate::replay_window::{Rejected, ReplayWindow};
 
-/// The maximum distance of a frame's time from this node's. Until two nodes have verified each
-/// other, the distance of their clocks counts, too.
+/// The maximum difference between a frame's time and this node's time. Until a node is verified,
+/// the offset between the two clocks is a part of this difference.
 const MAX_AGE: Duration = Duration::from_secs(60);
-/// The tolerance for frames from before this node's start: clocks of nodes that are not verified
-/// differ a little, and times are whole milliseconds. Without it, two nodes that have just started
-/// would drop each other's first claims.
+/// The maximum time before this node's start of a frame that is taken. Without this tolerance, two
+/// nodes that have just started would refuse each other's first claims: clocks of nodes that are
+/// not verified differ a little, and times are whole milliseconds.
 const START_SLACK: Duration = Duration::from_secs(1);
-/// The maximum error of a frame's computed age, because times are whole milliseconds.
+/// The maximum error of a frame's computed age. Times are whole milliseconds.
 const ROUNDING: Duration = Duration::from_millis(2);
-/// The maximum number of senders that are remembered, at a kibibyte each. Past this, the sender
-/// that was silent for longest is forgotten if all its frames are too old by now. Otherwise a new
-/// sender is not taken.
+/// The maximum number of senders that are remembered. Each takes 1 KiB. If there is no room for a
+/// new sender, the sender that was silent for longest is forgotten, unless one of its frames could
+/// still be replayed. In that case the frames of the new sender are refused.
 const MAX: usize = 1_024;
 
 /// The reason why a frame is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotFresh {
-    /// The frame is too old, or from a clock that is ahead.
+    /// The frame is too old, is from a clock that is ahead, or is from a new sender without room.
     Stale,
     /// The frame was taken before.
     Repeated,
 }
 
-/// The frames that were taken recently.
+/// Decides which frames with a stamp are taken, and remembers the frames that were taken.
 #[derive(Debug)]
 pub(crate) struct ReplayFilter {
     started: Started,
     senders: Mutex<HashMap<NodeId, Sender>>,
 }
 
-/// The start of this process's time.
+/// The start of the process's time: the machine's time `at` the moment `instant`.
 #[derive(Debug)]
 struct Started {
     at: Timestamp,
@@ -60,9 +62,9 @@ struct Started {
 #[derive(Debug)]
 struct Sender {
     frames: ReplayWindow,
-    /// The offset of its clock, once the node is verified.
+    /// The offset of the node's clock; `None` until the node is verified.
     clock: Option<ClockOffset>,
-    /// The time at which its last frame was taken.
+    /// The time at which the node's last frame was taken, by this node's clock.
     heard: Timestamp,
 }
 
@@ -84,29 +86,30 @@ impl ReplayFilter {
         self.started.at.after(self.started.instant.elapsed())
     }
 
-    /// Takes a frame that is new.
+    /// Takes a frame, or refuses it if it is stale or was taken before.
     pub(crate) fn take(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
         self.take_at(from, stamp, self.now())
     }
 
-    /// Takes a frame that a node sent just now, a reply to a challenge, whatever its clock says.
-    /// The node is verified by it.
+    /// Takes a reply to a challenge, and marks its sender as verified. The sender sent the reply
+    /// just now, so the frame's time gives the offset between the clocks.
     pub(crate) fn take_verified(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
         self.take_verified_at(from, stamp, self.now())
     }
 
-    /// Whether a node was verified since this one started.
+    /// Whether a node was verified since this node started.
     pub(crate) fn is_verified(&self, node: NodeId) -> bool {
         self.lock().get(&node).is_some_and(|sender| sender.clock.is_some())
     }
 
-    /// Whether a frame has a higher number than all frames that were taken of its node.
+    /// Whether a frame's number is higher than the numbers of all frames that were taken from its
+    /// node.
     pub(crate) fn is_newest(&self, from: NodeId, stamp: Stamp) -> bool {
         self.lock().get(&from).is_none_or(|sender| stamp.count > sender.frames.newest())
     }
 
-    /// The age of a frame of a verified node; zero for other nodes. It is never more than the true
-    /// age. It falls short of that by the travel time of the reply that verified the node.
+    /// The age of a frame of a verified node; zero for other nodes. The result is never above the
+    /// true age. It is too low by the transfer time of the reply that verified the node.
     pub(crate) fn age(&self, from: NodeId, stamp: Stamp) -> Duration {
         self.age_at(from, stamp, self.now())
     }
@@ -148,7 +151,8 @@ impl ClockOffset {
     }
 }
 
-/// Takes the number of a node's frame.
+/// Takes a frame's number, or refuses it if it was taken before or is below the window. Returns the
+/// frame's sender.
 fn take_number(
     senders: &mut HashMap<NodeId, Sender>,
     from: NodeId,
@@ -169,12 +173,13 @@ fn take_number(
     Ok(sender)
 }
 
-/// Makes room for one sender.
+/// Makes room for one sender. Fails if all senders must be remembered.
 fn make_room(senders: &mut HashMap<NodeId, Sender>, now: Timestamp) -> Result<(), NotFresh> {
     if senders.len() < MAX {
         return Ok(());
     }
-    // A frame may be from a clock that is ahead by `MAX_AGE`.
+    // The time of a frame may have been ahead by `MAX_AGE` when the frame was taken. So the frame
+    // is stale only after twice this time.
     let forgettable = senders.iter().filter(|(_, sender)| sender.heard < now.before(2 * MAX_AGE));
     let silent = forgettable.min_by_key(|(_, sender)| sender.heard).map(|(node, _)| *node);
     silent.and_then(|node| senders.remove(&node)).map(drop).ok_or(NotFresh::Stale)

@@ -2,7 +2,7 @@
 //! the client of the bus up to `debug`. At `trace` that client logs whole messages, as the
 //! documentation says.
 //!
-//! This is a program of its own, since it captures the log of the whole process.
+//! This is a separate program, because it captures the log of the whole process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

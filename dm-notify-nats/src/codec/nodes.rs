@@ -1,4 +1,4 @@
-//! Frames for all nodes, and replies.
+//! Frames for all nodes, and replies. `codec.rs` documents their bytes.
 
 use dm_core::notify::{EndSessions, NodeId};
 use dm_core::{DisconnectReason, UserId};
@@ -22,11 +22,12 @@ const SIGNED_OUT: u8 = 2;
 /// The content of a frame for all nodes, or of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NodeContent {
-    /// A heartbeat. `asks`: whether the other nodes are to send theirs.
+    /// A heartbeat. `asks` is whether the other nodes should send theirs.
     Alive {
         stamp: Stamp,
         asks: bool,
     },
+    /// The last frame of a node that ends.
     Leaving(Stamp),
     /// An order to end sessions. The reply goes to the nonce's subject.
     Order {
@@ -99,7 +100,7 @@ impl Writer {
 }
 
 impl Frame<NodeContent> {
-    /// Reads a frame on the subject of the nodes, or a reply.
+    /// Decodes a frame on the subject of the nodes, or a reply.
     pub(crate) fn decode_node(bytes: &[u8]) -> Result<Self, Undecodable> {
         Self::read(bytes, |kind, _, fields| {
             Ok(match kind {

@@ -143,7 +143,7 @@ fn another_version_kind_sender_or_foreign_notice_is_refused() {
     bytes[sender..sender + 32].copy_from_slice(&[0; 32]);
     assert_eq!(decode(&bytes), Err(Undecodable), "a sender of small order");
     assert_ne!(peer().as_bytes()[0], 2);
-    // A notice on the subject of a user whom it does not concern.
+    // A notice on the subject of a user who is not a participant of the conversation.
     let participant = "5866666666666666666666666666666666666666666666666666666666666666";
     let bytes = Bytes::from(NODE.hint(opened, MOST));
     assert!(Frame::decode_user(&bytes, participant.parse().unwrap()).is_ok(), "the user is a participant");

@@ -203,7 +203,7 @@ async fn an_order_is_sent_even_while_many_others_wait_for_confirmations() {
         assert!((&mut order).now_or_never().is_none());
         tokio::spawn(order);
     }
-    // This order is behind all of them: it gets no permit before its time is over.
+    // This order waits behind the others, and gets no permit before its time limit.
     let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     assert_eq!((ended.sessions, ended.expected), (0, None), "no confirmation was counted");
     assert_ends(&mut banned, DisconnectReason::Refused).await;

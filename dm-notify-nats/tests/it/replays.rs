@@ -145,8 +145,8 @@ async fn a_late_claim_ends_no_newer_session() {
     let mut session = here.connect(&who(2)).await;
     let claims_of = |message: &async_nats::Message| message.payload[2..10] == *here.hub.node().as_bytes();
     while !claims_of(&next_frame(&mut bus, CLAIMS).await) {}
-    // The claim was new half a second before the session began: the default device, a term above
-    // the session's, and no age.
+    // The claim was sent half a second before the session began. Its fields: the default device, a
+    // term above the session's, and the age zero.
     late.clock_lag = before.elapsed() + Duration::from_millis(500);
     let claim = [&[0][..], &1_900_000_000_000_u64.to_be_bytes(), &[0; 8], &[0; 8]].concat();
     late.send(CLAIMS, &subject(2), &claim).await;
