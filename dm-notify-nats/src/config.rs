@@ -58,9 +58,10 @@ pub enum NatsAuth {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct NatsTls {
-    /// The certificate authorities of the servers. `None` trusts those that the system trusts.
+    /// The file with the certificate authorities that are trusted. `None` trusts the authorities
+    /// that the system trusts.
     pub authorities: Option<PathBuf>,
-    /// A client certificate and its key, for servers that ask for one.
+    /// The files with a client certificate and with its key, for servers that require one.
     pub certificate: Option<(PathBuf, PathBuf)>,
 }
 

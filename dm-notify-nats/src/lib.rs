@@ -257,7 +257,7 @@ pub use presence::Presence;
 
 use tokio::sync::watch;
 
-/// Resolves when the notifier is told to stop or is dropped.
+/// Resolves when `stop` becomes true or its sender is dropped, which ends the notifier.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

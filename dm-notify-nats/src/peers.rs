@@ -1,5 +1,5 @@
-//! The other nodes: those that are alive by their heartbeats, and those that are not verified. A
-//! node is *verified* after it has replied to a challenge of this node.
+//! The other nodes. A node is *verified* after it has replied to a challenge of this node. This
+//! module records which verified nodes are alive, and whether unverified nodes may be.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,6 +1,6 @@
 //! Protection against replays: frames with a stamp are taken once, and only while they are new.
 //!
-//! A *stamp* is the sender's time and the number of the frame among those of the sender. A receiver
+//! A *stamp* is the sender's time and the frame's number, which ascends for each sender. A receiver
 //! keeps a [`ReplayWindow`] of numbers for each sender, which works at any rate of frames. The
 //! receiver takes no frame with a time that differs by more than [`MAX_AGE`] from its own time. It
 //! takes no frame from before its own start, because it may have taken this frame before it was

@@ -26,8 +26,8 @@ pub(crate) struct SnapshotTable<'a> {
 /// type, with its look-ups, had a tenth of the commit thread's samples.
 pub(crate) struct BatchTable<'a> {
     base: SnapshotTable<'a>,
-    /// The new values of changed rows, and `None` for removed rows. The keys are those of fjall,
-    /// which begin with the table's byte.
+    /// The new values of changed rows, and `None` for removed rows. The keys begin with the table's
+    /// byte.
     changes: BTreeMap<UserKey, Option<UserValue>>,
 }
 

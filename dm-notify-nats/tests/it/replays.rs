@@ -108,7 +108,7 @@ async fn replayed_heartbeats_of_nodes_that_are_gone_delay_no_order() {
         }
         let ended = in_time("an answer", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
         assert_eq!(ended.confirmed.len(), 2);
-        // It may be alive for three heartbeats.
+        // The node may count as alive for three heartbeat intervals.
         assert!(matches!(ended.expected, None | Some(2)), "{ended:?}");
     }
     assert_eq!(there.nats.health().peers, Some(vec![here.hub.node()]));
@@ -255,7 +255,7 @@ async fn a_replayed_order_is_dropped_after_any_number_of_other_frames() {
 
     let mut busy = FakeNode::new(attacker.clone(), *b"one busy", KEY);
     for round in 0..170 {
-        // No more frames than may wait in a node's subscription.
+        // At most as many frames as can wait in a node's subscription.
         for _ in 0..100 {
             busy.send(ALIVE, "dm.nodes", &[]).await;
         }

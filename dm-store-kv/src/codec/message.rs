@@ -70,8 +70,8 @@ impl MessageHeader {
         })
     }
 
-    /// Decodes the message from the rest of its row. The id and the user are those of the header's
-    /// refs `conversation` and `sender`.
+    /// Decodes the message from `value`, which is the rest of its row. `conversation` and `sender`
+    /// are the id and the user that the refs in the header stand for.
     pub(crate) fn message(
         self,
         conversation: ConversationId,
