@@ -5,22 +5,22 @@ use dm_core::store::{
     AckDecision, AckState, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Refusal,
 };
 
-use super::{Batch, Stop};
+use super::{BatchWriter, WriteError};
 use crate::codec::{Content, DeviceRow, Fields, MessageHeader, mark_key, refs_key};
 use crate::failure::Failure;
 use crate::read::entry_of_mark;
 use crate::rows::{Changes, Order, RowsExt as _};
 
-impl<T: Changes> Batch<'_, T> {
+impl<T: Changes> BatchWriter<'_, T> {
     /// Acknowledges entries, and returns the device's new cursor.
-    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
+    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, WriteError> {
         let user = self.heads.user(self.tables, write.who.user)?.ok_or(Refusal::UnknownDevice)?;
         let (user_ref, head) = (user.user_ref, user.head);
         let (device_ref, device) =
             self.tables.device(user_ref, &write.who.device)?.ok_or(Refusal::UnknownDevice)?;
         let floor = self.tables.floor(user_ref)?;
         let state = AckState { cursor: device.cursor, head, floor };
-        let entry_about = |id| Ok::<_, Stop>(self.entry_about(user_ref, id)?);
+        let entry_about = |id| Ok::<_, WriteError>(self.entry_about(user_ref, id)?);
         let AckDecision { done, marks } = write.decide(state, entry_about)?;
         for seq in marks {
             self.tables.acked.insert(&mark_key(user_ref, device_ref, seq.get()), &[])?;

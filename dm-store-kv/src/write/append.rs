@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use dm_core::store::{AppendMessage, Appended, InboxSeq, Message, Outcome, Refusal, UserId};
 
-use super::{Batch, Stop};
+use super::{BatchWriter, WriteError};
 use crate::codec::{Fields, MessageHeader, SequenceRow, client_id_key, log_key};
 use crate::failure::Failure;
 use crate::heads::{ConversationHead, UserHead};
 use crate::read::Messages;
 use crate::rows::{Changes, RowsExt as _};
 
-impl<T: Changes> Batch<'_, T> {
+impl<T: Changes> BatchWriter<'_, T> {
     /// Appends a message. A retry with the same client id returns the first message again.
-    pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {
+    pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, WriteError> {
         let conversation =
             self.heads.conversation(self.tables, write.conversation)?.ok_or(Refusal::NotFound)?;
         let sender_id = write.sender.user;

@@ -2,14 +2,14 @@
 
 use dm_core::store::{ForgetDevice, InboxSeq, Outcome, RegisterDevice};
 
-use super::{Batch, Stop};
+use super::{BatchWriter, WriteError};
 use crate::codec::{DeviceRow, mark_key, refs_key};
 use crate::failure::Failure;
 use crate::rows::Changes;
 
-impl<T: Changes> Batch<'_, T> {
+impl<T: Changes> BatchWriter<'_, T> {
     /// Registers a device, or returns the cursor of one that is registered.
-    pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, Stop> {
+    pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, WriteError> {
         let mut registered = 0;
         let mut device_ref = 1_u32;
         let (mut floor, mut head) = (InboxSeq::ZERO, InboxSeq::ZERO);
@@ -33,7 +33,7 @@ impl<T: Changes> Batch<'_, T> {
     }
 
     /// Removes a device and its marks.
-    pub(super) fn forget_device(&mut self, write: &ForgetDevice) -> Result<Outcome, Stop> {
+    pub(super) fn forget_device(&mut self, write: &ForgetDevice) -> Result<Outcome, WriteError> {
         let device = match self.heads.user(self.tables, write.who.user)? {
             Some(user) => {
                 let found = self.tables.device(user.user_ref, &write.who.device)?;

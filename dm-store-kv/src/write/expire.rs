@@ -2,7 +2,7 @@
 
 use dm_core::store::{Expire, InboxSeq, Outcome, Timestamp};
 
-use super::{Batch, Stop};
+use super::{BatchWriter, WriteError};
 use crate::codec::{Fields, FloorRow, log_key, oldest_key};
 use crate::failure::Failure;
 use crate::rows::Changes;
@@ -14,9 +14,9 @@ struct Oldest {
     user_ref: u32,
 }
 
-impl<T: Changes> Batch<'_, T> {
+impl<T: Changes> BatchWriter<'_, T> {
     /// Expires at most `limit` entries that were queued before a time, the oldest inboxes first.
-    pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, Stop> {
+    pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, WriteError> {
         let mut entries = 0;
         while entries < write.limit
             && let Some(oldest) = self.next_to_expire(write.before)?

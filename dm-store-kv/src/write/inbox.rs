@@ -5,13 +5,13 @@ use std::sync::Arc;
 use dm_core::notify::Notification;
 use dm_core::store::{DeviceId, Event, InboxEntry, InboxSeq, Message, Notice, Timestamp, UserId};
 
-use super::Batch;
+use super::BatchWriter;
 use crate::codec::{Content, EntryRow, log_key};
 use crate::failure::Failure;
 use crate::heads::UserHead;
 use crate::rows::{Changes, RowsExt as _};
 
-impl<T: Changes> Batch<'_, T> {
+impl<T: Changes> BatchWriter<'_, T> {
     /// The head of a user. A user who has no ref yet gets one.
     pub(super) fn user_or_new(&mut self, user: UserId) -> Result<UserHead, Failure> {
         if let Some(known) = self.heads.user(self.tables, user)? {

@@ -2,15 +2,15 @@
 
 use dm_core::store::{AnnounceKeys, Notice, Outcome, PublishKey, UserId};
 
-use super::{Batch, Stop};
+use super::{BatchWriter, WriteError};
 use crate::codec::{Announcement, Fields, key_value, refs_key};
 use crate::failure::Failure;
 use crate::rows::{Changes, RowsExt as _};
 
-impl<T: Changes> Batch<'_, T> {
+impl<T: Changes> BatchWriter<'_, T> {
     /// Publishes a user's key, and stores an announcement if the user has conversations. The
     /// announcement is carried out by [`announce_keys`](Self::announce_keys).
-    pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
+    pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, WriteError> {
         let user_ref = self.user_or_new(write.user)?.user_ref;
         let (record, changed) = write.record_after(self.tables.key(write.user)?);
         if !changed {
@@ -31,7 +31,7 @@ impl<T: Changes> Batch<'_, T> {
     }
 
     /// Appends notices of published keys to the inboxes of peers, at most `limit` of them.
-    pub(super) fn announce_keys(&mut self, write: &AnnounceKeys) -> Result<Outcome, Stop> {
+    pub(super) fn announce_keys(&mut self, write: &AnnounceKeys) -> Result<Outcome, WriteError> {
         let mut appended = Vec::new();
         while appended.len() < write.limit
             && let Some((publisher, announcement)) = self.next_announcement()?

@@ -18,26 +18,26 @@ use crate::tables::Tables;
 
 /// Applies the writes of one batch: changes the tables, and the heads in memory along with them.
 /// Each kind of write has a module.
-struct Batch<'a, T> {
+struct BatchWriter<'a, T> {
     tables: &'a mut Tables<T>,
     heads: &'a mut Heads,
 }
 
 /// The reason why a write was not applied.
-enum Stop {
+enum WriteError {
     /// The write is refused and changed nothing. The next writes of the batch are applied.
     Refused(Refusal),
     /// The engine failed, or a row is damaged. The whole batch fails.
     Failed(Failure),
 }
 
-impl From<Refusal> for Stop {
+impl From<Refusal> for WriteError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<Failure> for Stop {
+impl From<Failure> for WriteError {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
     }
@@ -56,22 +56,22 @@ impl From<Failure> for Stop {
 pub fn apply<T: Changes>(
     tables: &mut Tables<T>,
     heads: &mut Heads,
-    batch: Vec<Write>,
+    writes: Vec<Write>,
 ) -> Result<Vec<Outcome>, Failure> {
     heads.begin(tables)?;
-    let mut writes = Batch { tables, heads };
-    batch
+    let mut batch = BatchWriter { tables, heads };
+    writes
         .into_iter()
-        .map(|write| match writes.apply(write) {
+        .map(|write| match batch.apply_write(write) {
             Ok(outcome) => Ok(outcome),
-            Err(Stop::Refused(refusal)) => Ok(Outcome::Refused(refusal)),
-            Err(Stop::Failed(failure)) => Err(failure),
+            Err(WriteError::Refused(refusal)) => Ok(Outcome::Refused(refusal)),
+            Err(WriteError::Failed(failure)) => Err(failure),
         })
         .collect()
 }
 
-impl<T: Changes> Batch<'_, T> {
-    fn apply(&mut self, write: Write) -> Result<Outcome, Stop> {
+impl<T: Changes> BatchWriter<'_, T> {
+    fn apply_write(&mut self, write: Write) -> Result<Outcome, WriteError> {
         match write {
             Write::PublishKey(write) => self.publish_key(&write),
             Write::AnnounceKeys(write) => self.announce_keys(&write),
