@@ -21,14 +21,14 @@ pub struct Heads {
     conversations: LruCache<ConversationId, ConversationHead>,
     /// Whether the newest number of a user or conversation is noted in the tables when this number
     /// is dropped from memory.
-    notes: bool,
+    is_noting: bool,
     /// The session of new notes. `None` before the first batch, and always without notes.
     session: Option<Session>,
     /// The number of the next message's row in `messages`. `None` until it was looked up.
     next_row: Option<u64>,
     /// A lower bound of the keys in the table `oldest`. Below it are the tombstones of expired
     /// rows, and a walk from the lowest key would step over all these tombstones.
-    oldest: [u8; 12],
+    oldest_bound: [u8; 12],
 }
 
 /// The head of a user: the fields that appending to the user's inbox needs.
@@ -76,10 +76,10 @@ impl Heads {
         Self {
             users: LruCache::new(capacity),
             conversations: LruCache::new(capacity),
-            notes: false,
+            is_noting: false,
             session: None,
             next_row: None,
-            oldest: [0; 12],
+            oldest_bound: [0; 12],
         }
     }
 
@@ -89,12 +89,12 @@ impl Heads {
     /// writer of the tables.
     #[must_use]
     pub fn noting(self) -> Self {
-        Self { notes: true, ..self }
+        Self { is_noting: true, ..self }
     }
 
     /// Begins a session if these heads have notes and no session. Called for each batch.
-    pub(crate) fn begin(&mut self, tables: &mut Tables<impl Changes>) -> Result<(), Failure> {
-        if self.notes && self.session.is_none() {
+    pub(crate) fn ensure_session(&mut self, tables: &mut Tables<impl Changes>) -> Result<(), Failure> {
+        if self.is_noting && self.session.is_none() {
             self.session = Some(Session::begin(&mut tables.schema)?);
         }
         Ok(())
@@ -111,7 +111,7 @@ impl Heads {
         self.conversations.clear();
         self.session = None;
         self.next_row = None;
-        self.oldest = [0; 12];
+        self.oldest_bound = [0; 12];
     }
 
     /// Notes all newest numbers that have changed since their last note, and closes the session.
@@ -205,16 +205,18 @@ impl Heads {
     }
 
     /// Lowers the lower bound of the keys in `oldest` to a key that was added.
-    pub(crate) fn oldest_added(&mut self, key: [u8; 12]) {
-        self.oldest = self.oldest.min(key);
+    pub(crate) fn lower_oldest_bound(&mut self, key: [u8; 12]) {
+        self.oldest_bound = self.oldest_bound.min(key);
     }
 
     /// The first key in the table `oldest`; `None` if the table is empty. Raises the lower bound to
     /// this key.
     pub(crate) fn first_oldest(&mut self, tables: &Tables<impl Rows>) -> Result<Option<[u8; 12]>, Failure> {
-        let Some(row) = tables.oldest.scan(&self.oldest, &[u8::MAX; 12])?.next() else { return Ok(None) };
-        self.oldest = Fields::new(&row?.0).last(Fields::bytes)?;
-        Ok(Some(self.oldest))
+        let Some(row) = tables.oldest.scan(&self.oldest_bound, &[u8::MAX; 12])?.next() else {
+            return Ok(None);
+        };
+        self.oldest_bound = Fields::new(&row?.0).last(Fields::bytes)?;
+        Ok(Some(self.oldest_bound))
     }
 
     /// The head of a user, from memory or from the tables; `None` for a user without a ref.
@@ -256,7 +258,7 @@ impl Heads {
     }
 
     /// Reserves a row in `messages` for a new message, and returns its number.
-    pub(crate) fn take_row(&mut self, tables: &Tables<impl Rows>) -> Result<u64, Failure> {
+    pub(crate) fn take_row_number(&mut self, tables: &Tables<impl Rows>) -> Result<u64, Failure> {
         let row = match self.next_row {
             Some(row) => row,
             None => {

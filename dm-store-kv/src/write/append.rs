@@ -19,7 +19,7 @@ impl<T: Changes> BatchWriter<'_, T> {
         let sender_id = write.sender.user;
         let recipient_id = conversation.participants.peer_of(sender_id).ok_or(Refusal::NotFound)?;
         let sender = self.participant(sender_id)?;
-        if let Some((message, sender_seq)) = self.sent_before(&write, sender)? {
+        if let Some((message, sender_seq)) = self.earlier_message(&write, sender)? {
             return Ok(write.answer_again(message, sender_seq)?);
         }
         if write.recipient_key_version.is_some() {
@@ -38,8 +38,8 @@ impl<T: Changes> BatchWriter<'_, T> {
             recipient_seq: recipient.head.next(),
         };
         let row = self.insert_message(&message, header)?;
-        let sent = self.append_pointer((sender_id, sender), at, Some(&device), row, &message)?;
-        let received = self.append_pointer((recipient_id, recipient), at, None, row, &message)?;
+        let sent = self.append_message_entry((sender_id, sender), at, Some(&device), row, &message)?;
+        let received = self.append_message_entry((recipient_id, recipient), at, None, row, &message)?;
         let conversation = ConversationHead { head: message.sequence, is_noted: false, ..conversation };
         self.heads.update_conversation(self.tables, message.conversation, conversation)?;
         Ok(Outcome::MessageAppended(Appended {
@@ -60,7 +60,7 @@ impl<T: Changes> BatchWriter<'_, T> {
 
     /// The earlier message of the sender with the same client id, and the number of its entry in
     /// the sender's inbox. `None` without a client id, or if there is no such message.
-    fn sent_before(
+    fn earlier_message(
         &self,
         write: &AppendMessage,
         sender: UserHead,
@@ -77,7 +77,7 @@ impl<T: Changes> BatchWriter<'_, T> {
     /// Inserts all rows of a message except those in the inboxes. Returns the number of its row in
     /// `messages`.
     fn insert_message(&mut self, message: &Message, header: MessageHeader) -> Result<u64, Failure> {
-        let row = self.heads.take_row(self.tables)?;
+        let row = self.heads.take_row_number(self.tables)?;
         let key = row.to_be_bytes();
         let sequence_row = SequenceRow { message: row, at: message.received_at };
         let tables = &mut self.tables;

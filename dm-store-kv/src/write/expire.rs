@@ -9,7 +9,7 @@ use crate::rows::Changes;
 
 /// A row of `oldest`: an inbox that has entries, and the time at which its first one was queued.
 #[derive(Clone, Copy)]
-struct Oldest {
+struct OldestRow {
     at: Timestamp,
     user_ref: u32,
 }
@@ -27,22 +27,22 @@ impl<T: Changes> BatchWriter<'_, T> {
     }
 
     /// The inbox whose first entry is the oldest of all; `None` if no entry is older than `before`.
-    fn next_to_expire(&mut self, before: Timestamp) -> Result<Option<Oldest>, Failure> {
+    fn next_to_expire(&mut self, before: Timestamp) -> Result<Option<OldestRow>, Failure> {
         let from = self.heads.first_oldest(self.tables)?;
         let Some(from) = from else { return Ok(None) };
         let mut key = Fields::new(&from);
-        let oldest = Oldest { at: key.time()?, user_ref: key.last(Fields::u32)? };
+        let oldest = OldestRow { at: key.time()?, user_ref: key.last(Fields::u32)? };
         Ok((oldest.at < before).then_some(oldest))
     }
 
     /// Removes at most `limit` entries of an inbox that are older than `before`. Returns the number
     /// of removed entries, at least 1 if `limit` is.
-    fn expire_inbox(&mut self, oldest: Oldest, before: Timestamp, limit: usize) -> Result<usize, Failure> {
+    fn expire_inbox(&mut self, oldest: OldestRow, before: Timestamp, limit: usize) -> Result<usize, Failure> {
         let user_ref = oldest.user_ref;
         let user = self.tables.user_of(user_ref)?;
-        let FloorRow { floor: held_after, note } = self.tables.floor_row(user_ref)?;
+        let FloorRow { floor: old_floor, note } = self.tables.floor_row(user_ref)?;
         let (mut removed, mut floor, mut next) = (0, None, None);
-        for entry in self.tables.entries_after(user_ref, held_after)? {
+        for entry in self.tables.entries_after(user_ref, old_floor)? {
             let (seq, row) = entry?;
             if removed == limit || row.at >= before {
                 next = Some(row.at);
@@ -56,11 +56,11 @@ impl<T: Changes> BatchWriter<'_, T> {
 
         self.tables
             .inbox
-            .remove_between(&log_key(user_ref, held_after.next().get()), &log_key(user_ref, floor.get()))?;
+            .remove_between(&log_key(user_ref, old_floor.next().get()), &log_key(user_ref, floor.get()))?;
         // The user is dropped from memory. If the user's newest number was in memory, it is noted
         // in the new row. Otherwise the note of the old row stays.
-        let known = self.heads.remove_user(user).and_then(|head| self.heads.note(head.get()));
-        let row = FloorRow { floor, note: known.or(note) };
+        let new_note = self.heads.remove_user(user).and_then(|head| self.heads.note(head.get()));
+        let row = FloorRow { floor, note: new_note.or(note) };
         self.tables.floors.insert(&user_ref.to_be_bytes(), &row.encode())?;
         self.tables.oldest.remove(&oldest_key(oldest.at, user_ref))?;
         if let Some(at) = next {
@@ -81,7 +81,7 @@ impl<T: Changes> BatchWriter<'_, T> {
     pub(super) fn insert_oldest(&mut self, at: Timestamp, user_ref: u32) -> Result<(), Failure> {
         let key = oldest_key(at, user_ref);
         self.tables.oldest.insert(&key, &[])?;
-        self.heads.oldest_added(key);
+        self.heads.lower_oldest_bound(key);
         Ok(())
     }
 }

@@ -27,7 +27,7 @@ impl<T: Changes> BatchWriter<'_, T> {
 
     /// Appends an entry about a message to the inbox of `owner`, whose head is `user`. `row` is the
     /// number of the message's row in `messages`. Returns the entry, to notify the user's sessions.
-    pub(super) fn append_pointer(
+    pub(super) fn append_message_entry(
         &mut self,
         (owner, user): (UserId, UserHead),
         at: Timestamp,

@@ -43,8 +43,8 @@ impl<T: Changes> BatchWriter<'_, T> {
                     appended.push(self.append_notice(*peer, write.at, None, notice)?);
                 }
             }
-            let told = peers.last().map_or(announcement.until, |(conversation, _)| *conversation);
-            self.update_announcement(publisher, announcement, told)?;
+            let last_told = peers.last().map_or(announcement.until, |(conversation, _)| *conversation);
+            self.update_announcement(publisher, announcement, last_told)?;
         }
         Ok(Outcome::KeysAnnounced { appended, more: self.next_announcement()?.is_some() })
     }
@@ -77,18 +77,18 @@ impl<T: Changes> BatchWriter<'_, T> {
             .collect()
     }
 
-    /// Stores the progress of an announcement, or removes it if it is completed. `told` is the ref
-    /// of the last conversation whose peer got the notice.
+    /// Stores the progress of an announcement, or removes it if it is completed. `last_told` is the
+    /// ref of the last conversation whose peer got the notice.
     fn update_announcement(
         &mut self,
         publisher: UserId,
         announcement: Announcement,
-        told: u32,
+        last_told: u32,
     ) -> Result<(), Failure> {
         let key = *publisher.as_bytes();
-        if told < announcement.until {
-            let left = Announcement { after: told, ..announcement };
-            self.tables.announcements.insert(&key, &left.encode())
+        if last_told < announcement.until {
+            let remaining = Announcement { after: last_told, ..announcement };
+            self.tables.announcements.insert(&key, &remaining.encode())
         } else {
             self.tables.announcements.remove(&key)
         }

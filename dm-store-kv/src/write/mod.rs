@@ -58,7 +58,7 @@ pub fn apply<T: Changes>(
     heads: &mut Heads,
     writes: Vec<Write>,
 ) -> Result<Vec<Outcome>, Failure> {
-    heads.begin(tables)?;
+    heads.ensure_session(tables)?;
     let mut batch = BatchWriter { tables, heads };
     writes
         .into_iter()
