@@ -25,7 +25,7 @@ impl<T: Rows> Tables<T> {
     /// The head of the user with a ref.
     pub(crate) fn user_head(&self, user_ref: u32, session: Option<Session>) -> Result<UserHead, Failure> {
         let FloorRow { floor, note } = self.floor_row(user_ref)?;
-        let newest = newest(&self.inbox, user_ref, floor.get(), (note, session))?;
+        let newest = newest_number(&self.inbox, user_ref, floor.get(), (note, session))?;
         let is_noted = note.is_some_and(|note| note.number == newest);
         Ok(UserHead { user_ref, head: InboxSeq::new(newest), floor, is_noted })
     }
@@ -43,7 +43,7 @@ impl<T: Rows> Tables<T> {
             Some(details) => details,
             None => self.details(conversation_ref)?,
         };
-        let newest = newest(&self.sequence, conversation_ref, 0, (note, session))?;
+        let newest = newest_number(&self.sequence, conversation_ref, 0, (note, session))?;
         let is_noted = note.is_some_and(|note| note.number == newest);
         Ok(Some(ConversationHead {
             conversation_ref,
@@ -63,7 +63,7 @@ impl<T: Rows> Tables<T> {
 
     /// The ref of a conversation; `None` if no conversation has this id.
     pub(crate) fn conversation_ref(&self, id: ConversationId) -> Result<Option<u32>, Failure> {
-        Ok(self.conversation_id_row(id)?.map(|named| named.conversation_ref))
+        Ok(self.conversation_id_row(id)?.map(|row| row.conversation_ref))
     }
 
     /// The row of a conversation's id; `None` if no conversation has this id.
@@ -142,7 +142,7 @@ impl<T: Changes> Tables<T> {
 /// The newest number of an owner in a log, which is the table `sequence` or `inbox`. The owner is
 /// the ref of a conversation or a user. Rows up to `floor` may be removed, so `floor` is the newest
 /// number if there is no row above it.
-fn newest(
+fn newest_number(
     log: &impl Rows,
     owner: u32,
     floor: u64,

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::rows::{Changes, RowsExt as _};
 
 /// The key of the last session's row in the table `schema`.
-const KEY: &[u8] = b"notes";
+const SESSION_KEY: &[u8] = b"notes";
 
 /// The time from the first batch with the same heads until these heads are closed or lost.
 #[derive(Clone, Copy, Debug)]
@@ -20,18 +20,18 @@ pub(crate) struct Session {
     number: u32,
     /// The number of the first session since which no session was lost. Notes of this session and
     /// later ones are valid.
-    trusted: u32,
+    first_trusted: u32,
 }
 
 impl Session {
     /// Begins the next session. Its row is written with the changes of the current batch.
     pub(crate) fn begin(schema: &mut impl Changes) -> Result<Self, Failure> {
-        let last = schema.find(KEY, |mut row| {
-            Ok((Self { number: row.u32()?, trusted: row.u32()? }, row.last(Fields::u8)? != 0))
+        let last = schema.find(SESSION_KEY, |mut row| {
+            Ok((Self { number: row.u32()?, first_trusted: row.u32()? }, row.last(Fields::u8)? != 0))
         })?;
-        let (last, is_closed) = last.unwrap_or((Self { number: 0, trusted: 0 }, true));
+        let (last, is_closed) = last.unwrap_or((Self { number: 0, first_trusted: 0 }, true));
         let number = last.number.checked_add(1).ok_or(Failure::Exhausted)?;
-        let session = Self { number, trusted: if is_closed { last.trusted } else { number } };
+        let session = Self { number, first_trusted: if is_closed { last.first_trusted } else { number } };
         session.write(schema, false)?;
         Ok(session)
     }
@@ -48,13 +48,13 @@ impl Session {
 
     /// Whether a note is valid. The user or conversation must not be in memory.
     pub(crate) const fn trusts(self, note: Note) -> bool {
-        self.trusted <= note.session && note.session <= self.number
+        self.first_trusted <= note.session && note.session <= self.number
     }
 
     /// Writes the row: number 4, number of the first trusted session 4, whether it is closed 1.
     fn write(self, schema: &mut impl Changes, is_closed: bool) -> Result<(), Failure> {
-        let Self { number, trusted } = self;
-        let numbers = [number.to_be_bytes(), trusted.to_be_bytes()];
-        schema.insert(KEY, &[numbers.as_flattened(), &[is_closed.into()]].concat())
+        let Self { number, first_trusted } = self;
+        let numbers = [number.to_be_bytes(), first_trusted.to_be_bytes()];
+        schema.insert(SESSION_KEY, &[numbers.as_flattened(), &[is_closed.into()]].concat())
     }
 }

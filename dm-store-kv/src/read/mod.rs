@@ -12,7 +12,7 @@ use dm_core::store::{
     Timestamp, UserId,
 };
 
-use newest::newest_of;
+use newest::decode_newest;
 
 pub(crate) use inbox::entry_of_mark;
 pub(crate) use messages::Messages;
@@ -106,7 +106,7 @@ impl<T: Rows> Tables<T> {
         conversation_ref: u32,
     ) -> Result<(ServerSequence, Option<Timestamp>), Failure> {
         let (from, to) = (log_key(conversation_ref, 0), log_key(conversation_ref, u64::MAX));
-        let newest = self.sequence.last_in(&from, &to, newest_of)?;
+        let newest = self.sequence.last_in(&from, &to, decode_newest)?;
         Ok(newest.unwrap_or((ServerSequence::ZERO, None)))
     }
 }
