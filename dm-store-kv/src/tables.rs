@@ -44,8 +44,8 @@
 //! - `pairs`: user ref `a` 4, user ref `b` 4 → conversation ref 4.
 //! - `members`: user ref 4, conversation ref 4 → the peer's user ref 4.
 //! - `messages`: row 8 → conversation ref 4, sender's ref 4, recipient's ref 4, sequence 8, seq in
-//!   the sender's inbox 8, in the recipient's 8, id 16, sent at 8, received at 8, parts 1, [client
-//!   id 16], [suite 4], nonce 24, [ephemeral key 32], payload to the end. `parts` is the sum of
+//!   the sender's inbox 8, in the recipient's 8, id 16, sent at 8, received at 8, flags 1, [client
+//!   id 16], [suite 4], nonce 24, [ephemeral key 32], payload to the end. `flags` is the sum of
 //!   1, 2 and 4 for those of the bracketed fields that are present, in this order.
 //! - `message_ids`: id 16 → row 8.
 //! - `client_ids`: client id 16, sender's ref 4 → row 8. The client's id comes first, because

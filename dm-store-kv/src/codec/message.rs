@@ -19,7 +19,7 @@ pub(crate) struct MessageHeader {
     pub(crate) recipient_seq: InboxSeq,
 }
 
-// The bits of the optional fields that are present.
+// The flags of the optional fields that are present.
 const CLIENT_ID: u8 = 1;
 const SUITE: u8 = 2;
 const EPHEMERAL: u8 = 4;
@@ -38,11 +38,11 @@ impl MessageHeader {
         value.extend(message.id.as_bytes());
         value.extend(message.sent_at.as_millis().to_be_bytes());
         value.extend(message.received_at.as_millis().to_be_bytes());
-        let part = |there: bool, bit: u8| if there { bit } else { 0 };
+        let flag = |is_present: bool, bit: u8| if is_present { bit } else { 0 };
         value.push(
-            part(message.client_id.is_some(), CLIENT_ID)
-                | part(ciphertext.suite().is_some(), SUITE)
-                | part(ciphertext.ephemeral().is_some(), EPHEMERAL),
+            flag(message.client_id.is_some(), CLIENT_ID)
+                | flag(ciphertext.suite().is_some(), SUITE)
+                | flag(ciphertext.ephemeral().is_some(), EPHEMERAL),
         );
         if let Some(id) = message.client_id {
             value.extend(id.as_bytes());
@@ -81,16 +81,16 @@ impl MessageHeader {
         let id = MessageId::from_bytes(value.bytes()?);
         let sent_at = value.time()?;
         let received_at = value.time()?;
-        let parts = value.u8()?;
-        if parts > CLIENT_ID | SUITE | EPHEMERAL {
-            return Err(Failure::Damaged("a message has unknown parts"));
+        let flags = value.u8()?;
+        if flags > CLIENT_ID | SUITE | EPHEMERAL {
+            return Err(Failure::Damaged("a message has unknown flags"));
         }
         let client_id =
-            if parts & CLIENT_ID == 0 { None } else { Some(ClientMessageId::from_bytes(value.bytes()?)) };
-        let suite = if parts & SUITE == 0 { None } else { Some(Suite(value.u32()?)) };
+            if flags & CLIENT_ID == 0 { None } else { Some(ClientMessageId::from_bytes(value.bytes()?)) };
+        let suite = if flags & SUITE == 0 { None } else { Some(Suite(value.u32()?)) };
         let nonce: [u8; Ciphertext::NONCE_LEN] = value.bytes()?;
         let ephemeral =
-            if parts & EPHEMERAL == 0 { None } else { Some(value.slice(Ciphertext::EPHEMERAL_LEN)?) };
+            if flags & EPHEMERAL == 0 { None } else { Some(value.slice(Ciphertext::EPHEMERAL_LEN)?) };
         let payload = Bytes::copy_from_slice(value.rest());
         Ok(Message {
             id,
