@@ -20,7 +20,7 @@ pub(crate) struct Engine {
     heads: Mutex<Heads>,
     /// The state that reads see. While a batch is being committed it is the state before this
     /// batch. Otherwise it is `None`, and reads see the newest state.
-    before: RwLock<Option<Snapshot>>,
+    read_state: RwLock<Option<Snapshot>>,
 }
 
 /// The engines of this process that are in use. Two stores in one database share an engine, so that
@@ -31,16 +31,16 @@ static IN_USE: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
 impl Engine {
     /// The engine of a database: the one in use, or a new one. Migrates the schema to this
     /// library's version.
-    pub(crate) fn of(database: Database, config: &FjallConfig) -> Result<Arc<Self>, StoreError> {
+    pub(crate) fn for_database(database: Database, config: &FjallConfig) -> Result<Arc<Self>, StoreError> {
         let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
         let tables = schema::migrate(&database, config)?;
         in_use.retain(|engine| engine.strong_count() > 0);
-        let same = |engine: &Arc<Self>| engine.tables.schema.shares_keyspace(&tables.schema);
-        if let Some(engine) = in_use.iter().filter_map(Weak::upgrade).find(same) {
+        let is_same_database = |engine: &Arc<Self>| engine.tables.schema.shares_keyspace(&tables.schema);
+        if let Some(engine) = in_use.iter().filter_map(Weak::upgrade).find(is_same_database) {
             return Ok(engine);
         }
         let heads = Mutex::new(Heads::new(config.heads_bytes).noting());
-        let engine = Arc::new(Self { database, tables, heads, before: RwLock::new(None) });
+        let engine = Arc::new(Self { database, tables, heads, read_state: RwLock::new(None) });
         in_use.push(Arc::downgrade(&engine));
         Ok(engine)
     }
@@ -51,7 +51,7 @@ impl Engine {
     /// # Errors
     /// [`StoreErrorKind::Closed`] after a batch that panicked, because a part of this batch may be
     /// in the engine's memory.
-    pub(crate) fn writer(&self) -> Result<MutexGuard<'_, Heads>, StoreError> {
+    pub(crate) fn lock_heads(&self) -> Result<MutexGuard<'_, Heads>, StoreError> {
         self.heads.lock().map_err(|_| StoreErrorKind::Closed.into())
     }
 
@@ -62,14 +62,14 @@ impl Engine {
     /// number and completes it, possibly while a batch with a smaller number is only in part in
     /// memory (seen in 3.1.13).
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let before = self.before.read().unwrap_or_else(PoisonError::into_inner);
-        before.clone().unwrap_or_else(|| self.database.snapshot())
+        let read_state = self.read_state.read().unwrap_or_else(PoisonError::into_inner);
+        read_state.clone().unwrap_or_else(|| self.database.snapshot())
     }
 
     /// Sets the state that reads see: the state before a batch while this batch is being committed,
     /// otherwise `None`, for the newest state. A snapshot is kept no longer than a commit, because
     /// it keeps the old versions of all rows, including rows that the host overwrites.
-    pub(crate) fn set_read_state(&self, before: Option<Snapshot>) {
-        *self.before.write().unwrap_or_else(PoisonError::into_inner) = before;
+    pub(crate) fn set_read_state(&self, state: Option<Snapshot>) {
+        *self.read_state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }

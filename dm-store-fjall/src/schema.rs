@@ -31,13 +31,13 @@ const MARKER: &str = "dm_schema";
 /// # Errors
 /// [`StoreErrorKind::NewerSchema`] if a newer version of the library wrote the folder;
 /// [`StoreErrorKind::Corrupt`] if the marker has no version; errors of the operating system.
-pub(crate) fn marked_version(folder: &Path) -> Result<u32, StoreError> {
-    refuse_newer(marked(folder)?, VERSION)
+pub(crate) fn marker_version(folder: &Path) -> Result<u32, StoreError> {
+    refuse_newer(read_marker(folder)?, VERSION)
 }
 
 /// Writes this library's version to the marker of a folder, unless the marker has it.
-pub(crate) fn mark(folder: &Path) -> Result<(), StoreError> {
-    if marked(folder)? == VERSION {
+pub(crate) fn write_marker(folder: &Path) -> Result<(), StoreError> {
+    if read_marker(folder)? == VERSION {
         return Ok(());
     }
     let write = || {
@@ -54,7 +54,7 @@ pub(crate) fn mark(folder: &Path) -> Result<(), StoreError> {
 /// written last, so that the next open repeats a migration that a crash interrupted. Creating a
 /// keyspace that exists changes nothing.
 pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Tables<Table>, StoreError> {
-    let found = refuse_newer(version(database)?, VERSION)?;
+    let found = refuse_newer(stored_version(database)?, VERSION)?;
     let tables = tables::open(database, config).map_err(from_fjall)?;
     if found < VERSION {
         // Version 1: all tables are created, and are empty. Version 2: nothing to do, because rows
@@ -72,34 +72,35 @@ pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Table
 /// # Errors
 /// [`StoreErrorKind::ForeignTables`] when a keyspace of another program has a name that begins with
 /// `dm_`.
-pub(crate) fn version(database: &Database) -> Result<u32, StoreError> {
+pub(crate) fn stored_version(database: &Database) -> Result<u32, StoreError> {
     let names: Vec<_> =
         database.list_keyspace_names().into_iter().filter(|name| name.starts_with("dm_")).collect();
     let open = |name: &str| database.keyspace(name, KeyspaceCreateOptions::default).map_err(from_fjall);
     if names.iter().any(|name| &**name == ROWS)
         && let Some(value) = open(ROWS)?.get(prefixed(SCHEMA_PREFIX, VERSION_KEY)).map_err(from_fjall)?
     {
-        let version = <[u8; 4]>::try_from(&*value).map_err(|_| foreign(ROWS, "it holds no version"))?;
+        let version =
+            <[u8; 4]>::try_from(&*value).map_err(|_| foreign_keyspace(ROWS, "it holds no version"))?;
         return Ok(u32::from_be_bytes(version));
     }
     for name in names {
         // The version is the first row that the library writes. So without a version, the keyspaces
         // of the library are empty.
         if !NAMES.contains(&&*name) || !open(&name)?.is_empty().map_err(from_fjall)? {
-            return Err(foreign(&name, "there is no schema of the library"));
+            return Err(foreign_keyspace(&name, "there is no schema of the library"));
         }
     }
     Ok(0)
 }
 
-/// The error that a keyspace is not the library's, for the reason `why`.
-fn foreign(name: &str, why: &str) -> StoreError {
-    let what = format!("the keyspace `{name}` is not the library's: {why}");
+/// The error that a keyspace is not the library's, with the reason for an operator.
+fn foreign_keyspace(name: &str, reason: &str) -> StoreError {
+    let what = format!("the keyspace `{name}` is not the library's: {reason}");
     StoreError::new(StoreErrorKind::ForeignTables, what)
 }
 
 /// Reads the version in the marker of a folder; zero if there is no marker.
-fn marked(folder: &Path) -> Result<u32, StoreError> {
+fn read_marker(folder: &Path) -> Result<u32, StoreError> {
     match std::fs::read_to_string(folder.join(MARKER)) {
         Ok(text) => text.strip_suffix('\n').and_then(|version| version.parse().ok()).ok_or_else(|| {
             StoreError::new(StoreErrorKind::Corrupt, "the file dm_schema in the folder has no version")
@@ -127,10 +128,10 @@ mod tests {
     fn migrating_again_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::builder(folder.path()).open().unwrap();
-        assert_eq!(version(&database).unwrap(), 0);
+        assert_eq!(stored_version(&database).unwrap(), 0);
         for _ in 0..2 {
             migrate(&database, &FjallConfig::default()).unwrap();
-            assert_eq!(version(&database).unwrap(), VERSION);
+            assert_eq!(stored_version(&database).unwrap(), VERSION);
         }
     }
 
@@ -139,20 +140,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::builder(folder.path()).open().unwrap();
         database.keyspace(ROWS, KeyspaceCreateOptions::default).unwrap();
-        assert_eq!(version(&database).unwrap(), 0);
+        assert_eq!(stored_version(&database).unwrap(), 0);
         migrate(&database, &FjallConfig::default()).unwrap();
-        assert_eq!(version(&database).unwrap(), VERSION);
+        assert_eq!(stored_version(&database).unwrap(), VERSION);
     }
 
     #[test]
     fn a_marker_without_a_number_is_damage() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(marked_version(folder.path()).unwrap(), 0);
-        mark(folder.path()).unwrap();
-        assert_eq!(marked_version(folder.path()).unwrap(), VERSION);
+        assert_eq!(marker_version(folder.path()).unwrap(), 0);
+        write_marker(folder.path()).unwrap();
+        assert_eq!(marker_version(folder.path()).unwrap(), VERSION);
         std::fs::write(folder.path().join(MARKER), "two\n").unwrap();
-        assert_eq!(marked_version(folder.path()).unwrap_err().kind(), StoreErrorKind::Corrupt);
+        assert_eq!(marker_version(folder.path()).unwrap_err().kind(), StoreErrorKind::Corrupt);
         std::fs::write(folder.path().join(MARKER), format!("{}\n", VERSION + 1)).unwrap();
-        assert_eq!(marked_version(folder.path()).unwrap_err().kind(), StoreErrorKind::NewerSchema);
+        assert_eq!(marker_version(folder.path()).unwrap_err().kind(), StoreErrorKind::NewerSchema);
     }
 }

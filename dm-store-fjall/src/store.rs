@@ -71,11 +71,11 @@ impl FjallStore {
         config.validate()?;
         // A host may change its working directory before the folder is opened again.
         let (folder, config) = (absolute(folder.as_ref())?, config.clone());
-        let (writer, reader) = halves(catch_panic(|| open(&folder, &config))?, &config)?;
-        schema::mark(&folder)?;
+        let (writer, reader) = writer_and_reader(catch_panic(|| open(&folder, &config))?, &config)?;
+        schema::write_marker(&folder)?;
         let (measured, reserve) = (folder.clone(), config.reserve_bytes);
         let embedded = Embedded::builder(writer, reader)
-            .reopen(move || halves(catch_panic(|| open_again(&folder, &config))?, &config))
+            .reopen(move || writer_and_reader(catch_panic(|| reopen(&folder, &config))?, &config))
             .reserve(reserve, move || free_bytes(&measured));
         Ok(Self { embedded: embedded.start()? })
     }
@@ -104,7 +104,7 @@ impl FjallStore {
     /// - Any other error of the engine.
     pub fn from_database(database: Database, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;
-        let (writer, reader) = halves(database, config)?;
+        let (writer, reader) = writer_and_reader(database, config)?;
         Ok(Self { embedded: Embedded::new(writer, reader)? })
     }
 }
@@ -116,8 +116,8 @@ impl EmbeddedStore for FjallStore {
 }
 
 /// Makes the writer and the reader of a store in a database. Migrates the schema.
-fn halves(database: Database, config: &FjallConfig) -> Result<(Writer, Reader), StoreError> {
-    let engine = catch_panic(|| Engine::of(database, config))?;
+fn writer_and_reader(database: Database, config: &FjallConfig) -> Result<(Writer, Reader), StoreError> {
+    let engine = catch_panic(|| Engine::for_database(database, config))?;
     Ok((Writer::new(Arc::clone(&engine)), Reader::new(Committed(engine))))
 }
 
@@ -127,17 +127,17 @@ fn open(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
         // fjall cannot open the files of a process that was killed while it created them. So the
         // folder gets its name when it is complete.
         create_folder(folder, |new| {
-            let database = database(new, config).map_err(from_fjall)?;
+            let database = open_database(new, config).map_err(from_fjall)?;
             schema::migrate(&database, config)?;
             drop(database);
-            schema::mark(new)
+            schema::write_marker(new)
         })?;
     }
     open_existing(folder, config)
 }
 
 /// Reopens a folder that the store had open before. A missing folder is an error.
-fn open_again(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
+fn reopen(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     if is_new_folder(folder)? {
         return Err(StoreError::new(StoreErrorKind::Corrupt, "the folder is missing or empty"));
     }
@@ -147,25 +147,25 @@ fn open_again(folder: &Path, config: &FjallConfig) -> Result<Database, StoreErro
 /// Opens a folder with a database, after repairs of its journals. Checks that a folder that has had
 /// tables still has them.
 fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
-    let marked = schema::marked_version(folder)?;
-    if marked > 0 {
+    let marker_version = schema::marker_version(folder)?;
+    if marker_version > 0 {
         // A sync may have failed in the process that had the folder open before.
         journals::rewrite(folder)?;
     }
-    let database = match database(folder, config) {
+    let database = match open_database(folder, config) {
         Err(fjall::Error::JournalRecovery(_)) if journals::drop_torn_end(folder)? => {
             tracing::warn!(
                 "the last batch of the journal was not whole and is dropped: a power cut tore it, or it is damaged"
             );
-            database(folder, config)
+            open_database(folder, config)
         }
         opened => opened,
     };
     let database = database.map_err(from_fjall)?;
-    if schema::version(&database)? > 0 {
+    if schema::stored_version(&database)? > 0 {
         // The marker must be written before the migration, which the caller does next.
-        schema::mark(folder)?;
-    } else if marked > 0 {
+        schema::write_marker(folder)?;
+    } else if marker_version > 0 {
         // fjall would create the missing keyspaces, and the data loss would go unnoticed.
         return Err(StoreError::new(StoreErrorKind::Corrupt, "the tables of the folder are missing"));
     }
@@ -173,7 +173,7 @@ fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreE
 }
 
 /// Opens a folder in fjall, or creates the files of a database in it.
-fn database(folder: &Path, config: &FjallConfig) -> fjall::Result<Database> {
+fn open_database(folder: &Path, config: &FjallConfig) -> fjall::Result<Database> {
     Database::builder(folder)
         .cache_size(config.cache_bytes)
         .max_journaling_size(config.journal_bytes)

@@ -25,7 +25,7 @@ impl Writer {
 impl Writer {
     /// Makes the changes of all tables durable, in one batch of fjall. `before` is the state before
     /// these changes, which reads see until the end of the commit.
-    fn write(&self, tables: Tables<BatchTable<'_>>, before: &Snapshot) -> Result<(), fjall::Error> {
+    fn commit_changes(&self, tables: Tables<BatchTable<'_>>, before: &Snapshot) -> Result<(), fjall::Error> {
         let engine = &*self.engine;
         let mut rows = OwnedWriteBatch::with_capacity(engine.database.clone(), changed_rows(&tables))
             .durability(Some(PersistMode::SyncData));
@@ -40,13 +40,13 @@ impl Writer {
 
     /// Writes the newest numbers that are in memory to the tables. After the database is opened
     /// again, each of them is found by one look-up.
-    fn note(&self) -> Result<(), StoreError> {
-        let mut heads = self.engine.writer()?;
+    fn note_heads(&self) -> Result<(), StoreError> {
+        let mut heads = self.engine.lock_heads()?;
         let snapshot = self.engine.database.snapshot();
         let mut tables = batch_tables(&self.engine.tables, &snapshot);
         heads.note_all(&mut tables)?;
         if changed_rows(&tables) > 0 {
-            self.write(tables, &snapshot).inspect_err(|_| heads.clear()).map_err(from_commit)?;
+            self.commit_changes(tables, &snapshot).inspect_err(|_| heads.clear()).map_err(from_commit)?;
         }
         Ok(())
     }
@@ -54,7 +54,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        if let Err(error) = self.note() {
+        if let Err(error) = self.note_heads() {
             // No data is lost. The look-ups take longer after the database is opened again.
             tracing::debug!(error = %error, "the newest numbers were not noted");
         }
@@ -64,7 +64,7 @@ impl Drop for Writer {
 impl EngineWriter for Writer {
     fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let engine = &*self.engine;
-        let mut heads = engine.writer()?;
+        let mut heads = engine.lock_heads()?;
         let snapshot = engine.database.snapshot();
         let mut tables = batch_tables(&engine.tables, &snapshot);
         let outcomes = match dm_store_kv::apply(&mut tables, &mut heads, batch) {
@@ -75,7 +75,7 @@ impl EngineWriter for Writer {
                 return Err(failure.into());
             }
         };
-        if let Err(error) = self.write(tables, &snapshot) {
+        if let Err(error) = self.commit_changes(tables, &snapshot) {
             heads.clear();
             return Err(from_commit(error));
         }
