@@ -7,7 +7,7 @@ use dm_store_kv::Failure;
 use fjall::{Error, LsmError};
 
 /// Converts an error of fjall in a read or a batch.
-pub(crate) fn failed(error: Error) -> Failure {
+pub(crate) fn to_failure(error: Error) -> Failure {
     Failure::Engine(from_fjall(error))
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn from_fjall(error: Error) -> StoreError {
         | Error::InvalidTrailer
         | Error::InvalidTag(_)
         | Error::Unrecoverable => StoreErrorKind::Corrupt,
-        Error::Io(io) | Error::Storage(LsmError::Io(io)) => of_io(io.kind()),
+        Error::Io(io) | Error::Storage(LsmError::Io(io)) => io_error_kind(io.kind()),
         Error::Storage(_) => StoreErrorKind::Corrupt,
         _ => StoreErrorKind::Engine,
     };
@@ -43,7 +43,7 @@ pub(crate) fn from_commit(error: Error) -> StoreError {
 }
 
 /// The kind of an error of the operating system.
-fn of_io(kind: ErrorKind) -> StoreErrorKind {
+fn io_error_kind(kind: ErrorKind) -> StoreErrorKind {
     match kind {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => StoreErrorKind::Full,
         // A file is too short, is missing, is a folder, or exists where fjall creates one.

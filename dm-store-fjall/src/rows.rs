@@ -8,7 +8,7 @@ use std::ops::Deref;
 use dm_store_kv::{Changes, Failure, Order, Rows};
 use fjall::{Iter, OwnedWriteBatch, Readable, Snapshot, UserKey, UserValue};
 
-use crate::error::failed;
+use crate::error::to_failure;
 use crate::table::{Table, prefixed};
 
 /// A table that is read in a snapshot.
@@ -85,7 +85,7 @@ impl Rows for SnapshotTable<'_> {
         Self: 'a;
 
     fn get(&self, key: &[u8]) -> Result<Option<UserValue>, Failure> {
-        self.snapshot.get(&self.table.keyspace, self.key(key)).map_err(failed)
+        self.snapshot.get(&self.table.keyspace, self.key(key)).map_err(to_failure)
     }
 
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Walk<'_>, Failure> {
@@ -158,7 +158,7 @@ impl Walk<'_> {
                 && let Some(rows) = &mut self.rows
             {
                 let next = if self.order == Order::Ascending { rows.next() } else { rows.next_back() };
-                self.row = next.map(fjall::Guard::into_inner).transpose().map_err(failed)?;
+                self.row = next.map(fjall::Guard::into_inner).transpose().map_err(to_failure)?;
             }
             if self.change.is_none()
                 && let Some(changes) = &mut self.changes

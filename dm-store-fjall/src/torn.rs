@@ -33,8 +33,8 @@ pub(crate) fn torn_at(journal: &[u8]) -> Option<usize> {
     loop {
         let batch = Batch::parse(journal.get(at..)?)?;
         if !batch.is_whole {
-            let behind = journal.get(at + batch.length..)?;
-            let is_last = !Batch::parse(behind).is_some_and(|next| next.is_whole);
+            let following = journal.get(at + batch.length..)?;
+            let is_last = !Batch::parse(following).is_some_and(|next| next.is_whole);
             return is_last.then_some(at);
         }
         at += batch.length;
@@ -52,45 +52,45 @@ struct Batch {
 impl Batch {
     /// Parses the batch at the beginning of `bytes`; `None` if there is no start or no end.
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut rest = Rest(bytes);
-        if rest.u8()? != START {
+        let mut unread = Unread(bytes);
+        if unread.u8()? != START {
             return None;
         }
-        let announced = rest.u32()?;
-        rest.take(8)?;
-        let entries = rest.0;
-        let mut found = 0_u32;
+        let entry_count = unread.u32()?;
+        unread.take(8)?;
+        let entries = unread.0;
+        let mut parsed = 0_u32;
         loop {
-            let length = entries.len() - rest.0.len();
-            match rest.u8()? {
+            let length = entries.len() - unread.0.len();
+            match unread.u8()? {
                 ENTRY => {
-                    rest.take(2 + 8)?;
-                    let key = rest.u16()?;
-                    rest.take(4)?;
-                    let value = rest.u32()?;
-                    rest.take(usize::from(key))?;
-                    rest.take(usize::try_from(value).ok()?)?;
+                    unread.take(2 + 8)?;
+                    let key = unread.u16()?;
+                    unread.take(4)?;
+                    let value = unread.u32()?;
+                    unread.take(usize::from(key))?;
+                    unread.take(usize::try_from(value).ok()?)?;
                 }
-                CLEAR => _ = rest.take(8)?,
+                CLEAR => _ = unread.take(8)?,
                 END => {
-                    let checksum = u64::from_le_bytes(rest.array()?);
-                    if rest.take(MAGIC.len())? != MAGIC {
+                    let checksum = u64::from_le_bytes(unread.array()?);
+                    if unread.take(MAGIC.len())? != MAGIC {
                         return None;
                     }
-                    let is_whole = found == announced && xxh3_64(entries.get(..length)?) == checksum;
-                    return Some(Self { length: bytes.len() - rest.0.len(), is_whole });
+                    let is_whole = parsed == entry_count && xxh3_64(entries.get(..length)?) == checksum;
+                    return Some(Self { length: bytes.len() - unread.0.len(), is_whole });
                 }
                 _ => return None,
             }
-            found = found.checked_add(1)?;
+            parsed = parsed.checked_add(1)?;
         }
     }
 }
 
 /// The bytes that are not read yet. Each method returns `None` if too few bytes remain.
-struct Rest<'a>(&'a [u8]);
+struct Unread<'a>(&'a [u8]);
 
-impl<'a> Rest<'a> {
+impl<'a> Unread<'a> {
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
