@@ -45,11 +45,11 @@ impl Shared {
             if let NodeContent::Alive { stamp, .. } = frame.content
                 && frame.from == node
             {
-                if let Err(why) = self.verify_node(node, stamp) {
+                if let Err(reason) = self.verify_node(node, stamp) {
                     // The node may be alive, but its reply is refused: it was taken before, or
                     // there is no room to remember the node.
                     self.peers.note_unverified(Some(node));
-                    self.counters.frame_dropped(why);
+                    self.counters.count_refused(reason);
                 }
                 return;
             }

@@ -50,28 +50,28 @@ pub struct NatsStats {
 
 /// The reason why a received frame is refused. [`NatsStats`] has a count for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DropReason {
+pub(crate) enum RefusalReason {
     Undecodable,
     Unauthenticated,
     Stale,
     Repeated,
 }
 
-impl From<Undecodable> for DropReason {
+impl From<Undecodable> for RefusalReason {
     fn from(_: Undecodable) -> Self {
         Self::Undecodable
     }
 }
 
-impl From<Unauthenticated> for DropReason {
+impl From<Unauthenticated> for RefusalReason {
     fn from(_: Unauthenticated) -> Self {
         Self::Unauthenticated
     }
 }
 
-impl From<NotFresh> for DropReason {
-    fn from(why: NotFresh) -> Self {
-        match why {
+impl From<NotFresh> for RefusalReason {
+    fn from(reason: NotFresh) -> Self {
+        match reason {
             NotFresh::Stale => Self::Stale,
             NotFresh::Repeated => Self::Repeated,
         }
@@ -94,43 +94,43 @@ pub(crate) struct Counters {
 
 impl Counters {
     /// Sets the current number of subscriptions.
-    pub(crate) fn subscriptions(&self, now: usize) {
+    pub(crate) fn set_subscriptions(&self, now: usize) {
         self.subscriptions.store(now, Ordering::Relaxed);
         metrics::gauge!("dm_nats_subscriptions").set(f64::from(u32::try_from(now).unwrap_or(u32::MAX)));
     }
 
     /// Counts a frame of the publish queue that was handed to the connection.
-    pub(crate) fn published(&self) {
+    pub(crate) fn count_published(&self) {
         self.published.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_published_total").increment(1);
     }
 
     /// Counts a frame of the publish queue that was not published.
-    pub(crate) fn hint_dropped(&self) {
+    pub(crate) fn count_dropped(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_dropped_total").increment(1);
     }
 
     /// Counts a received hint with its entry.
-    pub(crate) fn received(&self) {
+    pub(crate) fn count_received(&self) {
         self.received.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_received_total").increment(1);
     }
 
     /// Counts a received hint without its entry.
-    pub(crate) fn received_number(&self) {
-        self.received();
+    pub(crate) fn count_received_number(&self) {
+        self.count_received();
         self.numbers.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_numbers_total").increment(1);
     }
 
     /// Counts a refused frame.
-    pub(crate) fn frame_dropped(&self, why: DropReason) {
-        let (count, label) = match why {
-            DropReason::Undecodable => (&self.undecodable, "undecodable"),
-            DropReason::Unauthenticated => (&self.unauthenticated, "unauthenticated"),
-            DropReason::Stale => (&self.stale, "stale"),
-            DropReason::Repeated => (&self.repeated, "repeated"),
+    pub(crate) fn count_refused(&self, reason: RefusalReason) {
+        let (count, label) = match reason {
+            RefusalReason::Undecodable => (&self.undecodable, "undecodable"),
+            RefusalReason::Unauthenticated => (&self.unauthenticated, "unauthenticated"),
+            RefusalReason::Stale => (&self.stale, "stale"),
+            RefusalReason::Repeated => (&self.repeated, "repeated"),
         };
         count.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_refused_total", "why" => label).increment(1);

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::codec::{Frame, NodeContent, Stamp};
-use crate::counters::DropReason;
+use crate::counters::RefusalReason;
 use crate::shared::Shared;
 
 /// Sends heartbeats and receives the frames of other nodes, until a stop. Then tells the other
@@ -66,12 +66,12 @@ impl Shared {
         let frame = match self.open_node_frame(&message.subject, &message.payload) {
             Ok(frame) if self.is_own(frame.from) => return,
             Ok(frame) => frame,
-            Err(why) => {
-                if why == DropReason::Undecodable {
+            Err(reason) => {
+                if reason == RefusalReason::Undecodable {
                     // With a key the tag was valid, so the frame is from a node of another version.
                     self.peers.note_unverified(None);
                 }
-                return self.count_dropped(message.payload.len(), why);
+                return self.refuse_frame(message.payload.len(), reason);
             }
         };
         let Frame { from, content } = frame;
@@ -86,17 +86,17 @@ impl Shared {
         }
         match fresh {
             Ok(()) => self.handle(from, content).await,
-            Err(why) => self.count_dropped(message.payload.len(), why),
+            Err(reason) => self.refuse_frame(message.payload.len(), reason),
         }
     }
 
     /// Whether a frame may be from a running node that is not verified, or whose clock was changed
     /// since it was verified. `fresh` is the result of [`check_replay`](Self::check_replay).
-    fn may_be_unverified(&self, from: NodeId, stamp: Stamp, fresh: Result<(), DropReason>) -> bool {
+    fn may_be_unverified(&self, from: NodeId, stamp: Stamp, fresh: Result<(), RefusalReason>) -> bool {
         match fresh {
             Ok(()) => !self.is_verified(from),
             // A frame with an old time but a new number may be from a node whose clock is wrong.
-            Err(why) => why == DropReason::Stale && self.replay_filter.is_newest(from, stamp),
+            Err(reason) => reason == RefusalReason::Stale && self.replay_filter.is_newest(from, stamp),
         }
     }
 
@@ -128,8 +128,8 @@ impl Shared {
     }
 
     /// Logs and counts a refused frame of `len` bytes.
-    fn count_dropped(&self, len: usize, why: DropReason) {
-        tracing::debug!(len, ?why, "a frame is dropped");
-        self.counters.frame_dropped(why);
+    fn refuse_frame(&self, len: usize, reason: RefusalReason) {
+        tracing::debug!(len, ?reason, "a frame is refused");
+        self.counters.count_refused(reason);
     }
 }

@@ -38,7 +38,7 @@ impl PublishQueue {
     /// Queues a frame. If the queue is full, the frame is dropped and counted.
     pub(crate) fn push(&self, subject: Subject, payload: Bytes) {
         if self.sender.try_send(Outgoing { subject, payload }).is_err() {
-            self.counters.hint_dropped();
+            self.counters.count_dropped();
         }
     }
 
@@ -74,9 +74,9 @@ pub(crate) async fn run(
             // be late, and would delay subscriptions.
             let connected = client.connection_state() == State::Connected;
             if connected && client.publish(subject, payload).await.is_ok() {
-                counters.published();
+                counters.count_published();
             } else {
-                counters.hint_dropped();
+                counters.count_dropped();
             }
         }
     }

@@ -165,7 +165,7 @@ fn take_number(
         return Ok(senders.entry(from).or_insert(sender));
     }
     let sender = senders.get_mut(&from).ok_or(NotFresh::Stale)?;
-    sender.frames.take(number).map_err(|why| match why {
+    sender.frames.take(number).map_err(|reason| match reason {
         Rejected::Repeated => NotFresh::Repeated,
         Rejected::TooOld => NotFresh::Stale,
     })?;

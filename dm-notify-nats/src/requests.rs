@@ -59,7 +59,7 @@ impl Replies {
             }
             match shared.open_node_frame(&self.subject, &message.payload) {
                 Ok(frame) => return Some(Reply::Frame(frame)),
-                Err(why) => shared.counters.frame_dropped(why),
+                Err(reason) => shared.counters.count_refused(reason),
             }
         }
     }

@@ -12,7 +12,7 @@ use dm_core::{Hub, InboxEntry, UserId};
 
 use crate::codec::{Frame, NodeContent, Stamp, UserContent, Writer};
 use crate::connect::ConnectionEvents;
-use crate::counters::{Counters, DropReason};
+use crate::counters::{Counters, RefusalReason};
 use crate::mac::FrameMac;
 use crate::peers::Peers;
 use crate::pending_challenges::PendingChallenges;
@@ -79,11 +79,11 @@ impl Shared {
         user: UserId,
         subject: &str,
         bytes: &Bytes,
-    ) -> Result<Frame<UserContent>, DropReason> {
+    ) -> Result<Frame<UserContent>, RefusalReason> {
         let frame = Frame::decode_user(&self.mac.verify(subject, bytes)?, user)?;
         if matches!(frame.content, UserContent::Entry(_)) && !self.mac.is_keyed() {
             // Without a key, any client of the bus could have forged the entry.
-            return Err(DropReason::Unauthenticated);
+            return Err(RefusalReason::Unauthenticated);
         }
         self.check_replay(frame.from, frame.content.stamp())?;
         Ok(frame)
@@ -95,7 +95,7 @@ impl Shared {
         &self,
         subject: &str,
         bytes: &Bytes,
-    ) -> Result<Frame<NodeContent>, DropReason> {
+    ) -> Result<Frame<NodeContent>, RefusalReason> {
         Ok(Frame::decode_node(&self.mac.verify(subject, bytes)?)?)
     }
 
@@ -103,7 +103,7 @@ impl Shared {
     ///
     /// Without a key every frame is accepted. An attacker could then forge a frame with a stamp
     /// that makes this node refuse all later frames of the real node.
-    pub(crate) fn check_replay(&self, from: NodeId, stamp: Option<Stamp>) -> Result<(), DropReason> {
+    pub(crate) fn check_replay(&self, from: NodeId, stamp: Option<Stamp>) -> Result<(), RefusalReason> {
         match stamp {
             // A node also receives its own frames. They are not in the filter.
             Some(stamp) if self.mac.is_keyed() && !self.is_own(from) => {
@@ -114,7 +114,7 @@ impl Shared {
     }
 
     /// Marks a node as verified, by the stamp of its reply to a challenge.
-    pub(crate) fn verify_node(&self, node: NodeId, stamp: Stamp) -> Result<(), DropReason> {
+    pub(crate) fn verify_node(&self, node: NodeId, stamp: Stamp) -> Result<(), RefusalReason> {
         if self.mac.is_keyed() {
             self.replay_filter.take_verified(node, stamp)?;
         }

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::codec::{Objection, UserContent};
-use crate::counters::DropReason;
+use crate::counters::RefusalReason;
 use crate::shared::Shared;
 
 /// The interval of checks whether the client has connected to the servers again. A connection of
@@ -68,7 +68,7 @@ impl Subscriptions {
             () = self.serve() => {}
         }
         self.subscribed.clear();
-        self.shared.counters.subscriptions(0);
+        self.shared.counters.set_subscriptions(0);
         while self.listeners.join_next().await.is_some() {}
     }
 
@@ -86,7 +86,7 @@ impl Subscriptions {
                         self.reconcile(user).await;
                     }
                     while self.listeners.try_join_next().is_some() {}
-                    self.shared.counters.subscriptions(self.subscribed.len());
+                    self.shared.counters.set_subscriptions(self.subscribed.len());
                 }
                 users = self.new_claims.changed() => {
                     let claims_all = std::mem::take(&mut self.claims_all);
@@ -190,9 +190,9 @@ impl Shared {
     async fn receive_from_user(&self, user: UserId, message: async_nats::Message, next_probe: &mut u64) {
         let frame = match self.open_user_frame(user, &message.subject, &message.payload) {
             Ok(frame) => frame,
-            Err(why) => {
-                tracing::debug!(user = ?user, len = message.payload.len(), ?why, "a frame is dropped");
-                return self.counters.frame_dropped(why);
+            Err(reason) => {
+                tracing::debug!(user = ?user, len = message.payload.len(), ?reason, "a frame is refused");
+                return self.counters.count_refused(reason);
             }
         };
         if self.is_own(frame.from) {
@@ -203,7 +203,7 @@ impl Shared {
                 // forge probes. Then the numbers are not checked, because a forged high number
                 // would make this node refuse its own later probes.
                 if self.mac.is_keyed() && stamp.count < *next_probe {
-                    return self.counters.frame_dropped(DropReason::Repeated);
+                    return self.counters.count_refused(RefusalReason::Repeated);
                 }
                 *next_probe = stamp.count.saturating_add(1);
                 self.hub.recheck(user);
@@ -212,12 +212,12 @@ impl Shared {
         }
         match frame.content {
             UserContent::Entry(entry) => {
-                self.counters.received();
+                self.counters.count_received();
                 // `Hub::notify` never waits and never fails.
                 let _ = self.hub.notify(&[Notification { user, entry }]).await;
             }
             UserContent::Number { seq, origin } => {
-                self.counters.received_number();
+                self.counters.count_received_number();
                 // A session skips the entries that its device caused. Without a key, a forged
                 // origin could make a session skip other entries.
                 let origin = origin.filter(|_| self.mac.is_keyed());
