@@ -53,14 +53,14 @@ impl UserContent {
 }
 
 impl Writer {
-    /// Encodes a hint. It has its entry if the frame then takes at most `most` bytes.
-    pub(crate) fn hint(self, entry: &InboxEntry, most: usize) -> Vec<u8> {
-        let mut out = self.start(ENTRY, entry.cost().min(most) + 64);
+    /// Encodes a hint. It has its entry if the frame then takes at most `max_bytes` bytes.
+    pub(crate) fn hint(self, entry: &InboxEntry, max_bytes: usize) -> Vec<u8> {
+        let mut out = self.start(ENTRY, entry.cost().min(max_bytes) + 64);
         put_number(&mut out, entry.seq, entry.origin.as_ref());
         out.extend(entry.at.as_millis().to_be_bytes());
         match &entry.event {
             // A payload that is too long is not copied first.
-            Event::Message(message) if message.ciphertext.payload().len() > most => {
+            Event::Message(message) if message.ciphertext.payload().len() > max_bytes => {
                 return self.number(entry.seq, entry.origin.as_ref());
             }
             Event::Message(message) => put_message(&mut out, message),
@@ -69,7 +69,7 @@ impl Writer {
                 out.extend(notice.encode());
             }
         }
-        if out.len() > most { self.number(entry.seq, entry.origin.as_ref()) } else { out }
+        if out.len() > max_bytes { self.number(entry.seq, entry.origin.as_ref()) } else { out }
     }
 
     /// Encodes a hint with only the number, which nodes without a key send.
