@@ -26,7 +26,7 @@ pub(crate) async fn run(shared: Arc<Shared>, heartbeat: Duration, mut stop: watc
         () = crate::stopped(&mut stop) => {}
         () = serve(&shared, &mut subscriber, heartbeat) => {}
     }
-    let leaving = shared.writer.leaving(shared.stamp());
+    let leaving = shared.writer.leaving(shared.new_stamp());
     shared.publish(shared.subjects.nodes().clone(), leaving).await;
     let _ = subscriber.unsubscribe().await;
 }
@@ -55,7 +55,7 @@ impl Shared {
         let asks = !self.peers.is_listening(connects);
         // The client sends the heartbeat after the subscription, on the same connection. So the
         // subscription has begun when the answers come.
-        self.publish(self.subjects.nodes().clone(), self.writer.alive(self.stamp(), asks)).await;
+        self.publish(self.subjects.nodes().clone(), self.writer.alive(self.new_stamp(), asks)).await;
         if asks {
             self.peers.start_listening(connects);
         }
@@ -108,7 +108,7 @@ impl Shared {
                     self.peers.heard(from);
                 }
                 if asks {
-                    let answer = self.writer.alive(self.stamp(), false);
+                    let answer = self.writer.alive(self.new_stamp(), false);
                     self.publish(self.subjects.nodes().clone(), answer).await;
                 }
             }
@@ -120,7 +120,7 @@ impl Shared {
             }
             NodeContent::Challenge { node, nonce } => {
                 if self.is_own(node) {
-                    self.reply(nonce, self.writer.alive(self.stamp(), false)).await;
+                    self.reply(nonce, self.writer.alive(self.new_stamp(), false)).await;
                 }
             }
             NodeContent::Here | NodeContent::Done { .. } => {}

@@ -124,7 +124,7 @@ impl NatsNotifier {
         let counters = Arc::<Counters>::default();
         let (publish_queue, queued) = PublishQueue::new(config.queue, Arc::clone(&counters));
         let replay_filter = ReplayFilter::new();
-        let stamped = replay_filter.now().as_millis().saturating_mul(STAMPS_PER_MS);
+        let next_number = replay_filter.now().as_millis().saturating_mul(STAMPS_PER_MS);
         let shared = Arc::new(Shared {
             hub: hub.clone(),
             client: client.clone(),
@@ -137,7 +137,7 @@ impl NatsNotifier {
             publish_queue,
             counters: Arc::clone(&counters),
             events,
-            stamped: AtomicU64::new(stamped),
+            next_number: AtomicU64::new(next_number),
             max_entry: config.max_entry,
         });
         tracing::info!(node = %hub.node(), keyed = shared.mac.is_keyed(), "the NATS notifier starts");

@@ -59,7 +59,7 @@ impl Orders {
     /// confirmed.
     async fn send(&self, shared: &Arc<Shared>, order: &EndSessions, known: &mut Disconnected) {
         let nodes = shared.subjects.nodes().clone();
-        let frame = |nonce| shared.writer.order(shared.stamp(), nonce, order);
+        let frame = |nonce| shared.writer.order(shared.new_stamp(), nonce, order);
         let Ok(Ok(_permit)) = tokio::time::timeout(self.timeout / 2, self.permits.acquire()).await else {
             // The confirmations to this order are not received.
             return shared.publish(nodes, frame(Nonce::fresh())).await;

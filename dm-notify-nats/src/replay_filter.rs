@@ -105,7 +105,7 @@ impl ReplayFilter {
     /// Whether a frame's number is higher than the numbers of all frames that were taken from its
     /// node.
     pub(crate) fn is_newest(&self, from: NodeId, stamp: Stamp) -> bool {
-        self.lock().get(&from).is_none_or(|sender| stamp.count > sender.frames.newest())
+        self.lock().get(&from).is_none_or(|sender| stamp.number > sender.frames.newest())
     }
 
     /// The age of a frame of a verified node; zero for other nodes. The result is never above the
@@ -127,12 +127,12 @@ impl ReplayFilter {
         if sent < now.before(MAX_AGE).max(self.started.at.before(START_SLACK)) || sent > now.after(MAX_AGE) {
             return Err(NotFresh::Stale);
         }
-        take_number(&mut senders, from, stamp.count, now).map(drop)
+        take_number(&mut senders, from, stamp.number, now).map(drop)
     }
 
     fn take_verified_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
         let mut senders = self.lock();
-        let sender = take_number(&mut senders, from, stamp.count, now)?;
+        let sender = take_number(&mut senders, from, stamp.number, now)?;
         sender.clock = Some(ClockOffset { theirs: stamp.at, here: now });
         Ok(())
     }
@@ -199,15 +199,15 @@ mod tests {
         ReplayFilter { started, senders: Mutex::default() }
     }
 
-    fn stamp(at: Timestamp, count: u64) -> Stamp {
-        Stamp { at, count }
+    fn stamp(at: Timestamp, number: u64) -> Stamp {
+        Stamp { at, number }
     }
 
     #[test]
     fn a_frame_is_taken_once_and_only_while_it_is_new() {
         let replay_filter = replay_filter();
         let now = STARTED.after(2 * MAX_AGE);
-        let take = |node, at, count| replay_filter.take_at(node, stamp(at, count), now);
+        let take = |node, at, number| replay_filter.take_at(node, stamp(at, number), now);
         let (early, late) = (now.before(MAX_AGE), now.after(MAX_AGE));
         assert_eq!(take(NODE, now, 1), Ok(()));
         assert_eq!(take(NODE, now, 1), Err(NotFresh::Repeated));
@@ -233,11 +233,11 @@ mod tests {
     fn a_frame_is_taken_once_at_any_rate() {
         let replay_filter = replay_filter();
         let frames = 10 * FRAMES;
-        for count in 0..frames {
-            assert_eq!(replay_filter.take_at(NODE, stamp(STARTED, count), STARTED), Ok(()));
+        for number in 0..frames {
+            assert_eq!(replay_filter.take_at(NODE, stamp(STARTED, number), STARTED), Ok(()));
         }
-        for count in 0..frames {
-            assert!(replay_filter.take_at(NODE, stamp(STARTED, count), STARTED).is_err(), "{count}");
+        for number in 0..frames {
+            assert!(replay_filter.take_at(NODE, stamp(STARTED, number), STARTED).is_err(), "{number}");
         }
     }
 
@@ -246,7 +246,7 @@ mod tests {
         let hour = Duration::from_secs(3_600);
         for theirs in [STARTED.before(hour), STARTED.after(hour)] {
             let replay_filter = replay_filter();
-            let take = |at, count, now| replay_filter.take_at(NODE, stamp(at, count), now);
+            let take = |at, number, now| replay_filter.take_at(NODE, stamp(at, number), now);
             assert_eq!(take(theirs, 1, STARTED), Err(NotFresh::Stale));
             assert!(!replay_filter.is_verified(NODE) && replay_filter.is_newest(NODE, stamp(theirs, 1)));
             assert_eq!(replay_filter.take_verified_at(NODE, stamp(theirs, 2), STARTED), Ok(()));

@@ -35,7 +35,7 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     pub(crate) events: Arc<ConnectionEvents>,
     /// The number of the next stamp. A *stamp* is the time and the number of a frame.
-    pub(crate) stamped: AtomicU64,
+    pub(crate) next_number: AtomicU64,
     /// The maximum size of a hint with its entry, in bytes.
     pub(crate) max_entry: usize,
 }
@@ -64,13 +64,13 @@ impl Shared {
     }
 
     /// Makes a stamp for one frame of this node: the time now, and the next number.
-    pub(crate) fn stamp(&self) -> Stamp {
-        Stamp { at: self.replay_filter.now(), count: self.stamped.fetch_add(1, Ordering::Relaxed) }
+    pub(crate) fn new_stamp(&self) -> Stamp {
+        Stamp { at: self.replay_filter.now(), number: self.next_number.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// The number that the next stamp will have.
-    pub(crate) fn next_stamp(&self) -> u64 {
-        self.stamped.load(Ordering::Relaxed)
+    pub(crate) fn next_stamp_number(&self) -> u64 {
+        self.next_number.load(Ordering::Relaxed)
     }
 
     /// Authenticates and decodes a message on a user's subject, and refuses a replay.

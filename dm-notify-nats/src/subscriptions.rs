@@ -118,7 +118,7 @@ impl Subscriptions {
                     let (keep, gone) = oneshot::channel();
                     self.subscribed.insert(user, keep);
                     // The stamps of this subscription's probes have this number or a higher one.
-                    let first_probe = self.shared.next_stamp();
+                    let first_probe = self.shared.next_stamp_number();
                     let shared = Arc::clone(&self.shared);
                     self.listeners.spawn(listen(shared, user, subscriber, first_probe, gone));
                     self.probe(user).await;
@@ -134,7 +134,7 @@ impl Subscriptions {
     async fn probe(&self, user: UserId) {
         // The client sends the probe after the subscription, on the same connection. If the probe
         // is lost, sessions find entries by polling.
-        let probe = self.shared.writer.probe(self.shared.stamp());
+        let probe = self.shared.writer.probe(self.shared.new_stamp());
         self.shared.publish(self.shared.subjects.user(user), probe).await;
     }
 
@@ -202,10 +202,10 @@ impl Shared {
                 // A replayed probe would cost a read of the store. Without a key any client can
                 // forge probes. Then the numbers are not checked, because a forged high number
                 // would make this node refuse its own later probes.
-                if self.mac.is_keyed() && stamp.count < *next_probe {
+                if self.mac.is_keyed() && stamp.number < *next_probe {
                     return self.counters.count_refused(RefusalReason::Repeated);
                 }
-                *next_probe = stamp.count.saturating_add(1);
+                *next_probe = stamp.number.saturating_add(1);
                 self.hub.recheck(user);
             }
             return;

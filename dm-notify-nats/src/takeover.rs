@@ -33,7 +33,7 @@ impl Shared {
     pub(crate) async fn contend(&self, claim: &SessionClaim) {
         if let Some(theirs) = self.hub.contend(claim) {
             let (device, session) = (claim.device.clone(), claim.term.session);
-            let objection = Objection { stamp: self.stamp(), device, session, theirs };
+            let objection = Objection { stamp: self.new_stamp(), device, session, theirs };
             self.publish(self.subjects.user(claim.user), self.writer.objection(&objection)).await;
         }
     }
@@ -41,7 +41,7 @@ impl Shared {
     /// Publishes claims, at most [`CLAIMS_AT_ONCE`] in one frame.
     async fn publish_claims(&self, user: UserId, claims: &[SessionClaim]) {
         for claims in claims.chunks(CLAIMS_AT_ONCE) {
-            let frame = self.writer.claims(self.stamp(), claims);
+            let frame = self.writer.claims(self.new_stamp(), claims);
             self.publish(self.subjects.user(user), frame).await;
         }
     }

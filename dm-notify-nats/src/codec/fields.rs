@@ -61,7 +61,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn stamp(&mut self) -> Result<Stamp, Undecodable> {
-        Ok(Stamp { at: self.time()?, count: self.u64()? })
+        Ok(Stamp { at: self.time()?, number: self.u64()? })
     }
 
     pub(super) fn nonce(&mut self) -> Result<Nonce, Undecodable> {

@@ -33,7 +33,7 @@ impl Writer {
     pub(super) fn start_stamped(self, kind: u8, stamp: Stamp, room: usize) -> Vec<u8> {
         let mut out = self.start(kind, 16 + room);
         out.extend(stamp.at.as_millis().to_be_bytes());
-        out.extend(stamp.count.to_be_bytes());
+        out.extend(stamp.number.to_be_bytes());
         out
     }
 }

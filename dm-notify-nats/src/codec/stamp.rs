@@ -11,7 +11,7 @@ pub(crate) struct Stamp {
     /// The time of sending, by the sender's clock.
     pub(crate) at: Timestamp,
     /// The number of the frame among the frames with a stamp of its sender, ascending.
-    pub(crate) count: u64,
+    pub(crate) number: u64,
 }
 
 /// A random value that identifies a request among the requests of all nodes.

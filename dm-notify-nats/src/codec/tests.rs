@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use super::frame::VERSION;
 use super::*;
 
-const STAMP: Stamp = Stamp { at: Timestamp::from_millis(5), count: u64::MAX };
+const STAMP: Stamp = Stamp { at: Timestamp::from_millis(5), number: u64::MAX };
 const NONCE: Nonce = Nonce([3; 16]);
 const NODE: Writer = Writer(NodeId::from_bytes([7; 8]));
 const MOST: usize = 8 * 1024;
