@@ -42,7 +42,7 @@ impl Shared {
             // This node itself is subscribed to the subject, so the servers' answer that no node is
             // subscribed must be forged.
             let Reply::Frame(frame) = reply else { continue };
-            if let NodeContent::Alive { stamp, .. } = frame.content
+            if let NodeContent::Heartbeat { stamp, .. } = frame.content
                 && frame.from == node
             {
                 if let Err(reason) = self.verify_node(node, stamp) {

@@ -55,7 +55,7 @@ impl Shared {
         let asks = !self.peers.is_listening(connects);
         // The client sends the heartbeat after the subscription, on the same connection. So the
         // subscription has begun when the answers come.
-        self.publish(self.subjects.nodes().clone(), self.writer.alive(self.new_stamp(), asks)).await;
+        self.publish(self.subjects.nodes().clone(), self.writer.heartbeat(self.new_stamp(), asks)).await;
         if asks {
             self.peers.start_listening(connects);
         }
@@ -80,7 +80,7 @@ impl Shared {
             && self.may_be_unverified(from, stamp, fresh)
         {
             self.peers.note_unverified(Some(from));
-            if matches!(content, NodeContent::Alive { .. }) {
+            if matches!(content, NodeContent::Heartbeat { .. }) {
                 self.challenge(from, fresh.is_ok());
             }
         }
@@ -103,12 +103,12 @@ impl Shared {
     /// Handles a frame of another node that is not a replay.
     async fn handle(&self, from: NodeId, content: NodeContent) {
         match content {
-            NodeContent::Alive { asks, .. } => {
+            NodeContent::Heartbeat { asks, .. } => {
                 if self.is_verified(from) {
                     self.peers.heard(from);
                 }
                 if asks {
-                    let answer = self.writer.alive(self.new_stamp(), false);
+                    let answer = self.writer.heartbeat(self.new_stamp(), false);
                     self.publish(self.subjects.nodes().clone(), answer).await;
                 }
             }
@@ -116,14 +116,14 @@ impl Shared {
             NodeContent::Order { nonce, order, .. } => {
                 let done = self.hub.end_sessions(&order).await;
                 tracing::debug!(user = ?order.user, sessions = done.sessions, "sessions ended for another node");
-                self.reply(nonce, self.writer.done(done.sessions)).await;
+                self.reply(nonce, self.writer.confirmation(done.sessions)).await;
             }
             NodeContent::Challenge { node, nonce } => {
                 if self.is_own(node) {
-                    self.reply(nonce, self.writer.alive(self.new_stamp(), false)).await;
+                    self.reply(nonce, self.writer.heartbeat(self.new_stamp(), false)).await;
                 }
             }
-            NodeContent::Here | NodeContent::Done { .. } => {}
+            NodeContent::UserConnected | NodeContent::Confirmation { .. } => {}
         }
     }
 

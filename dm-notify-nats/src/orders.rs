@@ -88,7 +88,7 @@ async fn collect_confirmations(
             Some(Reply::NoResponders) => continue,
             None => return,
         };
-        let NodeContent::Done { sessions } = content else { continue };
+        let NodeContent::Confirmation { sessions } = content else { continue };
         if known.confirmed.contains(&from) {
             continue;
         }

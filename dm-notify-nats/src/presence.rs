@@ -69,7 +69,7 @@ impl PresenceRequests {
             loop {
                 match replies.next(shared).await? {
                     Reply::NoResponders => return Some(Presence::Nowhere),
-                    Reply::Frame(frame) if frame.content == NodeContent::Here => {
+                    Reply::Frame(frame) if frame.content == NodeContent::UserConnected => {
                         return Some(Presence::Elsewhere);
                     }
                     Reply::Frame(_) => {}

@@ -227,7 +227,7 @@ impl Shared {
                 // There is no negative reply, because the user may be connected to another node.
                 if self.hub.is_connected(user) {
                     let subject = self.subjects.replies(nonce);
-                    let answer = self.mac.append(&subject, self.writer.here());
+                    let answer = self.mac.append(&subject, self.writer.user_connected());
                     self.publish_queue.push(subject, answer);
                 }
             }

@@ -214,11 +214,11 @@ fn frames_for_all_nodes_are_decoded_to_what_was_encoded() {
         order(Some("x"), DisconnectReason::SignedOut),
     ];
     let mut frames = vec![
-        (NODE.alive(stamp, true), NodeContent::Alive { stamp, asks: true }),
-        (NODE.alive(stamp, false), NodeContent::Alive { stamp, asks: false }),
+        (NODE.heartbeat(stamp, true), NodeContent::Heartbeat { stamp, asks: true }),
+        (NODE.heartbeat(stamp, false), NodeContent::Heartbeat { stamp, asks: false }),
         (NODE.leaving(stamp), NodeContent::Leaving(stamp)),
-        (NODE.here(), NodeContent::Here),
-        (NODE.done(7), NodeContent::Done { sessions: 7 }),
+        (NODE.user_connected(), NodeContent::UserConnected),
+        (NODE.confirmation(7), NodeContent::Confirmation { sessions: 7 }),
         (NODE.challenge(NODE.0, NONCE), NodeContent::Challenge { node: NODE.0, nonce: NONCE }),
     ];
     frames.extend(
