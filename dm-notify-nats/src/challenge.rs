@@ -48,7 +48,7 @@ impl Shared {
                 if let Err(reason) = self.verify_node(node, stamp) {
                     // The node may be alive, but its reply is refused: it was taken before, or
                     // there is no room to remember the node.
-                    self.peers.note_unverified(Some(node));
+                    self.peers.record_unverified(Some(node));
                     self.counters.count_refused(reason);
                 }
                 return;

@@ -69,7 +69,7 @@ impl Shared {
             Err(reason) => {
                 if reason == RefusalReason::Undecodable {
                     // With a key the tag was valid, so the frame is from a node of another version.
-                    self.peers.note_unverified(None);
+                    self.peers.record_unverified(None);
                 }
                 return self.refuse_frame(message.payload.len(), reason);
             }
@@ -79,7 +79,7 @@ impl Shared {
         if let Some(stamp) = content.stamp()
             && self.may_be_unverified(from, stamp, fresh)
         {
-            self.peers.note_unverified(Some(from));
+            self.peers.record_unverified(Some(from));
             if matches!(content, NodeContent::Heartbeat { .. }) {
                 self.challenge(from, fresh.is_ok());
             }
@@ -105,14 +105,14 @@ impl Shared {
         match content {
             NodeContent::Heartbeat { asks, .. } => {
                 if self.is_verified(from) {
-                    self.peers.heard(from);
+                    self.peers.record_heartbeat(from);
                 }
                 if asks {
                     let answer = self.writer.heartbeat(self.new_stamp(), false);
                     self.publish(self.subjects.nodes().clone(), answer).await;
                 }
             }
-            NodeContent::Leaving(_) => self.peers.left(from),
+            NodeContent::Leaving(_) => self.peers.record_leaving(from),
             NodeContent::Order { nonce, order, .. } => {
                 let done = self.hub.end_sessions(&order).await;
                 tracing::debug!(user = ?order.user, sessions = done.sessions, "sessions ended for another node");

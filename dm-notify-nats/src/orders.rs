@@ -64,7 +64,7 @@ impl Orders {
             // The confirmations to this order are not received.
             return shared.publish(nodes, frame(Nonce::fresh())).await;
         };
-        let peers = shared.peers.known(shared.connects());
+        let peers = shared.peers.alive_nodes(shared.connects());
         let Some(mut replies) = shared.request(nodes, frame).await else { return };
         known.expected = peers.as_ref().map(|peers| 1 + peers.len());
         collect_confirmations(shared, &mut replies, peers, known).await;

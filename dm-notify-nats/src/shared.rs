@@ -118,7 +118,7 @@ impl Shared {
         if self.mac.is_keyed() {
             self.replay_filter.take_verified(node, stamp)?;
         }
-        self.peers.heard(node);
+        self.peers.record_heartbeat(node);
         Ok(())
     }
 
