@@ -15,10 +15,10 @@ use crate::requests::Reply;
 use crate::shared::Shared;
 
 impl Shared {
-    /// Challenges a node, in a task of its own. `fresh` is false if its heartbeat was too old. Does
-    /// nothing if a challenge of the node is under way, or if too many are.
-    pub(crate) fn challenge(self: &Arc<Self>, node: NodeId, fresh: bool) {
-        if self.pending_challenges.begin(node, fresh) {
+    /// Challenges a node, in a task of its own. `is_fresh` is false if its heartbeat was too old.
+    /// Does nothing if a challenge of the node is under way, or if too many are.
+    pub(crate) fn challenge(self: &Arc<Self>, node: NodeId, is_fresh: bool) {
+        if self.pending_challenges.try_begin(node, is_fresh) {
             let shared = Arc::clone(self);
             tokio::spawn(async move {
                 if tokio::time::timeout(shared.pending_challenges.timeout, shared.send_challenge(node))

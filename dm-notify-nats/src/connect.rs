@@ -38,7 +38,7 @@ impl ConnectionEvents {
     }
 
     /// Logs and keeps an error of the connection, without subjects.
-    fn failed(&self, error: &str) {
+    fn record_error(&self, error: &str) {
         // Text after a quotation mark is a subject, which holds a user's id.
         let error = error.split('"').next().unwrap_or_default().trim_end();
         let error = error.strip_prefix("nats: ").unwrap_or(error);
@@ -50,7 +50,7 @@ impl ConnectionEvents {
     }
 
     /// Handles an event of the client.
-    fn take(&self, event: &Event) {
+    fn handle(&self, event: &Event) {
         match event {
             Event::Connected => {
                 tracing::info!("connected to NATS");
@@ -61,8 +61,8 @@ impl ConnectionEvents {
             Event::SlowConsumer(_) => {
                 metrics::counter!("dm_nats_slow_consumers_total").increment(1);
             }
-            Event::ServerError(error) => self.failed(&error.to_string()),
-            Event::ClientError(error) => self.failed(&error.to_string()),
+            Event::ServerError(error) => self.record_error(&error.to_string()),
+            Event::ClientError(error) => self.record_error(&error.to_string()),
             Event::LameDuckMode | Event::Draining | Event::Closed => {}
         }
     }
@@ -88,7 +88,7 @@ pub(crate) async fn connect(
         Ok(client) => return Ok(client),
         Err(error) => {
             let error = permanent_or_transient(error)?;
-            events.failed(&error.to_string());
+            events.record_error(&error.to_string());
         }
     }
     let client = options.retry_on_initial_connect().connect(&addresses).await;
@@ -128,7 +128,7 @@ async fn options(
         .require_tls(servers.tls.is_some())
         .tls_client_config(tls_config)
         .event_callback(move |event| {
-            events.take(&event);
+            events.handle(&event);
             std::future::ready(())
         });
     Ok(match &servers.auth {

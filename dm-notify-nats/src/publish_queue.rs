@@ -12,7 +12,7 @@ use crate::counters::Counters;
 
 /// The maximum number of frames that are published together. The connection writes waiting frames
 /// together, and flushes when no more frames wait. So the hints of a commit take one write.
-const BATCH: usize = 128;
+const MAX_BATCH: usize = 128;
 
 /// The sender of the queue. Clones share the queue.
 #[derive(Clone, Debug)]
@@ -29,9 +29,9 @@ pub(crate) struct Outgoing {
 }
 
 impl PublishQueue {
-    /// A queue for at most `room` frames, and its receiver for [`run`].
-    pub(crate) fn new(room: usize, counters: Arc<Counters>) -> (Self, mpsc::Receiver<Outgoing>) {
-        let (sender, queued) = mpsc::channel(room);
+    /// A queue for at most `capacity` frames, and its receiver for [`run`].
+    pub(crate) fn new(capacity: usize, counters: Arc<Counters>) -> (Self, mpsc::Receiver<Outgoing>) {
+        let (sender, queued) = mpsc::channel(capacity);
         (Self { sender, counters }, queued)
     }
 
@@ -55,7 +55,7 @@ pub(crate) async fn run(
     counters: Arc<Counters>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut batch = Vec::with_capacity(MAX_BATCH);
     loop {
         let count = tokio::select! {
             biased;
@@ -64,7 +64,7 @@ pub(crate) async fn run(
                 queued.close();
                 continue;
             }
-            count = queued.recv_many(&mut batch, BATCH) => count,
+            count = queued.recv_many(&mut batch, MAX_BATCH) => count,
         };
         if count == 0 {
             break;

@@ -33,7 +33,7 @@ const ROUNDING: Duration = Duration::from_millis(2);
 /// The maximum number of senders that are remembered. Each takes 1 KiB. If there is no room for a
 /// new sender, the sender that was silent for longest is forgotten, unless one of its frames could
 /// still be replayed. In that case the frames of the new sender are refused.
-const MAX: usize = 1_024;
+const MAX_SENDERS: usize = 1_024;
 
 /// The reason why a frame is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +61,11 @@ struct Started {
 /// A node that sends frames.
 #[derive(Debug)]
 struct Sender {
-    frames: ReplayWindow,
+    window: ReplayWindow,
     /// The offset of the node's clock; `None` until the node is verified.
     clock: Option<ClockOffset>,
     /// The time at which the node's last frame was taken, by this node's clock.
-    heard: Timestamp,
+    last_taken: Timestamp,
 }
 
 /// The offset of a node's clock: its time and this node's time at the same moment.
@@ -105,7 +105,7 @@ impl ReplayFilter {
     /// Whether a frame's number is higher than the numbers of all frames that were taken from its
     /// node.
     pub(crate) fn is_newest(&self, from: NodeId, stamp: Stamp) -> bool {
-        self.lock().get(&from).is_none_or(|sender| stamp.number > sender.frames.newest())
+        self.lock().get(&from).is_none_or(|sender| stamp.number > sender.window.newest())
     }
 
     /// The age of a frame of a verified node; zero for other nodes. The result is never above the
@@ -161,27 +161,27 @@ fn take_number(
 ) -> Result<&mut Sender, NotFresh> {
     if !senders.contains_key(&from) {
         make_room(senders, now)?;
-        let sender = Sender { frames: ReplayWindow::new(number), clock: None, heard: now };
+        let sender = Sender { window: ReplayWindow::new(number), clock: None, last_taken: now };
         return Ok(senders.entry(from).or_insert(sender));
     }
     let sender = senders.get_mut(&from).ok_or(NotFresh::Stale)?;
-    sender.frames.take(number).map_err(|reason| match reason {
+    sender.window.take(number).map_err(|reason| match reason {
         Rejected::Repeated => NotFresh::Repeated,
         Rejected::TooOld => NotFresh::Stale,
     })?;
-    sender.heard = now;
+    sender.last_taken = now;
     Ok(sender)
 }
 
 /// Makes room for one sender. Fails if all senders must be remembered.
 fn make_room(senders: &mut HashMap<NodeId, Sender>, now: Timestamp) -> Result<(), NotFresh> {
-    if senders.len() < MAX {
+    if senders.len() < MAX_SENDERS {
         return Ok(());
     }
     // The time of a frame may have been ahead by `MAX_AGE` when the frame was taken. So the frame
     // is stale only after twice this time.
-    let forgettable = senders.iter().filter(|(_, sender)| sender.heard < now.before(2 * MAX_AGE));
-    let silent = forgettable.min_by_key(|(_, sender)| sender.heard).map(|(node, _)| *node);
+    let forgettable = senders.iter().filter(|(_, sender)| sender.last_taken < now.before(2 * MAX_AGE));
+    let silent = forgettable.min_by_key(|(_, sender)| sender.last_taken).map(|(node, _)| *node);
     silent.and_then(|node| senders.remove(&node)).map(drop).ok_or(NotFresh::Stale)
 }
 
@@ -286,15 +286,18 @@ mod tests {
     fn memory_is_bounded_and_nothing_is_forgotten_before_its_time() {
         let replay_filter = replay_filter();
         let node = |n: usize| NodeId::from_bytes((n as u64).to_be_bytes());
-        for n in 0..MAX {
+        for n in 0..MAX_SENDERS {
             assert_eq!(replay_filter.take_at(node(n), stamp(STARTED, 0), STARTED), Ok(()));
         }
-        assert_eq!(replay_filter.take_at(node(MAX), stamp(STARTED, 0), STARTED), Err(NotFresh::Stale));
+        assert_eq!(
+            replay_filter.take_at(node(MAX_SENDERS), stamp(STARTED, 0), STARTED),
+            Err(NotFresh::Stale)
+        );
         let later = STARTED.after(2 * MAX_AGE).after(MILLISECOND);
         assert_eq!(replay_filter.take_at(node(0), stamp(later, 1), later), Ok(()), "heard again");
-        assert_eq!(replay_filter.take_at(node(MAX), stamp(later, 0), later), Ok(()));
+        assert_eq!(replay_filter.take_at(node(MAX_SENDERS), stamp(later, 0), later), Ok(()));
         let senders = replay_filter.lock();
-        assert_eq!(senders.len(), MAX);
+        assert_eq!(senders.len(), MAX_SENDERS);
         assert!(senders.contains_key(&node(0)));
     }
 }

@@ -20,9 +20,9 @@ use crate::shared::Shared;
 /// the host reports no event when it connects.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The maximum number of users who are probed at once after the servers were reached again. The
-/// next users follow after [`PAUSE`], so that not all sessions read the store at once.
-const STEP: usize = 64;
-const PAUSE: Duration = Duration::from_millis(25);
+/// next users follow after [`PROBE_PAUSE`], so that not all sessions read the store at once.
+const PROBES_AT_ONCE: usize = 64;
+const PROBE_PAUSE: Duration = Duration::from_millis(25);
 
 /// Keeps the subscriptions in line with the hub's sessions.
 pub(crate) struct Subscriptions {
@@ -75,7 +75,7 @@ impl Subscriptions {
     /// Handles new and ended sessions, and probes after the servers were reached again. Never ends.
     async fn serve(&mut self) {
         let mut check = tokio::time::interval(CHECK_INTERVAL);
-        let mut pause = tokio::time::interval(PAUSE);
+        let mut pause = tokio::time::interval(PROBE_PAUSE);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let shared = Arc::clone(&self.shared);
@@ -115,12 +115,12 @@ impl Subscriptions {
             let subject = self.shared.subjects.user(user);
             match self.shared.client.subscribe(subject).await {
                 Ok(subscriber) => {
-                    let (keep, gone) = oneshot::channel();
-                    self.subscribed.insert(user, keep);
+                    let (end_on_drop, ended) = oneshot::channel();
+                    self.subscribed.insert(user, end_on_drop);
                     // The stamps of this subscription's probes have this number or a higher one.
                     let first_probe = self.shared.next_stamp_number();
                     let shared = Arc::clone(&self.shared);
-                    self.listeners.spawn(listen(shared, user, subscriber, first_probe, gone));
+                    self.listeners.spawn(listen(shared, user, subscriber, first_probe, ended));
                     self.probe(user).await;
                 }
                 // The host has closed its connection. Sessions find entries by polling.
@@ -152,7 +152,7 @@ impl Subscriptions {
         if !self.shared.is_connected() {
             return;
         }
-        for user in self.to_probe.drain(..STEP.min(self.to_probe.len())).collect::<Vec<_>>() {
+        for user in self.to_probe.drain(..PROBES_AT_ONCE.min(self.to_probe.len())).collect::<Vec<_>>() {
             if self.subscribed.contains_key(&user) {
                 self.probe(user).await;
                 self.shared.repeat_claims(user).await;
@@ -161,19 +161,19 @@ impl Subscriptions {
     }
 }
 
-/// Receives the messages on a user's subject until `gone` resolves, which is when the user has no
+/// Receives the messages on a user's subject until `ended` resolves, which is when the user has no
 /// session here. `next_probe` is the lowest number of a probe that is not a replay.
 async fn listen(
     shared: Arc<Shared>,
     user: UserId,
     mut subscriber: Subscriber,
     mut next_probe: u64,
-    mut gone: oneshot::Receiver<()>,
+    mut ended: oneshot::Receiver<()>,
 ) {
     loop {
         tokio::select! {
             biased;
-            _ = &mut gone => break,
+            _ = &mut ended => break,
             message = subscriber.next() => match message {
                 Some(message) => shared.receive_from_user(user, message, &mut next_probe).await,
                 None => return,
