@@ -37,7 +37,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The number of an inbox entry, and the device that caused the entry, if any.
-    pub(super) fn number(&mut self) -> Result<(InboxSeq, Option<DeviceId>), Undecodable> {
+    pub(super) fn seq_and_origin(&mut self) -> Result<(InboxSeq, Option<DeviceId>), Undecodable> {
         let seq = self.u64().map(InboxSeq::new)?;
         Ok((seq, self.device()?))
     }

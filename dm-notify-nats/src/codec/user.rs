@@ -56,12 +56,12 @@ impl Writer {
     /// Encodes a hint. It has its entry if the frame then takes at most `max_bytes` bytes.
     pub(crate) fn hint(self, entry: &InboxEntry, max_bytes: usize) -> Vec<u8> {
         let mut out = self.start(ENTRY, entry.cost().min(max_bytes) + 64);
-        put_number(&mut out, entry.seq, entry.origin.as_ref());
+        put_seq_and_origin(&mut out, entry.seq, entry.origin.as_ref());
         out.extend(entry.at.as_millis().to_be_bytes());
         match &entry.event {
             // A payload that is too long is not copied first.
             Event::Message(message) if message.ciphertext.payload().len() > max_bytes => {
-                return self.number(entry.seq, entry.origin.as_ref());
+                return self.hint_without_entry(entry.seq, entry.origin.as_ref());
             }
             Event::Message(message) => put_message(&mut out, message),
             Event::Notice(notice) => {
@@ -69,12 +69,12 @@ impl Writer {
                 out.extend(notice.encode());
             }
         }
-        if out.len() > max_bytes { self.number(entry.seq, entry.origin.as_ref()) } else { out }
+        if out.len() > max_bytes { self.hint_without_entry(entry.seq, entry.origin.as_ref()) } else { out }
     }
 
     /// Encodes a hint with only the number, which nodes without a key send.
-    pub(crate) fn bare_number(self, seq: InboxSeq) -> Vec<u8> {
-        self.number(seq, None)
+    pub(crate) fn hint_with_number_only(self, seq: InboxSeq) -> Vec<u8> {
+        self.hint_without_entry(seq, None)
     }
 
     pub(crate) fn probe(self, stamp: Stamp) -> Vec<u8> {
@@ -88,9 +88,9 @@ impl Writer {
     }
 
     /// Encodes a hint without its entry.
-    fn number(self, seq: InboxSeq, origin: Option<&DeviceId>) -> Vec<u8> {
+    fn hint_without_entry(self, seq: InboxSeq, origin: Option<&DeviceId>) -> Vec<u8> {
         let mut out = self.start(NUMBER, 80);
-        put_number(&mut out, seq, origin);
+        put_seq_and_origin(&mut out, seq, origin);
         out
     }
 }
@@ -101,7 +101,7 @@ impl Frame<UserContent> {
         Self::read(bytes, |kind, from, fields| {
             Ok(match kind {
                 ENTRY => {
-                    let (seq, origin) = fields.number()?;
+                    let (seq, origin) = fields.seq_and_origin()?;
                     let at = fields.time()?;
                     let event = match fields.take()? {
                         [MESSAGE] => Event::Message(fields.message(bytes)?.into()),
@@ -111,7 +111,7 @@ impl Frame<UserContent> {
                     UserContent::Entry(InboxEntry { seq, at, origin, event })
                 }
                 NUMBER => {
-                    let (seq, origin) = fields.number()?;
+                    let (seq, origin) = fields.seq_and_origin()?;
                     UserContent::Number { seq, origin }
                 }
                 PROBE => UserContent::Probe(fields.stamp()?),
@@ -124,7 +124,7 @@ impl Frame<UserContent> {
     }
 }
 
-fn put_number(out: &mut Vec<u8>, seq: InboxSeq, origin: Option<&DeviceId>) {
+fn put_seq_and_origin(out: &mut Vec<u8>, seq: InboxSeq, origin: Option<&DeviceId>) {
     out.extend(seq.get().to_be_bytes());
     put_device(out, origin);
 }
