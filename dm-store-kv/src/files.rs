@@ -53,8 +53,8 @@ pub fn unavailable(error: io::Error) -> StoreError {
 /// # Errors
 /// The error of `make`; [`StoreErrorKind::Unavailable`] when the file system refuses.
 pub fn create_file(path: &Path, make: impl Fn(&Path) -> Result<(), StoreError>) -> Result<(), StoreError> {
-    let new = temporary(path);
-    private_file(&new)?;
+    let new = temporary_path(path);
+    create_private_file(&new)?;
     // A link fails when the name is in use. A rename would replace the other process's file.
     let linked = make(&new).map(|()| std::fs::hard_link(&new, path));
     let removed = std::fs::remove_file(&new);
@@ -67,7 +67,7 @@ pub fn create_file(path: &Path, make: impl Fn(&Path) -> Result<(), StoreError>) 
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         // A file system without hard links.
         Err(_) => {
-            private_file(path)?;
+            create_private_file(path)?;
             make(path)
         }
     }
@@ -86,8 +86,8 @@ pub fn create_folder(
     path: &Path,
     make: impl FnOnce(&Path) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let new = temporary(path);
-    private_folder(&new)?;
+    let new = temporary_path(path);
+    create_private_folder(&new)?;
     let renamed = make(&new).map(|()| std::fs::rename(&new, path));
     if let Ok(Ok(())) = renamed {
         sync_parent(path);
@@ -126,7 +126,7 @@ pub fn catch_panic<T>(open: impl FnOnce() -> Result<T, StoreError>) -> Result<T,
 }
 
 /// A path beside `path` that no other process uses: it has the process id and the time.
-fn temporary(path: &Path) -> PathBuf {
+fn temporary_path(path: &Path) -> PathBuf {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".new-{}-{since}", std::process::id()));
@@ -134,7 +134,7 @@ fn temporary(path: &Path) -> PathBuf {
 }
 
 /// Creates an empty file that only its user may read and write.
-fn private_file(path: &Path) -> Result<(), StoreError> {
+fn create_private_file(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -143,7 +143,7 @@ fn private_file(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Creates a folder that only its user may enter.
-fn private_folder(path: &Path) -> Result<(), StoreError> {
+fn create_private_folder(path: &Path) -> Result<(), StoreError> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
