@@ -55,7 +55,7 @@ impl<T: Rows> Tables<T> {
     }
 
     /// The user with a ref, which must exist.
-    pub(crate) fn user_of(&self, user_ref: u32) -> Result<UserId, Failure> {
+    pub(crate) fn user_by_ref(&self, user_ref: u32) -> Result<UserId, Failure> {
         self.users
             .find(&user_ref.to_be_bytes(), |value| value.last(Fields::user))?
             .ok_or(Failure::Damaged("a ref has no user"))
@@ -83,7 +83,7 @@ impl<T: Rows> Tables<T> {
 
     /// The participants of a conversation, by their refs in its row.
     pub(crate) fn participants(&self, row: ConversationRow) -> Result<Participants, Failure> {
-        participants([self.user_of(row.a)?, self.user_of(row.b)?])
+        participants([self.user_by_ref(row.a)?, self.user_by_ref(row.b)?])
     }
 
     /// The fields that the row of a conversation's id does not have in schema version 1, from other

@@ -136,15 +136,15 @@ pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<In
             page.through = seq;
         }
         let origin = row.origin.as_ref();
-        let shown = match row.content {
+        let is_shown = match row.content {
             Content::Message(_) => query.own.shows_message(&query.who.device, origin),
             Content::Notice(_) => query.own.shows_notice(&query.who.device, origin),
         };
-        let acknowledged = match &mut marks {
+        let is_acknowledged = match &mut marks {
             Some(marks) => marks.contains(seq)?,
             None => false,
         };
-        if !shown || acknowledged {
+        if !is_shown || is_acknowledged {
             continue;
         }
         if page.entries.len() == query.limit
@@ -154,7 +154,7 @@ pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<In
             break;
         }
         let event = match row.content {
-            Content::Message(row) => Event::Message(messages.at(row)?.1),
+            Content::Message(row) => Event::Message(messages.read(row)?.1),
             Content::Notice(notice) => Event::Notice(notice),
         };
         let entry = InboxEntry { seq, at: row.at, origin: row.origin, event };
@@ -202,11 +202,11 @@ pub(super) fn depth(tables: &Tables<impl Rows>, who: &Principal) -> Result<Depth
     let after = cursor.max(tables.floor(user_ref)?);
     for entry in tables.entries_after(user_ref, after)? {
         let (seq, row) = entry?;
-        let acknowledged = match &mut marks {
+        let is_acknowledged = match &mut marks {
             Some(marks) => marks.contains(seq)?,
             None => false,
         };
-        if acknowledged || row.origin.as_ref() == Some(&who.device) {
+        if is_acknowledged || row.origin.as_ref() == Some(&who.device) {
             continue;
         }
         match row.content {

@@ -24,7 +24,7 @@ impl<'a, T: Rows> Messages<'a, T> {
     }
 
     /// The header and the message in a row of `messages`, which must exist.
-    pub(crate) fn at(&mut self, row: u64) -> Result<(MessageHeader, Arc<Message>), Failure> {
+    pub(crate) fn read(&mut self, row: u64) -> Result<(MessageHeader, Arc<Message>), Failure> {
         let value = self
             .tables
             .messages
@@ -43,7 +43,7 @@ impl<'a, T: Rows> Messages<'a, T> {
         let sender = match self.users.get(&header.sender) {
             Some(known) => *known,
             None => {
-                let user = self.tables.user_of(header.sender)?;
+                let user = self.tables.user_by_ref(header.sender)?;
                 self.users.insert(header.sender, user);
                 user
             }

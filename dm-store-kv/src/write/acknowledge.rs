@@ -71,10 +71,10 @@ impl<T: Changes> BatchWriter<'_, T> {
                 if seq > newest {
                     break;
                 }
-                let own = row.origin.as_ref() == Some(&device.device);
+                let is_own = row.origin.as_ref() == Some(&device.device);
                 if marks.contains(seq)? {
                     advanced = seq;
-                } else if !own && matches!(row.content, Content::Message(_)) {
+                } else if !is_own && matches!(row.content, Content::Message(_)) {
                     break;
                 }
             }

@@ -70,7 +70,7 @@ impl<T: Changes> BatchWriter<'_, T> {
         let Some(row) = self.tables.client_ids.find(&key, |value| value.last(Fields::u64))? else {
             return Ok(None);
         };
-        let (header, message) = Messages::new(self.tables).at(row)?;
+        let (header, message) = Messages::new(self.tables).read(row)?;
         Ok(Some((message, header.sender_seq)))
     }
 

@@ -39,7 +39,7 @@ impl<T: Changes> BatchWriter<'_, T> {
     /// of removed entries, at least 1 if `limit` is.
     fn expire_inbox(&mut self, oldest: OldestRow, before: Timestamp, limit: usize) -> Result<usize, Failure> {
         let user_ref = oldest.user_ref;
-        let user = self.tables.user_of(user_ref)?;
+        let user = self.tables.user_by_ref(user_ref)?;
         let FloorRow { floor: old_floor, note } = self.tables.floor_row(user_ref)?;
         let (mut removed, mut floor, mut next) = (0, None, None);
         for entry in self.tables.entries_after(user_ref, old_floor)? {

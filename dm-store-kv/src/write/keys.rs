@@ -72,7 +72,7 @@ impl<T: Changes> BatchWriter<'_, T> {
                 key.u32()?;
                 let conversation = key.last(Fields::u32)?;
                 let peer = Fields::new(&peer).last(Fields::u32)?;
-                Ok((conversation, self.tables.user_of(peer)?))
+                Ok((conversation, self.tables.user_by_ref(peer)?))
             })
             .collect()
     }
