@@ -35,7 +35,7 @@
 //! - `keys`: user ref 4, version 4 → X25519 key 32, published at 8, binding code 1. The highest
 //!   version is current.
 //! - `announcements`: publisher's public key 32 → user ref 4, after 4, until 4: peers in the
-//!   publisher's conversations with refs above `after` up to `until` are to be told.
+//!   publisher's conversations with refs above `after`, up to `until`, must still get a notice.
 //! - `conversations`: conversation ref 4 → id 16, user ref `a` 4, user ref `b` 4 (`a` has the
 //!   smaller public key), opened at 8.
 //! - `conversation_ids`: id 16 → conversation ref 4, user ref `a` 4, user ref `b` 4, public key of
@@ -45,8 +45,8 @@
 //! - `members`: user ref 4, conversation ref 4 → the peer's user ref 4.
 //! - `messages`: row 8 → conversation ref 4, sender's ref 4, recipient's ref 4, sequence 8, seq in
 //!   the sender's inbox 8, in the recipient's 8, id 16, sent at 8, received at 8, flags 1, [client
-//!   id 16], [suite 4], nonce 24, [ephemeral key 32], payload to the end. `flags` is the sum of
-//!   1, 2 and 4 for those of the bracketed fields that are present, in this order.
+//!   id 16], [suite 4], nonce 24, [ephemeral key 32], payload to the end. `flags` is the sum of 1
+//!   for a client id, 2 for a suite and 4 for an ephemeral key. Fields in brackets are optional.
 //! - `message_ids`: id 16 → row 8.
 //! - `client_ids`: client id 16, sender's ref 4 → row 8. The client's id comes first, because
 //!   clients that make UUIDv7s then append to this table, too.

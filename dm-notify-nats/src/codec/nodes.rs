@@ -37,7 +37,7 @@ pub(crate) enum NodeContent {
     },
     /// The reply that the requested user is connected.
     UserConnected,
-    /// The confirmation of an order, with the count of ended sessions.
+    /// The confirmation of an order, with the number of ended sessions.
     Confirmation {
         sessions: u32,
     },
@@ -59,10 +59,12 @@ impl NodeContent {
 }
 
 impl Writer {
+    /// Encodes a heartbeat. `asks` is whether the other nodes should send theirs.
     pub(crate) fn heartbeat(self, stamp: Stamp, asks: bool) -> Vec<u8> {
         self.start_stamped(if asks { ASKING_HEARTBEAT } else { HEARTBEAT }, stamp, 0)
     }
 
+    /// Encodes the last frame of a node that ends.
     pub(crate) fn leaving(self, stamp: Stamp) -> Vec<u8> {
         self.start_stamped(LEAVING, stamp, 0)
     }
@@ -81,10 +83,12 @@ impl Writer {
         out
     }
 
+    /// Encodes the reply to a presence request that the user is connected.
     pub(crate) fn user_connected(self) -> Vec<u8> {
         self.start(USER_CONNECTED, 0)
     }
 
+    /// Encodes the confirmation of an order. `sessions` is the number of ended sessions.
     pub(crate) fn confirmation(self, sessions: usize) -> Vec<u8> {
         let mut out = self.start(CONFIRMATION, 4);
         out.extend(u32::try_from(sessions).unwrap_or(u32::MAX).to_be_bytes());

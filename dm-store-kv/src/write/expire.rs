@@ -36,7 +36,7 @@ impl<T: Changes> BatchWriter<'_, T> {
     }
 
     /// Removes at most `limit` entries of an inbox that are older than `before`. Returns the number
-    /// of removed entries, at least 1 if `limit` is.
+    /// of removed entries, at least 1. `limit` must be at least 1.
     fn expire_inbox(&mut self, oldest: OldestRow, before: Timestamp, limit: usize) -> Result<usize, Failure> {
         let user_ref = oldest.user_ref;
         let user = self.tables.user_by_ref(user_ref)?;
