@@ -51,13 +51,13 @@ impl Shared {
         if !self.is_connected() {
             return;
         }
-        let connects = self.connects();
-        let asks = !self.peers.is_listening(connects);
+        let connection_count = self.connection_count();
+        let asks = !self.peers.is_listening(connection_count);
         // The client sends the heartbeat after the subscription, on the same connection. So the
         // subscription has begun when the answers come.
         self.publish(self.subjects.nodes().clone(), self.writer.heartbeat(self.new_stamp(), asks)).await;
         if asks {
-            self.peers.start_listening(connects);
+            self.peers.start_listening(connection_count);
         }
     }
 

@@ -175,7 +175,7 @@ impl NatsNotifier {
             last_error: shared.events.last_error(),
             queued: shared.publish_queue.queued(),
             node: shared.hub.node(),
-            peers: shared.peers.alive_nodes(shared.connects()).filter(|_| shared.is_connected()),
+            peers: shared.peers.alive_nodes(shared.connection_count()).filter(|_| shared.is_connected()),
         }
     }
 

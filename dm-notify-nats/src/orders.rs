@@ -35,49 +35,49 @@ impl Orders {
     pub(crate) async fn issue(&self, shared: &Arc<Shared>, order: &EndSessions) -> Disconnected {
         let here = shared.hub.end_sessions(order).await;
         // The expected number of nodes stays unknown unless the other nodes are known.
-        let mut known = Disconnected { expected: None, ..here };
+        let mut result = Disconnected { expected: None, ..here };
         if shared.is_connected() {
             // The order does not wait for nodes that are not verified, because their heartbeats may
             // be replayed. But such a node may have sessions, so the expected number is unknown.
             let had_unverified = shared.peers.has_unverified();
             // Confirmations that arrived before a timeout count.
-            let _ = tokio::time::timeout(self.timeout, self.send(shared, order, &mut known)).await;
+            let _ = tokio::time::timeout(self.timeout, self.send(shared, order, &mut result)).await;
             if had_unverified || shared.peers.has_unverified() {
-                known.expected = None;
+                result.expected = None;
             }
         }
-        let outcome = match known.expected {
+        let outcome = match result.expected {
             None => "unknown",
-            Some(_) if known.is_complete() => "complete",
+            Some(_) if result.is_complete() => "complete",
             Some(_) => "incomplete",
         };
         metrics::counter!("dm_nats_orders_total", "outcome" => outcome).increment(1);
-        known
+        result
     }
 
-    /// Sends an order, and adds the confirming nodes to `known` until all known nodes have
+    /// Sends an order, and adds the confirming nodes to `result` until all known nodes have
     /// confirmed.
-    async fn send(&self, shared: &Arc<Shared>, order: &EndSessions, known: &mut Disconnected) {
+    async fn send(&self, shared: &Arc<Shared>, order: &EndSessions, result: &mut Disconnected) {
         let nodes = shared.subjects.nodes().clone();
         let frame = |nonce| shared.writer.order(shared.new_stamp(), nonce, order);
         let Ok(Ok(_permit)) = tokio::time::timeout(self.timeout / 2, self.permits.acquire()).await else {
             // The confirmations to this order are not received.
             return shared.publish(nodes, frame(Nonce::fresh())).await;
         };
-        let peers = shared.peers.alive_nodes(shared.connects());
+        let peers = shared.peers.alive_nodes(shared.connection_count());
         let Some(mut replies) = shared.request(nodes, frame).await else { return };
-        known.expected = peers.as_ref().map(|peers| 1 + peers.len());
-        collect_confirmations(shared, &mut replies, peers, known).await;
+        result.expected = peers.as_ref().map(|peers| 1 + peers.len());
+        collect_confirmations(shared, &mut replies, peers, result).await;
     }
 }
 
-/// Adds the confirming nodes to `known`, until all of `peers` have confirmed. If `peers` is `None`,
-/// it does so until the caller's timeout.
+/// Adds the confirming nodes to `result`, until all of `peers` have confirmed. If `peers` is
+/// `None`, it does so until the caller's timeout.
 async fn collect_confirmations(
     shared: &Shared,
     replies: &mut Replies,
     peers: Option<Vec<NodeId>>,
-    known: &mut Disconnected,
+    result: &mut Disconnected,
 ) {
     let mut missing = peers.map(HashSet::<NodeId>::from_iter);
     while missing.as_ref().is_none_or(|missing| !missing.is_empty()) {
@@ -89,16 +89,16 @@ async fn collect_confirmations(
             None => return,
         };
         let NodeContent::Confirmation { sessions } = content else { continue };
-        if known.confirmed.contains(&from) {
+        if result.confirmed.contains(&from) {
             continue;
         }
-        known.confirmed.push(from);
-        known.sessions += sessions as usize;
+        result.confirmed.push(from);
+        result.sessions += sessions as usize;
         if let Some(missing) = &mut missing
             && !missing.remove(&from)
         {
             // This node was not in `peers`.
-            known.expected = known.expected.map(|expected| expected + 1);
+            result.expected = result.expected.map(|expected| expected + 1);
         }
     }
 }

@@ -41,18 +41,19 @@ impl Peers {
         Self { heartbeat, state: Mutex::default() }
     }
 
-    /// Records that this node receives heartbeats from now on. `connects` is the number of times
-    /// that the client has connected to the servers.
-    pub(crate) fn start_listening(&self, connects: u64) {
+    /// Records that this node receives heartbeats from now on. `connection_count` is the number of
+    /// times that the client has connected to the servers.
+    pub(crate) fn start_listening(&self, connection_count: u64) {
         let mut state = self.lock();
-        if state.listening_since.is_none_or(|(_, before)| before != connects) {
-            state.listening_since = Some((Instant::now(), connects));
+        if state.listening_since.is_none_or(|(_, before)| before != connection_count) {
+            state.listening_since = Some((Instant::now(), connection_count));
         }
     }
 
-    /// Whether this node receives heartbeats on its current connection, which is number `connects`.
-    pub(crate) fn is_listening(&self, connects: u64) -> bool {
-        self.lock().listening_since.is_some_and(|(_, before)| before == connects)
+    /// Whether this node receives heartbeats on its current connection, which is number
+    /// `connection_count`.
+    pub(crate) fn is_listening(&self, connection_count: u64) -> bool {
+        self.lock().listening_since.is_some_and(|(_, before)| before == connection_count)
     }
 
     /// Records a heartbeat of a verified node.
@@ -108,12 +109,12 @@ impl Peers {
     }
 
     /// The verified nodes that are alive. `None` if this node has received heartbeats on the
-    /// current connection, number `connects`, for less than one interval, or if there are too many
-    /// nodes.
-    pub(crate) fn alive_nodes(&self, connects: u64) -> Option<Vec<NodeId>> {
+    /// current connection, number `connection_count`, for less than one interval, or if there are
+    /// too many nodes.
+    pub(crate) fn alive_nodes(&self, connection_count: u64) -> Option<Vec<NodeId>> {
         let now = Instant::now();
         let state = self.lock();
-        let (since, _) = state.listening_since.filter(|(_, before)| *before == connects)?;
+        let (since, _) = state.listening_since.filter(|(_, before)| *before == connection_count)?;
         let is_recent = |heard: &Instant| now.duration_since(*heard) < self.heartbeat * MISSED_HEARTBEATS;
         let is_complete = !state.too_many && now.duration_since(since) >= self.heartbeat;
         let alive = state.heartbeats.iter().filter(|(_, heard)| is_recent(heard));

@@ -47,13 +47,13 @@ pub(crate) enum NotFresh {
 /// Decides which frames with a stamp are taken, and remembers the frames that were taken.
 #[derive(Debug)]
 pub(crate) struct ReplayFilter {
-    started: Started,
+    started: ProcessStart,
     senders: Mutex<HashMap<NodeId, Sender>>,
 }
 
 /// The start of the process's time: the machine's time `at` the moment `instant`.
 #[derive(Debug)]
-struct Started {
+struct ProcessStart {
     at: Timestamp,
     instant: Instant,
 }
@@ -71,13 +71,13 @@ struct Sender {
 /// The offset of a node's clock: its time and this node's time at the same moment.
 #[derive(Clone, Copy, Debug)]
 struct ClockOffset {
-    theirs: Timestamp,
-    here: Timestamp,
+    remote_time: Timestamp,
+    local_time: Timestamp,
 }
 
 impl ReplayFilter {
     pub(crate) fn new() -> Self {
-        let started = Started { at: SystemClock.now(), instant: Instant::now() };
+        let started = ProcessStart { at: SystemClock.now(), instant: Instant::now() };
         Self { started, senders: Mutex::default() }
     }
 
@@ -133,7 +133,7 @@ impl ReplayFilter {
     fn take_verified_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
         let mut senders = self.lock();
         let sender = take_number(&mut senders, from, stamp.number, now)?;
-        sender.clock = Some(ClockOffset { theirs: stamp.at, here: now });
+        sender.clock = Some(ClockOffset { remote_time: stamp.at, local_time: now });
         Ok(())
     }
 
@@ -145,9 +145,9 @@ impl ReplayFilter {
 
 impl ClockOffset {
     /// Converts a time of the node to this node's clock.
-    fn to_local(self, theirs: Timestamp) -> Option<Timestamp> {
-        let here = self.here.as_millis().checked_add(theirs.as_millis())?;
-        here.checked_sub(self.theirs.as_millis()).map(Timestamp::from_millis)
+    fn to_local(self, remote: Timestamp) -> Option<Timestamp> {
+        let local = self.local_time.as_millis().checked_add(remote.as_millis())?;
+        local.checked_sub(self.remote_time.as_millis()).map(Timestamp::from_millis)
     }
 }
 
@@ -195,7 +195,7 @@ mod tests {
     const MILLISECOND: Duration = Duration::from_millis(1);
 
     fn replay_filter() -> ReplayFilter {
-        let started = Started { at: STARTED, instant: Instant::now() };
+        let started = ProcessStart { at: STARTED, instant: Instant::now() };
         ReplayFilter { started, senders: Mutex::default() }
     }
 

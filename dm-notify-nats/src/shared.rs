@@ -141,7 +141,7 @@ impl Shared {
 
     /// The number of times that the client has connected to the servers. It changes when the
     /// servers are reached again.
-    pub(crate) fn connects(&self) -> u64 {
+    pub(crate) fn connection_count(&self) -> u64 {
         self.client.statistics().connects.load(Ordering::Relaxed)
     }
 }

@@ -42,13 +42,13 @@ pub(crate) struct Subscriptions {
     /// to its own subscription. When it arrives, the user's sessions read the store.
     to_probe: VecDeque<UserId>,
     /// The number of times that the client had connected to the servers at the last check.
-    connects: u64,
+    connection_count: u64,
 }
 
 impl Subscriptions {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let (watch, new_claims) = (shared.hub.watch(), shared.hub.watch_claims());
-        let connects = shared.connects();
+        let connection_count = shared.connection_count();
         Self {
             shared,
             watch,
@@ -57,7 +57,7 @@ impl Subscriptions {
             subscribed: HashMap::new(),
             listeners: JoinSet::new(),
             to_probe: VecDeque::new(),
-            connects,
+            connection_count,
         }
     }
 
@@ -140,9 +140,9 @@ impl Subscriptions {
 
     /// Marks all subscribed users for a probe if the servers were reached again.
     fn check_connection(&mut self) {
-        let connects = self.shared.connects();
-        if self.connects != connects {
-            self.connects = connects;
+        let connection_count = self.shared.connection_count();
+        if self.connection_count != connection_count {
+            self.connection_count = connection_count;
             self.to_probe = self.subscribed.keys().copied().collect();
         }
     }
