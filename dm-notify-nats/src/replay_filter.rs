@@ -68,7 +68,7 @@ struct Sender {
     last_taken: Timestamp,
 }
 
-/// The offset of a node's clock: its time and this node's time at the same moment.
+/// The offset between the clocks of a node and of this node: both times at the same moment.
 #[derive(Clone, Copy, Debug)]
 struct ClockOffset {
     remote_time: Timestamp,

@@ -22,6 +22,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The maximum number of users who are probed at once after the servers were reached again. The
 /// next users follow after [`PROBE_PAUSE`], so that not all sessions read the store at once.
 const PROBES_AT_ONCE: usize = 64;
+/// The time between two groups of at most [`PROBES_AT_ONCE`] probes.
 const PROBE_PAUSE: Duration = Duration::from_millis(25);
 
 /// Keeps the subscriptions in line with the hub's sessions.
