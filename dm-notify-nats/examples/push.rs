@@ -1,9 +1,12 @@
 //! Measures the time from the answer to a sender until the message reaches a session on another
-//! node, and the memory of a subscription.
+//! node, and the memory that a connected user takes.
 //!
-//! Starts a NATS server on this machine, and two nodes in this process on one store in memory, so
-//! that only the way from node to node is measured: `cargo run --release -p dm-notify-nats
-//! --example push`.
+//! Starts a NATS server on this machine, and two nodes in this process. The nodes share a store in
+//! memory, so that only the transfer from node to node is measured:
+//!
+//! ```text
+//! cargo run --release -p dm-notify-nats --example push
+//! ```
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "an example that measures")]
 
@@ -51,7 +54,8 @@ async fn next_message(session: &mut Session) {
     while !matches!(session.next().await.unwrap(), Delivery::Entry(entry) if entry.message().is_some()) {}
 }
 
-/// Receives messages as a host does, and acknowledges after each 64th. Returns the time of each.
+/// Receives `count` messages as a host does, and acknowledges after every 64 messages. Returns the
+/// time of each message.
 async fn receive(mut session: Session, count: usize) -> Vec<Instant> {
     let mut at = Vec::with_capacity(count);
     while at.len() < count {
@@ -64,8 +68,8 @@ async fn receive(mut session: Session, count: usize) -> Vec<Instant> {
     at
 }
 
-/// Sends at a fixed rate from one node to sessions on the other, in pairs of users, and prints
-/// latencies.
+/// Sends messages at a fixed rate, and prints latencies. In each pair of users, one sends through
+/// the first node and the other has a session on the second node.
 async fn run(pairs: u64, per_second: u64, seconds: u64) {
     let server = Server::start();
     let store = MemoryStore::new();
@@ -118,7 +122,7 @@ fn pairs_per(pairs: u64, per_second: u64) -> f64 {
     f64::from(u32::try_from(pairs).unwrap()) / f64::from(u32::try_from(per_second).unwrap())
 }
 
-/// Prints the memory of a connected user, with and without the bus.
+/// Prints the memory that a connected user takes, with and without the notifier.
 async fn memory(users: u64) {
     let server = Server::start();
     let store = MemoryStore::new();

@@ -1,8 +1,10 @@
-//! Challenges: a node counts as alive only after it has answered one.
+//! Challenges: a node counts as alive only after it has replied to a challenge of this node. It is
+//! then *verified*.
 //!
-//! A heartbeat of a node that is not verified yet, or whose time is too far from this node's,
-//! causes a challenge: a request of this node's own. Only a node that is alive can reply to it. So
-//! replayed heartbeats of nodes that are gone make no order wait.
+//! This node sends a challenge after a heartbeat from a node that is not verified, or whose time is
+//! too far from this node's. A challenge is a request with random bytes, so only a running node can
+//! reply to it. So no order to end sessions waits for a node that has ended and whose heartbeats an
+//! attacker replays.
 
 use std::sync::Arc;
 
@@ -13,9 +15,10 @@ use crate::requests::Reply;
 use crate::shared::Shared;
 
 impl Shared {
-    /// Challenges a node, in a task of its own.
-    pub(crate) fn challenge(self: &Arc<Self>, node: NodeId, fresh: bool) {
-        if self.pending_challenges.begin(node, fresh) {
+    /// Challenges a node, in a task of its own. `is_fresh` is false if its heartbeat was too old.
+    /// Does nothing if a challenge of the node is under way, or if too many are.
+    pub(crate) fn challenge(self: &Arc<Self>, node: NodeId, is_fresh: bool) {
+        if self.pending_challenges.try_begin(node, is_fresh) {
             let shared = Arc::clone(self);
             tokio::spawn(async move {
                 if tokio::time::timeout(shared.pending_challenges.timeout, shared.send_challenge(node))
@@ -29,22 +32,24 @@ impl Shared {
         }
     }
 
-    /// Sends the challenge and waits for the node's reply.
+    /// Sends a challenge, waits for the node's reply, and marks the node as verified.
     async fn send_challenge(&self, node: NodeId) {
         let nodes = self.subjects.nodes().clone();
         let Some(mut replies) = self.request(nodes, |nonce| self.writer.challenge(node, nonce)).await else {
             return;
         };
         while let Some(reply) = replies.next(self).await {
-            // This node itself is subscribed, so the answer "no responders" is forged.
+            // This node itself is subscribed to the subject, so the servers' answer that no node is
+            // subscribed must be forged.
             let Reply::Frame(frame) = reply else { continue };
-            if let NodeContent::Alive { stamp, .. } = frame.content
+            if let NodeContent::Heartbeat { stamp, .. } = frame.content
                 && frame.from == node
             {
-                if let Err(why) = self.verify_node(node, stamp) {
-                    // The node is alive, but there is no room to remember it.
-                    self.peers.note_unverified(Some(node));
-                    self.counters.frame_dropped(why);
+                if let Err(reason) = self.verify_node(node, stamp) {
+                    // The node may be alive, but its reply is refused: it was taken before, or
+                    // there is no room to remember the node.
+                    self.peers.record_unverified(Some(node));
+                    self.counters.count_refused(reason);
                 }
                 return;
             }

@@ -1,6 +1,8 @@
-//! The bytes of frames between nodes, without the tag that [`mac`](crate::mac) appends.
+//! The bytes of frames between nodes, without the tag that [`mac`](crate::mac) appends. The
+//! [terms](crate#terms) are those of the crate.
 //!
-//! Integers are big-endian. Numbers behind a field are its length in bytes. Each frame begins with:
+//! Integers are big-endian. A number behind a field is the field's length in bytes. Each frame
+//! begins with:
 //!
 //! | bytes | |
 //! |---|---|
@@ -33,12 +35,16 @@
 //! | 13 | a confirmation of an order: count of ended sessions 4 |
 //! | 14 | a challenge, to which a node that is alive replies: the node 8, nonce; the reply is kind 8 |
 //!
-//! A stamp is the sender's time 8 and the frame's number among the sender's 8. A frame with a stamp
-//! is taken once, and only while it is new. A nonce is 16 random bytes of the requesting node. A
-//! device is the length 1 of its name and the name; length 0 is the default device, and length 255
-//! is none. An origin is a device or none. A message is id 16, conversation 16, sequence 8, sender
-//! 32, sent at 8, received at 8, flags 1; then the fields that have a flag: client id 16, suite 4,
-//! ephemeral key 32; then nonce 24, and the payload is the rest.
+//! - A *number* of a hint is the number of the entry in the user's inbox.
+//! - A *stamp* is the sender's time 8, and the frame's number 8 among the frames with a stamp of
+//!   its sender. A frame with a stamp is taken once, and only while it is new.
+//! - A *nonce* is 16 random bytes of the requesting node.
+//! - A *device* is the length 1 of its name, then the name. Length 0 is the default device, and
+//!   length 255 is no device.
+//! - An *origin* is the device that caused an entry, or no device.
+//! - A *message* is id 16, conversation 16, sequence 8, sender 32, sent at 8, received at 8, flags
+//!   1; then the optional fields whose flags are set: client id 16, suite 4, ephemeral key 32; then
+//!   the ciphertext's nonce 24, and the payload to the end.
 
 mod fields;
 mod frame;

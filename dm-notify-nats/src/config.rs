@@ -17,15 +17,16 @@ pub struct NatsServers {
     pub addresses: Vec<String>,
     /// The credentials of this node. Default [`NatsAuth::Nobody`].
     pub auth: NatsAuth,
-    /// TLS; if given, it is required. Default `None`: the node does not ask for TLS, and trusts no
-    /// server that requires it.
+    /// The TLS configuration. If it is given, TLS is required. Default `None`: the node does not
+    /// ask for TLS, and cannot connect to servers that require it, because it trusts no
+    /// certificate.
     pub tls: Option<NatsTls>,
     /// The name of this connection in the servers' monitoring. Default `dm`.
     pub name: String,
     /// The time limit for connecting to one address. Default 5 s.
     pub connect_timeout: Duration,
-    /// The interval of pings on an idle connection. Default 10 s. A dead connection counts as lost
-    /// after three of these.
+    /// The interval of pings on an idle connection. Default 10 s. A connection counts as lost after
+    /// three intervals without an answer.
     pub ping_interval: Duration,
 }
 
@@ -57,46 +58,51 @@ pub enum NatsAuth {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct NatsTls {
-    /// The certificate authorities of the servers. `None` trusts those that the system trusts.
+    /// The file with the certificate authorities that are trusted. `None` trusts the authorities
+    /// that the system trusts.
     pub authorities: Option<PathBuf>,
-    /// A client certificate and its key, for servers that ask for one.
+    /// The files with a client certificate and with its key, for servers that require one.
     pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
-/// The configuration of the notifier. Start from the default and change fields. `Debug` shows no
-/// key.
+/// The configuration of the notifier. The [terms](crate#terms) are those of the crate. Start from
+/// the default and change fields. `Debug` shows no key.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NatsConfig {
     /// The prefix of all subjects. Default `dm`: hints go to `dm.user.<id>`, and a node needs the
     /// right to publish and subscribe to `dm.>`.
     pub prefix: String,
-    /// The maximum number of hints that wait to be published. Default 4,096, the hints of several
-    /// commits. Further ones are dropped.
+    /// The maximum number of hints, and of replies to presence requests, that wait to be published.
+    /// Default 4,096, which is the hints of several commits. Further ones are dropped.
     pub queue: usize,
     /// The maximum size of a hint with its entry, in bytes. Default 8 KiB, enough for text without
-    /// thumbnails. A larger hint holds only the entry's number, and the nodes that receive it read
-    /// the entry from the store. With the default [`queue`](Self::queue), waiting hints take at
-    /// most 32 MiB.
+    /// thumbnails.
+    ///
+    /// If a hint would be larger, it has only the entry's number, and the nodes that receive it
+    /// read the entry from the store. With the default [`queue`](Self::queue), waiting hints take
+    /// at most 32 MiB.
     pub max_entry: usize,
     /// The time limit for other nodes' answers to a presence request. Default 500 ms.
     pub presence_timeout: Duration,
-    /// Keys that all nodes share and that authenticate frames: at most four. A node tags its frames
-    /// with the first key, and accepts frames with the tag of any of them. So a key is changed in
-    /// three steps, each on all nodes: the new key behind the old one, then before it, then alone.
-    /// Default none: hints then carry no entry, and everybody who may publish on these subjects can
-    /// end sessions; see the documentation of the crate.
+    /// The keys that all nodes share to authenticate frames, at most four. Default none.
+    ///
+    /// - A node makes tags with the first key, and accepts tags by any of the keys.
+    /// - A key is changed in three steps, each on all nodes: add the new key behind the old one,
+    ///   move it before the old one, remove the old one.
+    /// - Without keys, hints have no entry, and every client that may publish on these subjects can
+    ///   end sessions. The documentation of the crate has the details.
     pub keys: Vec<HintKey>,
     /// The time limit for other nodes' confirmations of an order to end sessions, and for their
     /// replies to a challenge. Default 1 s.
     pub confirm_timeout: Duration,
-    /// The interval of heartbeats. Default 5 s. A node without a heartbeat for three of these
-    /// counts as gone.
+    /// The interval of heartbeats. Default 5 s. A node counts as gone after three intervals without
+    /// a heartbeat.
     pub heartbeat: Duration,
 }
 
 impl NatsServers {
-    /// Servers at some addresses, with all other fields at their defaults.
+    /// Servers at `addresses`, with all other fields at their defaults.
     pub fn new<A: Into<String>>(addresses: impl IntoIterator<Item = A>) -> Self {
         Self {
             addresses: addresses.into_iter().map(Into::into).collect(),
@@ -150,8 +156,8 @@ impl Default for NatsConfig {
 impl NatsConfig {
     /// The maximum length of the prefix, in bytes.
     const MAX_PREFIX: usize = 64;
-    /// The maximum number of keys. A frame whose tag is by a later key costs one more computation
-    /// for each key before that.
+    /// The maximum number of keys. Verifying a tag takes one computation for each key up to the
+    /// right one.
     const MAX_KEYS: usize = 4;
 
     pub(crate) fn validate(&self) -> Result<(), Invalid> {
@@ -186,7 +192,7 @@ impl NatsConfig {
 
 impl fmt::Debug for NatsServers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // An address must hold no credentials, but may be printed before that is checked.
+        // Credentials in an address are refused, but an address may be printed before this check.
         let after_credentials = |address: &String| address.rsplit('@').next().map(str::to_owned);
         f.debug_struct("NatsServers")
             .field("addresses", &self.addresses.iter().filter_map(after_credentials).collect::<Vec<_>>())

@@ -16,13 +16,14 @@ use tokio::sync::Notify;
 use crate::config::{NatsAuth, NatsServers, NatsTls};
 use crate::error::NatsError;
 
-/// The maximum number of commands that wait for the connection, besides hints in the publish queue.
+/// The maximum number of commands that wait in the client for the connection. The hints in the
+/// publish queue come on top.
 const CLIENT_CAPACITY: usize = 512;
-/// The maximum number of messages that wait in one user's subscription. The hub takes them at once,
-/// so they wait only while the runtime is late.
+/// The maximum number of messages that wait in one subscription. A message is handled at once, so
+/// messages wait only while the runtime is busy.
 const SUBSCRIPTION_CAPACITY: usize = 256;
 
-/// Events of the connection.
+/// Receives the events of the connection, and keeps its last error.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionEvents {
     /// Notified when the servers are reached, for the first time or again.
@@ -36,7 +37,8 @@ impl ConnectionEvents {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn failed(&self, error: &str) {
+    /// Logs and keeps an error of the connection, without subjects.
+    fn record_error(&self, error: &str) {
         // Text after a quotation mark is a subject, which holds a user's id.
         let error = error.split('"').next().unwrap_or_default().trim_end();
         let error = error.strip_prefix("nats: ").unwrap_or(error);
@@ -47,7 +49,8 @@ impl ConnectionEvents {
         }
     }
 
-    fn take(&self, event: &Event) {
+    /// Handles an event of the client.
+    fn handle(&self, event: &Event) {
         match event {
             Event::Connected => {
                 tracing::info!("connected to NATS");
@@ -58,8 +61,8 @@ impl ConnectionEvents {
             Event::SlowConsumer(_) => {
                 metrics::counter!("dm_nats_slow_consumers_total").increment(1);
             }
-            Event::ServerError(error) => self.failed(&error.to_string()),
-            Event::ClientError(error) => self.failed(&error.to_string()),
+            Event::ServerError(error) => self.record_error(&error.to_string()),
+            Event::ClientError(error) => self.record_error(&error.to_string()),
             Event::LameDuckMode | Event::Draining | Event::Closed => {}
         }
     }
@@ -69,7 +72,7 @@ impl ConnectionEvents {
     }
 }
 
-/// Connects. After a transient error it goes on trying in the background.
+/// Connects to the servers. After a transient error, the client continues to try in the background.
 ///
 /// # Errors
 /// Permanent errors: see [`NatsError`].
@@ -85,14 +88,15 @@ pub(crate) async fn connect(
         Ok(client) => return Ok(client),
         Err(error) => {
             let error = permanent_or_transient(error)?;
-            events.failed(&error.to_string());
+            events.record_error(&error.to_string());
         }
     }
     let client = options.retry_on_initial_connect().connect(&addresses).await;
-    // With this option, connecting returns at once. The addresses were parsed before.
+    // With this option, `connect` returns at once and cannot fail: the addresses are parsed.
     client.map_err(NatsError::Refused)
 }
 
+/// Parses the addresses of the servers.
 fn addresses(servers: &NatsServers) -> Result<Vec<ServerAddr>, Invalid> {
     let parse = |address: &String| {
         let parsed: Option<ServerAddr> = address.parse().ok();
@@ -109,7 +113,7 @@ async fn options(
     events: &Arc<ConnectionEvents>,
 ) -> Result<ConnectOptions, NatsError> {
     let tls = servers.tls.clone();
-    // This reads files.
+    // Reading the files blocks.
     let tls_config = tokio::task::spawn_blocking(move || tls_config(tls.as_ref()));
     let tls_config =
         tls_config.await.map_err(|error| NatsError::Tls(error.into()))?.map_err(NatsError::Tls)?;
@@ -124,7 +128,7 @@ async fn options(
         .require_tls(servers.tls.is_some())
         .tls_client_config(tls_config)
         .event_callback(move |event| {
-            events.take(&event);
+            events.handle(&event);
             std::future::ready(())
         });
     Ok(match &servers.auth {
@@ -174,7 +178,7 @@ fn certificates(
     if certificates.is_empty() { Err("the file holds no certificate".into()) } else { Ok(certificates) }
 }
 
-/// Returns a permanent error as `Err`, and a transient one as `Ok`.
+/// Returns a permanent error as `Err`, and a transient error as `Ok`.
 fn permanent_or_transient(error: ConnectError) -> Result<ConnectError, NatsError> {
     match error.kind() {
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {

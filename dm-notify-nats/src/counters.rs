@@ -1,4 +1,5 @@
-//! Counts of hints and dropped frames, for the host and for `metrics`.
+//! Counts of hints and of refused frames, for the host and for `metrics`. Outgoing frames that are
+//! not published are *dropped*. Received frames that are not processed are *refused*.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -6,64 +7,78 @@ use crate::codec::Undecodable;
 use crate::mac::Unauthenticated;
 use crate::replay_filter::NotFresh;
 
-/// Counts of a notifier since its start.
+/// Counts of a notifier since its start. The [terms](crate#terms) are those of the crate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NatsStats {
-    /// Users to whose subjects this node is subscribed: those with a session here.
+    /// The current number of users to whose subjects this node is subscribed. These are the users
+    /// with a session here.
     pub subscriptions: usize,
-    /// Hints that were handed to the connection.
+    /// The number of hints, and of replies to presence requests, that were handed to the
+    /// connection.
     pub published: u64,
-    /// Hints from other nodes that were handed to the hub.
+    /// The number of hints from other nodes that were handed to the hub.
     pub received: u64,
-    /// Hints that were not published, because the queue was full or the servers could not be
-    /// reached.
+    /// The number of outgoing hints, and of replies to presence requests, that were not published,
+    /// because the queue was full or the servers could not be reached.
     pub dropped: u64,
-    /// Of [`received`](Self::received), hints without their entry.
+    /// The number of received hints without their entry. [`received`](Self::received) includes
+    /// them.
     pub numbers: u64,
-    /// Messages that were no frames of this version.
+    /// The number of received messages that are not frames of this version. With
+    /// [`keys`](crate::NatsConfig::keys) these messages had a valid tag.
     pub undecodable: u64,
-    /// With [`keys`](crate::NatsConfig::keys): messages without a valid tag. Without keys: hints
-    /// that carry an entry.
+    /// The number of received messages that were refused because no tag proves their sender. With
+    /// [`keys`](crate::NatsConfig::keys) these are messages without a valid tag. Without keys these
+    /// are hints with an entry.
     pub unauthenticated: u64,
-    /// Orders, claims and heartbeats that were too old, from before this node's start, or from a
-    /// clock more than a minute ahead. Always zero without a key, like
-    /// [`repeated`](Self::repeated).
+    /// The number of received frames with a stamp that were refused because of their age, or
+    /// because too many nodes are known. Always zero without [`keys`](crate::NatsConfig::keys).
+    ///
+    /// Orders, claims, objections, probes, heartbeats, which are also the replies to challenges,
+    /// and the last frame of a node that ends have a stamp. Such a frame is refused if it is:
+    ///
+    /// - more than a minute old, or from a clock that is more than a minute ahead;
+    /// - from more than a second before this node's start;
+    /// - overtaken by 8,192 later frames of its node;
+    /// - from a new node, while this node remembers 1,024 other nodes.
     pub stale: u64,
-    /// Orders, claims, heartbeats, probes and replies that were taken before.
+    /// The number of received frames with a stamp that were refused because they had been taken
+    /// before. Always zero without [`keys`](crate::NatsConfig::keys).
     pub repeated: u64,
 }
 
-/// The reason why a frame is dropped.
+/// The reason why a received frame is refused. [`NatsStats`] has a count for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DropReason {
+pub(crate) enum RefusalReason {
     Undecodable,
     Unauthenticated,
     Stale,
     Repeated,
 }
 
-impl From<Undecodable> for DropReason {
+impl From<Undecodable> for RefusalReason {
     fn from(_: Undecodable) -> Self {
         Self::Undecodable
     }
 }
 
-impl From<Unauthenticated> for DropReason {
+impl From<Unauthenticated> for RefusalReason {
     fn from(_: Unauthenticated) -> Self {
         Self::Unauthenticated
     }
 }
 
-impl From<NotFresh> for DropReason {
-    fn from(why: NotFresh) -> Self {
-        match why {
+impl From<NotFresh> for RefusalReason {
+    fn from(reason: NotFresh) -> Self {
+        match reason {
             NotFresh::Stale => Self::Stale,
             NotFresh::Repeated => Self::Repeated,
         }
     }
 }
 
+/// The counters behind [`NatsStats`]. Each method also updates the counter of `metrics`.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     subscriptions: AtomicUsize,
@@ -78,39 +93,44 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn subscriptions(&self, now: usize) {
+    /// Sets the current number of subscriptions.
+    pub(crate) fn set_subscriptions(&self, now: usize) {
         self.subscriptions.store(now, Ordering::Relaxed);
         metrics::gauge!("dm_nats_subscriptions").set(f64::from(u32::try_from(now).unwrap_or(u32::MAX)));
     }
 
-    pub(crate) fn published(&self) {
+    /// Counts a frame of the publish queue that was handed to the connection.
+    pub(crate) fn count_published(&self) {
         self.published.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_published_total").increment(1);
     }
 
-    pub(crate) fn hint_dropped(&self) {
+    /// Counts a frame of the publish queue that was not published.
+    pub(crate) fn count_dropped(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_dropped_total").increment(1);
     }
 
-    pub(crate) fn received(&self) {
+    /// Counts a received hint with its entry.
+    pub(crate) fn count_received(&self) {
         self.received.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_received_total").increment(1);
     }
 
-    pub(crate) fn received_number(&self) {
-        self.received();
+    /// Counts a received hint without its entry.
+    pub(crate) fn count_received_number(&self) {
+        self.count_received();
         self.numbers.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_numbers_total").increment(1);
     }
 
-    /// Counts a dropped frame.
-    pub(crate) fn frame_dropped(&self, why: DropReason) {
-        let (count, label) = match why {
-            DropReason::Undecodable => (&self.undecodable, "undecodable"),
-            DropReason::Unauthenticated => (&self.unauthenticated, "unauthenticated"),
-            DropReason::Stale => (&self.stale, "stale"),
-            DropReason::Repeated => (&self.repeated, "repeated"),
+    /// Counts a refused frame.
+    pub(crate) fn count_refused(&self, reason: RefusalReason) {
+        let (count, label) = match reason {
+            RefusalReason::Undecodable => (&self.undecodable, "undecodable"),
+            RefusalReason::Unauthenticated => (&self.unauthenticated, "unauthenticated"),
+            RefusalReason::Stale => (&self.stale, "stale"),
+            RefusalReason::Repeated => (&self.repeated, "repeated"),
         };
         count.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_refused_total", "why" => label).increment(1);

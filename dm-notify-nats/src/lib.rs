@@ -21,121 +21,159 @@
 //! ```
 //!
 //! Each node has a [`Hub`](dm_core::Hub) with the sessions of its own clients. After a commit the
-//! hub notifies those at once, and a hint goes to the subject of the user, `dm.user.<id>`. A node
-//! is subscribed for each user who has a session on it: once for all devices of the user, from the
-//! start of the first session to the end of the last.
+//! hub notifies these sessions at once, and the notifier publishes a hint to the user's subject,
+//! `dm.user.<id>`. A node is subscribed to the subject of each user who has a session on it: once
+//! for all devices of the user, from the start of the first session to the end of the last.
 //!
 //! Correctness does not depend on hints: they may be lost, late, duplicated and out of order, as in
 //! core NATS. A session notices missing entries by their numbers, and reads the store every
 //! [`poll_interval`](dm_core::Config::poll_interval) in any case.
 //!
+//! # Terms
+//!
+//! [`dm_core`](dm_core#terms) defines inbox, entry, device and session. This crate adds:
+//!
+//! - *node*: a process of the host, with one hub. Nodes share a store.
+//! - *frame*: a message that a node publishes for other nodes.
+//! - *hint*: a frame about a new entry in a user's inbox. The *number* of a hint is the number of
+//!   this entry.
+//! - *order*: a request to end sessions ([`EndSessions`](dm_core::notify::EndSessions)). Each node
+//!   executes and confirms it.
+//! - *term*: the rank of a device's session ([`Term`](dm_core::notify::Term)). Of several sessions
+//!   of one device, the session with the highest term stays.
+//! - *claim*: a frame with the term and the age of a device's session. Other nodes end their older
+//!   sessions of this device.
+//! - *objection*: the reply to a claim from a node whose session of this device has a higher term.
+//!   A younger session then claims a higher term.
+//! - *heartbeat*: a frame that shows that its node is alive.
+//! - *challenge*: a request that only a running node can reply to. A node is *verified* after it
+//!   has replied to a challenge of this node.
+//! - *probe*: a frame that a node sends to itself, to learn that its subscription has begun.
+//! - *stamp*: the time and the number of a frame, by which replays are recognized.
+//! - *tag*: the message authentication code of a frame.
+//!
+//! Outgoing hints that are not published are *dropped*. Received frames that are not processed are
+//! *refused*.
+//!
 //! # Hints
 //!
-//! A hint holds the number of the entry in the user's inbox, the device that caused the entry, and
-//! the entry itself if that makes no more than [`NatsConfig::max_entry`] bytes. Ciphertext stays
-//! encrypted. A hint that cannot be decoded, because it is damaged or of another version, is
-//! counted and dropped, and sessions find the entry by polling. All other features need nodes of
-//! one version: orders end no sessions on a node of another version, devices are not taken over
-//! there, and presence requests are not answered there.
+//! A hint has the number of the entry, the device that caused the entry, and the entry itself if
+//! the hint then takes at most [`NatsConfig::max_entry`] bytes. Ciphertext stays encrypted. A hint
+//! that cannot be decoded, because it is damaged or of another version, is refused and counted, and
+//! sessions find the entry by polling.
+//!
+//! All other features need nodes of one version: on a node of another version, orders end no
+//! sessions, claims end no sessions, and presence requests are not answered.
 //!
 //! # Authentication of nodes
 //!
 //! With a key that the nodes share ([`NatsConfig::keys`]), each frame has a tag of 16 bytes: keyed
-//! BLAKE2b over the subject and the frame. A message without such a tag, or with a tag by another
-//! key or for another subject, is counted ([`NatsStats::unauthenticated`]) and dropped. An attacker
-//! on the bus without the key can then drop, delay and replay frames, and see which users are
-//! connected and which get messages, and no more. A replayed frame has no effect, or only the
-//! effects named here:
+//! BLAKE2b over the subject and the frame. A message without a tag, or with a tag by another key or
+//! for another subject, is refused and counted ([`NatsStats::unauthenticated`]). An attacker on the
+//! bus without the key can suppress, delay and replay frames, and see which users are connected and
+//! which users get messages. The attacker can do nothing else. A replayed frame has no effect, or
+//! only the effects named here:
 //!
 //! - Sessions take an entry by its number, once.
-//! - A reply goes to a subject that only its request names, by 16 random bytes under the request's
-//!   tag. So it answers no other request.
-//! - Each node numbers its orders, claims and heartbeats. Another node takes each of the newest
-//!   8,192 once, at any rate. It takes none that is older, that is more than a minute old, or that
-//!   is from more than a second before its own start ([`NatsStats::repeated`],
-//!   [`NatsStats::stale`]). A frame that 8,192 later ones of its node overtook is lost.
-//! - Requests have no stamp: whether a user is connected, and whether a node is alive. A replayed
-//!   request is answered again, without a receiver, at the cost of a small message.
-//! - A heartbeat counts only after its node has answered a challenge, a request of the receiving
-//!   node's own. Two nodes verify each other so, a moment after the later one starts. From then on
-//!   each converts the other's times by an offset between their clocks, whatever the other's clock
-//!   says. Before that, or where one node does not receive the other's replies, the minute is
-//!   measured by clocks of machines that may differ: keep those clocks close.
+//! - A reply goes to a subject that contains 16 random bytes. These bytes are in the request, which
+//!   has a tag. So a reply answers no other request.
+//! - Orders, claims, objections, probes, heartbeats, and the last frame of a node that ends have a
+//!   stamp. A node takes each of the newest 8,192 frames with a stamp of another node once, at any
+//!   rate ([`NatsStats::repeated`]). It takes no older frame, no frame that is more than a minute
+//!   old, and no frame from more than a second before its own start ([`NatsStats::stale`]). So a
+//!   frame is lost if 8,192 later frames of its node overtake it.
+//! - Presence requests and challenges have no stamp. A replayed request is answered again. Nobody
+//!   receives this answer, and it costs a small message.
+//! - A heartbeat counts only after its node has replied to a challenge of the receiving node. Two
+//!   nodes verify each other in this way, a moment after the later one starts. From then on each
+//!   node knows the offset between the two clocks, and the other's clock may be wrong. Before that,
+//!   or if a node does not receive the other's replies, the minute is measured with the clocks of
+//!   both machines: keep these clocks close.
 //!
-//! Six risks are left:
+//! Six risks remain:
 //!
-//! - An attacker who replays recorded heartbeats of 16 nodes without end can keep a node from being
-//!   verified whose clock is wrong by more than a minute.
-//! - An attacker who sees a presence request can answer, in the name of the servers, that no node
-//!   has the user: the servers' answers have no tag. Then a phone is woken without need.
-//! - A frame that a node missed can be delivered to it later, within the minute.
-//! - A node remembers 1,024 other nodes. With more within two minutes, it takes no frame of a new
-//!   one.
-//! - Frames of a node that is gone and whose clock was ahead can be taken, once, by a node that
-//!   started since, when that time has come.
-//! - Hints outlive a store that is restored from a backup: change the key after a restore.
+//! - An attacker can replay recorded heartbeats of 16 nodes without end. A node whose clock is
+//!   wrong by more than a minute then may never be verified.
+//! - An attacker who sees a presence request can forge the servers' answer that no node is
+//!   subscribed for the user, because the servers' answers have no tag. Then a phone is woken
+//!   without need.
+//! - An attacker can deliver a frame that a node missed, within a minute.
+//! - A node remembers 1,024 other nodes. With more nodes within two minutes, it takes no frame of a
+//!   new node.
+//! - Frames of a node whose clock was ahead, and which has ended, can be taken once by a node that
+//!   started later: when the time in these frames has come.
+//! - Hints stay valid after a store is restored from a backup: change the key after a restore.
 //!
-//! Two notifiers on one bus need a hub each, since a node's frames are told apart by the hub's id.
-//! A second notifier on the same hub must start after the first has ended.
+//! Two notifiers on one bus need a hub each, because the id of the hub identifies the frames of a
+//! node. A second notifier on the same hub must start after the first one has ended.
 //!
-//! Without a key, hints carry the number alone, and sessions read the store for each entry. A
-//! forged number costs a read of the store and nothing else. No frame is dropped for its age or as
-//! a repetition, since an attacker can as easily forge a new one. But everybody who may publish can
-//! then end sessions, by orders and claims; invent nodes, so that orders wait for them in vain; and
-//! report an absent user as connected, so that no phone is woken.
+//! Without a key, hints have only the number, and sessions read the store for each entry. A forged
+//! number costs a read of the store and nothing else. No frame is refused because of its age or as
+//! a repetition, because an attacker can as easily forge a new one. But every client that may
+//! publish can:
 //!
-//! In both cases give only the nodes access to the servers ([`NatsAuth`], [`NatsTls`]), with the
-//! right to publish and subscribe to `dm.>`.
+//! - end sessions, by orders and claims;
+//! - invent nodes, so that orders wait for their confirmations in vain;
+//! - report an absent user as connected, so that no phone is woken.
+//!
+//! With or without a key, give only the nodes access to the servers ([`NatsAuth`], [`NatsTls`]),
+//! with the right to publish and subscribe to `dm.>`.
 //!
 //! # Ending sessions
 //!
-//! [`Service::disconnect`](dm_core::Service::disconnect) and the forgetting of a device end
-//! sessions on all nodes. The order goes to `dm.nodes`; each node executes and confirms it. The
-//! answer names the nodes that confirmed within [`NatsConfig::confirm_timeout`], and the expected
-//! number of nodes: this one, and the verified nodes with a heartbeat in the last three
-//! [`heartbeat`](NatsConfig::heartbeat)s. The expected number is unknown if in that time a frame
-//! came from a node that is not verified or has another version; no order waits for such a node. An
-//! attacker who replays heartbeats can cause this, and no more. A node that missed the order does
-//! not get it again: its sessions go on until the host's own check refuses them, at the next ping
-//! of their sockets.
+//! [`Service::disconnect`](dm_core::Service::disconnect) and forgetting a device end sessions on
+//! all nodes. The order goes to `dm.nodes`, and each node executes and confirms it. The result has
+//! two parts:
 //!
-//! A device that connects to another node is taken over: its older session ends with
-//! [`SessionEnd::Replaced`](dm_core::SessionEnd::Replaced), as on one node. The choice of the newer
-//! session does not depend on the clocks of the nodes, but on the age of each session, measured by
-//! its own node ([`Term`](dm_core::notify::Term) has the details). Of two sessions that begin
-//! within the time a frame takes, exactly one ends. Between verified nodes with a key, the time
-//! that a claim was under way is added to the age in it, so a delayed claim tells of an older
-//! session. Two sessions that begin while the nodes cannot reach each other are compared when they
-//! can. If a claim is lost, both sessions go on, each with all entries, until the device connects
-//! again or the connection to the servers is made again.
+//! - The nodes that confirmed within [`NatsConfig::confirm_timeout`].
+//! - The expected number of nodes: this node, and the verified nodes with a heartbeat in the last
+//!   three [`heartbeat`](NatsConfig::heartbeat) intervals. The number is unknown if in this time a
+//!   frame came from a node that is not verified or has another version. Orders do not wait for
+//!   such a node. An attacker who replays heartbeats can make the number unknown, and no more.
+//!
+//! A node that missed the order does not get it again. Its sessions go on until the host's own
+//! check refuses them, at the next ping of their sockets.
+//!
+//! When a device connects to another node, its older session ends with
+//! [`SessionEnd::Replaced`](dm_core::SessionEnd::Replaced), as on one node. The newer session is
+//! chosen by the ages of the sessions, each measured by its own node, so the clocks of the nodes do
+//! not matter ([`Term`](dm_core::notify::Term) has the details):
+//!
+//! - Of two sessions that begin within the transfer time of a frame, exactly one ends.
+//! - Between verified nodes with a key, the transfer time of a claim is added to the age in the
+//!   claim. So a delayed claim ends no newer session.
+//! - Two sessions that begin while the nodes cannot reach each other are compared when the nodes
+//!   reach each other again.
+//! - If a claim is lost, both sessions go on, each with all entries, until the device connects
+//!   again or the node connects to the servers again.
 //!
 //! # Failures
 //!
-//! - The servers cannot be reached, at the start or later: sessions go on, messages of other
-//!   nodes are found by polling, and [`NatsNotifier::health`] shows it. Hints are dropped meanwhile
-//!   and not kept.
-//! - The servers are reached again: subscriptions are made again, and the sessions of all
-//!   subscribed users read the store, 64 users every 25 ms to spare the store.
-//! - There is more to publish than the connection takes: hints are dropped and counted. No caller
-//!   waits.
+//! - The servers cannot be reached, at the start or later: sessions go on, messages of other nodes
+//!   are found by polling, and [`NatsNotifier::health`] shows the failure. Hints are dropped until
+//!   the servers are reached.
+//! - The servers are reached again: the client subscribes again, and the sessions of all subscribed
+//!   users read the store, 64 users every 25 ms to limit the load.
+//! - There are more hints to publish than the connection takes: hints are dropped and counted. No
+//!   caller waits.
 //! - A user connects while a message is sent: the node sends a probe to its own new subscription.
-//!   When the probe arrives, the sessions read the store once, for entries that were committed
-//!   before.
+//!   When the probe arrives, the user's sessions read the store once, and find entries whose hints
+//!   came before the subscription.
 //!
 //! # Costs
 //!
-//! A connected user costs 7 KB more than on the hub alone, nearly all of it in the channel of the
-//! subscription, and one more read of the store when the first session starts. A push to another
-//! node takes 0.2 ms after the commit was answered, and 0.5 ms in the slowest of a hundred, on one
-//! machine with two cores, at 5,000 messages a second (`examples/push.rs`). The hints of one commit
-//! are written together.
+//! A connected user takes 7 KB more memory than on the hub alone, nearly all of it for the channel
+//! of the subscription. The start of the user's first session reads the store once more. A message
+//! reaches another node 0.2 ms after the commit was answered (99th percentile: 0.5 ms), measured on
+//! one machine with two cores, at 5,000 messages a second (`examples/push.rs`). The hints of one
+//! commit are written together.
 //!
 //! # Presence
 //!
 //! [`notify`](dm_core::notify::Notifier::notify) answers for this node only, because asking other
-//! nodes takes longer than a commit may wait. [`NatsNotifier::presence`] asks them, for a host that
-//! wants to wake a phone: after the notifier, in a task of its own. If no node is subscribed for a
-//! user, a server answers at once. Otherwise a subscribed node has to answer.
+//! nodes takes longer than a commit may wait. [`NatsNotifier::presence`] asks the other nodes. A
+//! host that wants to wake phones calls it in a task of its own, after `notify`. If no node is
+//! subscribed for a user, a server answers at once. Otherwise a subscribed node has to answer.
 //!
 //! ```
 //! use dm_core::Disconnected;
@@ -179,12 +217,14 @@
 //!
 //! # Modules, in reading order
 //!
-//! `config` and `notifier`. `shared` is the state that all tasks share. `subscriptions` follows the
-//! users with a session here, and receives their frames; `publish_queue` sends hints. `requests`
-//! has requests and replies; `presence` is one of them. `takeover`, `nodes`, `orders`, `challenge`,
-//! `pending_challenges` and `peers` are about ending sessions. `codec` is the bytes, `mac` their
-//! tag; `replay_filter` and `replay_window` drop replayed frames. Then `connect`, `subjects`,
-//! `counters`, `error`.
+//! `config` and `notifier` are the interface for hosts. `shared` is the state that all tasks share.
+//! `subscriptions` subscribes for the users with a session here, and receives their frames.
+//! `publish_queue` publishes hints. `requests` has requests and replies, and `presence` is one kind
+//! of request. `takeover` sends claims. `nodes` sends heartbeats and receives the frames of nodes,
+//! `orders` sends orders, and `challenge`, `pending_challenges` and `peers` find out which nodes
+//! are alive. `codec` encodes and decodes frames, and `mac` makes and verifies tags.
+//! `replay_filter` and `replay_window` refuse replayed frames. `connect`, `subjects`, `counters`
+//! and `error` are used by the others.
 
 mod challenge;
 mod codec;
@@ -217,7 +257,7 @@ pub use presence::Presence;
 
 use tokio::sync::watch;
 
-/// Resolves when the notifier is told to stop or is dropped.
+/// Resolves when `stop` becomes true or its sender is dropped, which ends the notifier.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

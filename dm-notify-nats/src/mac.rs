@@ -1,14 +1,14 @@
 //! The tag (message authentication code) of a frame: only nodes with the key can make one.
 //!
-//! A tag is 16 bytes of BLAKE2b (RFC 7693), keyed with a key that the nodes share, over the length
-//! of the subject in 4 bytes, the subject and the frame. It follows the frame. The personalization
-//! of BLAKE2b names this use and its version, so a tag is valid nowhere else, and a frame is valid
-//! on no other subject.
+//! A tag is 16 bytes of BLAKE2b (RFC 7693), with a key that the nodes share. Its input is the
+//! length of the subject in 4 bytes, the subject, and the frame. So a frame is valid on its own
+//! subject only. The personalization of BLAKE2b names this use and its version, so no other use of
+//! the key makes a valid tag. A message is the frame, followed by the tag.
 //!
 //! An attacker who saw a frame with its tag can still replay it. A replayed hint has no effect,
-//! because a session takes an entry by its number, once. Frames that end sessions carry a stamp,
-//! see [`replay_filter`](crate::replay_filter). A reply has a subject of its own, see
-//! [`requests`](crate::requests).
+//! because a session takes an entry by its number, once. Frames that end sessions have a stamp
+//! ([`replay_filter`](crate::replay_filter)). A reply has a subject of its own
+//! ([`requests`](crate::requests)).
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,14 +22,14 @@ use zeroize::Zeroizing;
 
 /// The length of a tag, in bytes.
 pub(crate) const TAG_LEN: usize = 16;
-/// The personalization: it names this use of the key, and the version.
+/// The personalization of BLAKE2b, which names this use of the key and its version.
 const PURPOSE: &[u8; 16] = b"dm-notify-nats 2";
 
-/// A key that the nodes share to authenticate frames. `Debug` shows nothing of it, and its memory
-/// is cleared when it is dropped.
+/// A key that the nodes share to authenticate frames. `Debug` does not show the key. Its memory is
+/// cleared when it is dropped.
 ///
-/// In text it is 64 hexadecimal digits, as `openssl rand -hex 32` writes them; white space around
-/// them is ignored.
+/// The text form has 64 hexadecimal digits, as `openssl rand -hex 32` writes them. White space
+/// around the digits is ignored.
 ///
 /// ```
 /// use dm_notify_nats::{HintKey, NatsConfig};
@@ -121,7 +121,7 @@ impl FrameMac {
             return Ok(bytes.clone());
         }
         let (frame, tag) = bytes.split_last_chunk::<TAG_LEN>().ok_or(Unauthenticated)?;
-        // The comparison takes constant time for each key.
+        // The comparison with each key takes constant time.
         if self.hashers.iter().any(|keyed| mac_over(keyed, subject, frame).verify_slice(tag).is_ok()) {
             Ok(bytes.slice_ref(frame))
         } else {
@@ -130,6 +130,7 @@ impl FrameMac {
     }
 }
 
+/// A hasher that got the input of a tag.
 fn mac_over(keyed: &Blake2bMac<U16>, subject: &str, frame: &[u8]) -> Blake2bMac<U16> {
     let len = u32::try_from(subject.len()).unwrap_or(u32::MAX).to_be_bytes();
     keyed.clone().chain_update(len).chain_update(subject).chain_update(frame)

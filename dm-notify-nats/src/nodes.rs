@@ -1,4 +1,5 @@
-//! The subject of the nodes: heartbeats, and orders to end sessions.
+//! The subject of the nodes: sends this node's heartbeats, and receives heartbeats, orders to end
+//! sessions, and challenges of other nodes. The [terms](crate#terms) are those of the crate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,21 +11,22 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::codec::{Frame, NodeContent, Stamp};
-use crate::counters::DropReason;
+use crate::counters::RefusalReason;
 use crate::shared::Shared;
 
-/// Sends heartbeats and receives the frames of other nodes, until told to stop.
+/// Sends heartbeats and receives the frames of other nodes, until a stop. Then tells the other
+/// nodes that this node leaves.
 pub(crate) async fn run(shared: Arc<Shared>, heartbeat: Duration, mut stop: watch::Receiver<bool>) {
     let mut subscriber = match shared.client.subscribe(shared.subjects.nodes().clone()).await {
         Ok(subscriber) => subscriber,
-        // The host closed its connection.
+        // The host has closed its connection.
         Err(error) => return tracing::warn!(error = %error.kind(), "cannot subscribe on NATS"),
     };
     tokio::select! {
         () = crate::stopped(&mut stop) => {}
         () = serve(&shared, &mut subscriber, heartbeat) => {}
     }
-    let leaving = shared.writer.leaving(shared.stamp());
+    let leaving = shared.writer.leaving(shared.new_stamp());
     shared.publish(shared.subjects.nodes().clone(), leaving).await;
     let _ = subscriber.unsubscribe().await;
 }
@@ -49,13 +51,13 @@ impl Shared {
         if !self.is_connected() {
             return;
         }
-        let connects = self.connects();
-        let asks = !self.peers.is_listening(connects);
-        // The heartbeat is in the same queue as the subscription, so that the answers find it
-        // begun.
-        self.publish(self.subjects.nodes().clone(), self.writer.alive(self.stamp(), asks)).await;
+        let connection_count = self.connection_count();
+        let asks = !self.peers.is_listening(connection_count);
+        // The client sends the heartbeat after the subscription, on the same connection. So the
+        // subscription has begun when the answers come.
+        self.publish(self.subjects.nodes().clone(), self.writer.heartbeat(self.new_stamp(), asks)).await;
         if asks {
-            self.peers.start_listening(connects);
+            self.peers.start_listening(connection_count);
         }
     }
 
@@ -64,12 +66,12 @@ impl Shared {
         let frame = match self.open_node_frame(&message.subject, &message.payload) {
             Ok(frame) if self.is_own(frame.from) => return,
             Ok(frame) => frame,
-            Err(why) => {
-                if why == DropReason::Undecodable {
+            Err(reason) => {
+                if reason == RefusalReason::Undecodable {
                     // With a key the tag was valid, so the frame is from a node of another version.
-                    self.peers.note_unverified(None);
+                    self.peers.record_unverified(None);
                 }
-                return self.count_dropped(message.payload.len(), why);
+                return self.refuse_frame(message.payload.len(), reason);
             }
         };
         let Frame { from, content } = frame;
@@ -77,56 +79,57 @@ impl Shared {
         if let Some(stamp) = content.stamp()
             && self.may_be_unverified(from, stamp, fresh)
         {
-            self.peers.note_unverified(Some(from));
-            if matches!(content, NodeContent::Alive { .. }) {
+            self.peers.record_unverified(Some(from));
+            if matches!(content, NodeContent::Heartbeat { .. }) {
                 self.challenge(from, fresh.is_ok());
             }
         }
         match fresh {
             Ok(()) => self.handle(from, content).await,
-            Err(why) => self.count_dropped(message.payload.len(), why),
+            Err(reason) => self.refuse_frame(message.payload.len(), reason),
         }
     }
 
-    /// Whether a frame is from a node that may be alive but is not verified, or whose clock has
-    /// changed since.
-    fn may_be_unverified(&self, from: NodeId, stamp: Stamp, fresh: Result<(), DropReason>) -> bool {
+    /// Whether a frame may be from a running node that is not verified, or whose clock was changed
+    /// since it was verified. `fresh` is the result of [`check_replay`](Self::check_replay).
+    fn may_be_unverified(&self, from: NodeId, stamp: Stamp, fresh: Result<(), RefusalReason>) -> bool {
         match fresh {
             Ok(()) => !self.is_verified(from),
-            // A frame that seems old may be from a node whose clock is wrong.
-            Err(why) => why == DropReason::Stale && self.replay_filter.is_newest(from, stamp),
+            // A frame with an old time but a new number may be from a node whose clock is wrong.
+            Err(reason) => reason == RefusalReason::Stale && self.replay_filter.is_newest(from, stamp),
         }
     }
 
-    /// Carries out a fresh frame of another node.
+    /// Handles a frame of another node that is not a replay.
     async fn handle(&self, from: NodeId, content: NodeContent) {
         match content {
-            NodeContent::Alive { asks, .. } => {
+            NodeContent::Heartbeat { asks, .. } => {
                 if self.is_verified(from) {
-                    self.peers.heard(from);
+                    self.peers.record_heartbeat(from);
                 }
                 if asks {
-                    let answer = self.writer.alive(self.stamp(), false);
+                    let answer = self.writer.heartbeat(self.new_stamp(), false);
                     self.publish(self.subjects.nodes().clone(), answer).await;
                 }
             }
-            NodeContent::Leaving(_) => self.peers.left(from),
+            NodeContent::Leaving(_) => self.peers.record_leaving(from),
             NodeContent::Order { nonce, order, .. } => {
                 let done = self.hub.end_sessions(&order).await;
                 tracing::debug!(user = ?order.user, sessions = done.sessions, "sessions ended for another node");
-                self.reply(nonce, self.writer.done(done.sessions)).await;
+                self.reply(nonce, self.writer.confirmation(done.sessions)).await;
             }
             NodeContent::Challenge { node, nonce } => {
                 if self.is_own(node) {
-                    self.reply(nonce, self.writer.alive(self.stamp(), false)).await;
+                    self.reply(nonce, self.writer.heartbeat(self.new_stamp(), false)).await;
                 }
             }
-            NodeContent::Here | NodeContent::Done { .. } => {}
+            NodeContent::UserConnected | NodeContent::Confirmation { .. } => {}
         }
     }
 
-    fn count_dropped(&self, len: usize, why: DropReason) {
-        tracing::debug!(len, ?why, "a frame is dropped");
-        self.counters.frame_dropped(why);
+    /// Logs and counts a refused frame of `len` bytes.
+    fn refuse_frame(&self, len: usize, reason: RefusalReason) {
+        tracing::debug!(len, ?reason, "a frame is refused");
+        self.counters.count_refused(reason);
     }
 }

@@ -28,16 +28,16 @@ use crate::shared::Shared;
 use crate::subjects::Subjects;
 use crate::subscriptions::Subscriptions;
 
-/// The factor from a notifier's start time in milliseconds to its first stamp number. It is more
-/// than the number of stamped frames in a millisecond, so a notifier that follows another one on
-/// its hub starts above all numbers of that one.
+/// The first number of a notifier's stamps is its start time in milliseconds, times this factor. A
+/// notifier sends fewer frames with a stamp in a millisecond. So the next notifier of the same hub
+/// starts above all numbers of this one.
 const STAMPS_PER_MS: u64 = 1_024;
 
 /// Notifies the sessions of this node through its [`Hub`], and other nodes through NATS. Clones
 /// share one connection.
 ///
 /// A notifier ends when its last clone is dropped, or with [`shutdown`](Self::shutdown). The hub
-/// works on without it, and another notifier may follow.
+/// continues to work without it, and may get another notifier.
 #[derive(Clone)]
 pub struct NatsNotifier {
     inner: Arc<Inner>,
@@ -47,7 +47,7 @@ struct Inner {
     shared: Arc<Shared>,
     presence_requests: PresenceRequests,
     orders: Orders,
-    /// Stops the tasks, by `true` or by being dropped.
+    /// Stops the tasks when it is set to `true`, or dropped.
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
 }
@@ -59,15 +59,15 @@ pub struct NatsHealth {
     /// Whether the servers are reached. While they are not, sessions on other nodes find messages
     /// by polling.
     pub connected: bool,
-    /// The last error since the servers were reached. Always `None` for a connection of the host's.
+    /// The last error since the servers were reached. Always `None` with a connection of the host.
     pub last_error: Option<String>,
-    /// The number of hints that wait to be published.
+    /// The number of hints, and of replies to presence requests, that wait to be published.
     pub queued: usize,
     /// The id of this node.
     pub node: NodeId,
-    /// The other nodes that this one verified and that are alive. `None` while they are not known,
-    /// such as during the first [`heartbeat`](NatsConfig::heartbeat) after the servers were
-    /// reached.
+    /// The other nodes that this node has verified and that are alive. `None` while they are not
+    /// known: without servers, during the first [`heartbeat`](NatsConfig::heartbeat) interval after
+    /// the servers were reached, or if there are more than 1,024.
     pub peers: Option<Vec<NodeId>>,
 }
 
@@ -81,7 +81,8 @@ impl NatsNotifier {
     }
 
     /// Connects to servers and starts on the current tokio runtime. If no server can be reached,
-    /// the notifier starts all the same and goes on trying, and [`health`](Self::health) shows it.
+    /// the notifier starts all the same and continues to try. [`health`](Self::health) shows
+    /// whether it is connected.
     ///
     /// # Errors
     /// Permanent errors: an invalid configuration, credentials that are refused, certificates that
@@ -100,9 +101,9 @@ impl NatsNotifier {
         Self::start(hub, client, config, events)
     }
 
-    /// Starts on a connection of the host's, on the current tokio runtime. The host configures and
-    /// closes the connection. The connection must receive its own messages (no `no_echo`);
-    /// otherwise entries that are committed while a user connects are found by polling only.
+    /// Starts with a connection of the host, on the current tokio runtime. The host configures and
+    /// closes the connection. The connection must receive its own messages: do not set `no_echo`.
+    /// Otherwise entries that are committed while a user connects are found by polling only.
     ///
     /// # Errors
     /// [`NatsError::Invalid`] for an invalid configuration.
@@ -123,7 +124,7 @@ impl NatsNotifier {
         let counters = Arc::<Counters>::default();
         let (publish_queue, queued) = PublishQueue::new(config.queue, Arc::clone(&counters));
         let replay_filter = ReplayFilter::new();
-        let stamped = replay_filter.now().as_millis().saturating_mul(STAMPS_PER_MS);
+        let next_number = replay_filter.now().as_millis().saturating_mul(STAMPS_PER_MS);
         let shared = Arc::new(Shared {
             hub: hub.clone(),
             client: client.clone(),
@@ -136,7 +137,7 @@ impl NatsNotifier {
             publish_queue,
             counters: Arc::clone(&counters),
             events,
-            stamped: AtomicU64::new(stamped),
+            next_number: AtomicU64::new(next_number),
             max_entry: config.max_entry,
         });
         tracing::info!(node = %hub.node(), keyed = shared.mac.is_keyed(), "the NATS notifier starts");
@@ -155,8 +156,9 @@ impl NatsNotifier {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Finds out where a user is connected. Asks the other nodes, unless the user is connected
-    /// here. Takes one round trip on the bus, and [`NatsConfig::presence_timeout`] at most.
+    /// Finds out whether a user is connected to this node, to another node, or to none. Asks the
+    /// other nodes, unless the user is connected here. Takes one round trip on the bus, and at most
+    /// [`NatsConfig::presence_timeout`].
     ///
     /// # Cancel safety
     /// Cancel safe: a drop of the future ends the request.
@@ -164,7 +166,7 @@ impl NatsNotifier {
         self.inner.presence_requests.ask(&self.inner.shared, user).await
     }
 
-    /// The health of the notifier. Answers from memory, cheap enough for any health check.
+    /// The health of the notifier. Reads memory only, so it is cheap enough for any health check.
     #[must_use]
     pub fn health(&self) -> NatsHealth {
         let shared = &self.inner.shared;
@@ -173,7 +175,7 @@ impl NatsNotifier {
             last_error: shared.events.last_error(),
             queued: shared.publish_queue.queued(),
             node: shared.hub.node(),
-            peers: shared.peers.known(shared.connects()).filter(|_| shared.is_connected()),
+            peers: shared.peers.alive_nodes(shared.connection_count()).filter(|_| shared.is_connected()),
         }
     }
 
@@ -183,8 +185,9 @@ impl NatsNotifier {
         self.inner.shared.counters.stats()
     }
 
-    /// Ends the notifier within `bound`: publishes waiting hints, and ends all subscriptions. The
-    /// hub notifies the sessions of this node as before. A second call waits in the same way.
+    /// Ends the notifier: publishes waiting hints, and ends all subscriptions. After `bound` it
+    /// stops the tasks that still run. The hub continues to notify the sessions of this node. A
+    /// second call waits in the same way.
     pub async fn shutdown(&self, bound: Duration) {
         self.inner.stop.send_replace(true);
         let mut tasks = self.inner.tasks.lock().await;
@@ -204,9 +207,9 @@ impl NatsNotifier {
 
 #[async_trait]
 impl Notifier for NatsNotifier {
-    /// Notifies this node's sessions, and queues hints for the other nodes. Answers at once, for
-    /// this node only: [`presence`](NatsNotifier::presence) finds out whether a user is connected
-    /// to another node.
+    /// Notifies this node's sessions, and queues hints for the other nodes. Returns at once, and
+    /// the result is for this node only. [`presence`](NatsNotifier::presence) finds out whether a
+    /// user is connected to another node.
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
         let shared = &self.inner.shared;
         let reach = shared.hub.notify(notifications).await?;
@@ -216,9 +219,10 @@ impl Notifier for NatsNotifier {
         Ok(reach)
     }
 
-    /// Ends sessions of this node, and orders the other nodes to end theirs. Answers as soon as all
-    /// known nodes have confirmed, and after [`NatsConfig::confirm_timeout`] at most. Without the
-    /// servers, only this node confirms, and the expected number of nodes is unknown.
+    /// Ends sessions of this node, and orders the other nodes to end theirs. Returns as soon as all
+    /// known nodes have confirmed, at the latest after [`NatsConfig::confirm_timeout`]. If the
+    /// servers cannot be reached, only this node confirms, and the expected number of nodes is
+    /// unknown.
     async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
         self.inner.orders.issue(&self.inner.shared, order).await
     }

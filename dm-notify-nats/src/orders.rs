@@ -1,4 +1,5 @@
-//! Orders to end sessions: sent to all nodes, and confirmed by them.
+//! Orders, which are requests to end sessions: sends them to all nodes, and counts the nodes that
+//! confirm.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,12 +13,12 @@ use crate::codec::{Frame, NodeContent, Nonce};
 use crate::requests::{Replies, Reply};
 use crate::shared::Shared;
 
-/// The maximum number of orders whose confirmations are counted at once. A further order waits for
-/// half of its time limit, and is then sent without counting: a client that forgets devices without
-/// end must not delay other orders for longer.
+/// The maximum number of orders whose confirmations are counted at once. A further order waits at
+/// most half of its time limit, and is then sent without counting. So a client that forgets devices
+/// without end does not delay other orders for longer.
 const MAX_COUNTED: usize = 64;
 
-/// Sends orders and counts their confirmations.
+/// Sends orders and counts the confirmations.
 #[derive(Debug)]
 pub(crate) struct Orders {
     permits: Semaphore,
@@ -29,70 +30,75 @@ impl Orders {
         Self { permits: Semaphore::const_new(MAX_COUNTED), timeout }
     }
 
-    /// Ends sessions here, and orders the other nodes to end theirs.
+    /// Ends sessions here, and orders the other nodes to end theirs. Returns the nodes that
+    /// confirmed within the time limit.
     pub(crate) async fn issue(&self, shared: &Arc<Shared>, order: &EndSessions) -> Disconnected {
         let here = shared.hub.end_sessions(order).await;
         // The expected number of nodes stays unknown unless the other nodes are known.
-        let mut known = Disconnected { expected: None, ..here };
+        let mut result = Disconnected { expected: None, ..here };
         if shared.is_connected() {
-            // The order does not wait for nodes that are not verified: their heartbeats may be
-            // replayed. But they may have sessions.
+            // The order does not wait for nodes that are not verified, because their heartbeats may
+            // be replayed. But such a node may have sessions, so the expected number is unknown.
             let had_unverified = shared.peers.has_unverified();
             // Confirmations that arrived before a timeout count.
-            let _ = tokio::time::timeout(self.timeout, self.send(shared, order, &mut known)).await;
+            let _ = tokio::time::timeout(self.timeout, self.send(shared, order, &mut result)).await;
             if had_unverified || shared.peers.has_unverified() {
-                known.expected = None;
+                result.expected = None;
             }
         }
-        let outcome = match known.expected {
+        let outcome = match result.expected {
             None => "unknown",
-            Some(_) if known.is_complete() => "complete",
+            Some(_) if result.is_complete() => "complete",
             Some(_) => "incomplete",
         };
         metrics::counter!("dm_nats_orders_total", "outcome" => outcome).increment(1);
-        known
+        result
     }
 
-    async fn send(&self, shared: &Arc<Shared>, order: &EndSessions, known: &mut Disconnected) {
+    /// Sends an order, and adds the confirming nodes to `result` until all known nodes have
+    /// confirmed.
+    async fn send(&self, shared: &Arc<Shared>, order: &EndSessions, result: &mut Disconnected) {
         let nodes = shared.subjects.nodes().clone();
-        let frame = |nonce| shared.writer.order(shared.stamp(), nonce, order);
+        let frame = |nonce| shared.writer.order(shared.new_stamp(), nonce, order);
         let Ok(Ok(_permit)) = tokio::time::timeout(self.timeout / 2, self.permits.acquire()).await else {
             // The confirmations to this order are not received.
             return shared.publish(nodes, frame(Nonce::fresh())).await;
         };
-        let peers = shared.peers.known(shared.connects());
+        let peers = shared.peers.alive_nodes(shared.connection_count());
         let Some(mut replies) = shared.request(nodes, frame).await else { return };
-        known.expected = peers.as_ref().map(|peers| 1 + peers.len());
-        collect_confirmations(shared, &mut replies, peers, known).await;
+        result.expected = peers.as_ref().map(|peers| 1 + peers.len());
+        collect_confirmations(shared, &mut replies, peers, result).await;
     }
 }
 
-/// Collects confirmations until all known nodes have confirmed.
+/// Adds the confirming nodes to `result`, until all of `peers` have confirmed. If `peers` is
+/// `None`, it does so until the caller's timeout.
 async fn collect_confirmations(
     shared: &Shared,
     replies: &mut Replies,
     peers: Option<Vec<NodeId>>,
-    known: &mut Disconnected,
+    result: &mut Disconnected,
 ) {
     let mut missing = peers.map(HashSet::<NodeId>::from_iter);
     while missing.as_ref().is_none_or(|missing| !missing.is_empty()) {
         let Frame { from, content } = match replies.next(shared).await {
             Some(Reply::Frame(frame)) => frame,
-            // This node itself is subscribed, so the answer "no responders" is forged.
+            // This node itself is subscribed to the subject, so the servers' answer that no node is
+            // subscribed must be forged.
             Some(Reply::NoResponders) => continue,
             None => return,
         };
-        let NodeContent::Done { sessions } = content else { continue };
-        if known.confirmed.contains(&from) {
+        let NodeContent::Confirmation { sessions } = content else { continue };
+        if result.confirmed.contains(&from) {
             continue;
         }
-        known.confirmed.push(from);
-        known.sessions += sessions as usize;
+        result.confirmed.push(from);
+        result.sessions += sessions as usize;
         if let Some(missing) = &mut missing
             && !missing.remove(&from)
         {
-            // The confirmation is from a node that was not known.
-            known.expected = known.expected.map(|expected| expected + 1);
+            // This node was not in `peers`.
+            result.expected = result.expected.map(|expected| expected + 1);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The other nodes that are alive, by their heartbeats.
+//! The other nodes. A node is *verified* after it has replied to a challenge of this node. This
+//! module records which verified nodes are alive, and whether unverified nodes may be.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,11 +9,11 @@ use dm_core::notify::NodeId;
 use tokio::time::Instant;
 
 /// The maximum number of other nodes that are remembered. With more, their number is unknown.
-const MAX: usize = 1_024;
+const MAX_NODES: usize = 1_024;
 /// The number of missed heartbeats after which a node counts as gone.
 const MISSED_HEARTBEATS: u32 = 3;
 
-/// The other nodes.
+/// The other nodes, with the times of their last frames.
 #[derive(Debug)]
 pub(crate) struct Peers {
     heartbeat: Duration,
@@ -22,15 +23,16 @@ pub(crate) struct Peers {
 #[derive(Debug, Default)]
 struct State {
     /// The time of the last heartbeat of each verified node.
-    heard: HashMap<NodeId, Instant>,
-    /// The time since which this node receives heartbeats without a break, and the count of
-    /// connections to the servers at that time.
-    since: Option<(Instant, u64)>,
-    /// Whether there was one node too many to remember.
+    heartbeats: HashMap<NodeId, Instant>,
+    /// The time since which this node receives heartbeats without a break, and the number of times
+    /// that the client had connected to the servers by then. `None` before the first connection.
+    listening_since: Option<(Instant, u64)>,
+    /// Whether the last heartbeat was from a node for which there was no room.
     too_many: bool,
-    /// Nodes that may be alive but are not verified, with the time of the last frame of each.
+    /// The time of the last frame of each node that may be alive but is not verified.
     unverified_nodes: HashMap<NodeId, Instant>,
-    /// The time of the last frame of a node that cannot be named, or not be remembered.
+    /// The time of the last frame of an unverified node that is not in `unverified_nodes`: its id
+    /// is unknown, or there was no room.
     unnamed_heard: Option<Instant>,
 }
 
@@ -39,56 +41,58 @@ impl Peers {
         Self { heartbeat, state: Mutex::default() }
     }
 
-    /// Records that this node receives heartbeats from now on, for the first time or again.
-    pub(crate) fn start_listening(&self, connects: u64) {
+    /// Records that this node receives heartbeats from now on. `connection_count` is the number of
+    /// times that the client has connected to the servers.
+    pub(crate) fn start_listening(&self, connection_count: u64) {
         let mut state = self.lock();
-        if state.since.is_none_or(|(_, before)| before != connects) {
-            state.since = Some((Instant::now(), connects));
+        if state.listening_since.is_none_or(|(_, before)| before != connection_count) {
+            state.listening_since = Some((Instant::now(), connection_count));
         }
     }
 
-    /// Whether this node receives heartbeats over its present connection, by the count of
-    /// connections.
-    pub(crate) fn is_listening(&self, connects: u64) -> bool {
-        self.lock().since.is_some_and(|(_, before)| before == connects)
+    /// Whether this node receives heartbeats on its current connection, which is number
+    /// `connection_count`.
+    pub(crate) fn is_listening(&self, connection_count: u64) -> bool {
+        self.lock().listening_since.is_some_and(|(_, before)| before == connection_count)
     }
 
     /// Records a heartbeat of a verified node.
-    pub(crate) fn heard(&self, node: NodeId) {
+    pub(crate) fn record_heartbeat(&self, node: NodeId) {
         let (now, bound) = (Instant::now(), self.heartbeat * MISSED_HEARTBEATS);
         let mut state = self.lock();
-        state.heard.retain(|_, heard| now.duration_since(*heard) < bound);
-        state.too_many = state.heard.len() >= MAX && !state.heard.contains_key(&node);
+        state.heartbeats.retain(|_, heard| now.duration_since(*heard) < bound);
+        state.too_many = state.heartbeats.len() >= MAX_NODES && !state.heartbeats.contains_key(&node);
         state.unverified_nodes.remove(&node);
         if !state.too_many {
-            state.heard.insert(node, now);
+            state.heartbeats.insert(node, now);
         }
     }
 
-    /// Whether a node's last heartbeat is recent enough.
+    /// Whether a verified node is alive: its last heartbeat is less than three intervals old.
     pub(crate) fn is_alive(&self, node: NodeId) -> bool {
         let (now, state) = (Instant::now(), self.lock());
         state
-            .heard
+            .heartbeats
             .get(&node)
             .is_some_and(|heard| now.duration_since(*heard) < self.heartbeat * MISSED_HEARTBEATS)
     }
 
     /// Records that a node left.
-    pub(crate) fn left(&self, node: NodeId) {
+    pub(crate) fn record_leaving(&self, node: NodeId) {
         let mut state = self.lock();
-        state.heard.remove(&node);
+        state.heartbeats.remove(&node);
         state.unverified_nodes.remove(&node);
     }
 
-    /// Records that a node may be alive that is not verified. `None` is a node without a known id.
-    pub(crate) fn note_unverified(&self, node: Option<NodeId>) {
+    /// Records a frame of a node that may be alive but is not verified. `None` is a node whose id
+    /// is unknown.
+    pub(crate) fn record_unverified(&self, node: Option<NodeId>) {
         let (now, bound) = (Instant::now(), self.heartbeat * MISSED_HEARTBEATS);
         let mut state = self.lock();
         state.unverified_nodes.retain(|_, heard| now.duration_since(*heard) < bound);
         match node {
             Some(node)
-                if state.unverified_nodes.len() < MAX || state.unverified_nodes.contains_key(&node) =>
+                if state.unverified_nodes.len() < MAX_NODES || state.unverified_nodes.contains_key(&node) =>
             {
                 state.unverified_nodes.insert(node, now);
             }
@@ -96,23 +100,25 @@ impl Peers {
         }
     }
 
-    /// Whether there may be nodes that are not verified, by the frames of the last heartbeats.
+    /// Whether a node that is not verified may be alive: it sent a frame within the last three
+    /// heartbeat intervals.
     pub(crate) fn has_unverified(&self) -> bool {
         let (now, state) = (Instant::now(), self.lock());
         let mut unverified_nodes = state.unverified_nodes.values().chain(&state.unnamed_heard);
         unverified_nodes.any(|heard| now.duration_since(*heard) < self.heartbeat * MISSED_HEARTBEATS)
     }
 
-    /// The other nodes that are alive. `None` if this node has received heartbeats for less than
-    /// one interval, or if there are too many nodes.
-    pub(crate) fn known(&self, connects: u64) -> Option<Vec<NodeId>> {
+    /// The verified nodes that are alive. `None` if this node has received heartbeats on the
+    /// current connection, number `connection_count`, for less than one interval, or if there are
+    /// too many nodes.
+    pub(crate) fn alive_nodes(&self, connection_count: u64) -> Option<Vec<NodeId>> {
         let now = Instant::now();
         let state = self.lock();
-        let (since, _) = state.since.filter(|(_, before)| *before == connects)?;
-        let lasts = |heard: &Instant| now.duration_since(*heard) < self.heartbeat * MISSED_HEARTBEATS;
+        let (since, _) = state.listening_since.filter(|(_, before)| *before == connection_count)?;
+        let is_recent = |heard: &Instant| now.duration_since(*heard) < self.heartbeat * MISSED_HEARTBEATS;
         let is_complete = !state.too_many && now.duration_since(since) >= self.heartbeat;
-        is_complete
-            .then(|| state.heard.iter().filter(|(_, heard)| lasts(heard)).map(|(node, _)| *node).collect())
+        let alive = state.heartbeats.iter().filter(|(_, heard)| is_recent(heard));
+        is_complete.then(|| alive.map(|(node, _)| *node).collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -132,36 +138,36 @@ mod tests {
     #[test]
     fn no_number_of_peers_is_known_before_one_heartbeat_interval_has_passed() {
         let slow = Peers::new(Duration::from_secs(3_600));
-        assert_eq!(slow.known(1), None, "not on the bus");
+        assert_eq!(slow.alive_nodes(1), None, "not on the bus");
         slow.start_listening(1);
-        slow.heard(node(1));
-        assert_eq!(slow.known(1), None);
+        slow.record_heartbeat(node(1));
+        assert_eq!(slow.alive_nodes(1), None);
 
         let quick = Peers::new(Duration::ZERO);
         quick.start_listening(1);
-        assert_eq!(quick.known(1), Some(vec![]));
-        assert_eq!(quick.known(2), None, "the servers were reached again");
+        assert_eq!(quick.alive_nodes(1), Some(vec![]));
+        assert_eq!(quick.alive_nodes(2), None, "the servers were reached again");
     }
 
     #[test]
     fn a_node_counts_as_unverified_until_it_is_verified_or_leaves_and_memory_is_bounded() {
         let peers = Peers::new(Duration::from_secs(3_600));
-        for remove in [Peers::heard, Peers::left] {
-            peers.note_unverified(Some(node(1)));
+        for remove in [Peers::record_heartbeat, Peers::record_leaving] {
+            peers.record_unverified(Some(node(1)));
             assert!(peers.has_unverified());
             remove(&peers, node(2));
             assert!(peers.has_unverified(), "another node");
             remove(&peers, node(1));
             assert!(!peers.has_unverified());
         }
-        (0..=MAX as u64).for_each(|n| peers.note_unverified(Some(node(n))));
-        assert_eq!(peers.lock().unverified_nodes.len(), MAX);
-        (0..MAX as u64).for_each(|n| peers.left(node(n)));
+        (0..=MAX_NODES as u64).for_each(|n| peers.record_unverified(Some(node(n))));
+        assert_eq!(peers.lock().unverified_nodes.len(), MAX_NODES);
+        (0..MAX_NODES as u64).for_each(|n| peers.record_leaving(node(n)));
         assert!(peers.has_unverified(), "there was one node more than are remembered");
 
         let quick = Peers::new(Duration::ZERO);
-        quick.note_unverified(None);
-        quick.note_unverified(Some(node(1)));
+        quick.record_unverified(None);
+        quick.record_unverified(Some(node(1)));
         assert!(!quick.has_unverified(), "its frames are too old");
     }
 
@@ -170,28 +176,28 @@ mod tests {
         let (heartbeat, tick) = (Duration::from_secs(4), Duration::from_millis(1));
         let peers = Peers::new(heartbeat);
         peers.start_listening(1);
-        peers.heard(node(1));
-        peers.note_unverified(Some(node(2)));
+        peers.record_heartbeat(node(1));
+        peers.record_unverified(Some(node(2)));
         tokio::time::advance(heartbeat * 3 - tick).await;
         assert!(peers.is_alive(node(1)) && peers.has_unverified());
-        assert_eq!(peers.known(1), Some(vec![node(1)]));
+        assert_eq!(peers.alive_nodes(1), Some(vec![node(1)]));
         tokio::time::advance(tick).await;
         assert!(!peers.is_alive(node(1)) && !peers.has_unverified());
-        assert_eq!(peers.known(1), Some(vec![]));
+        assert_eq!(peers.alive_nodes(1), Some(vec![]));
     }
 
     #[test]
     fn with_too_many_nodes_their_number_is_unknown() {
         let peers = Peers::new(Duration::from_secs(3_600));
-        (0..MAX as u64).for_each(|n| peers.heard(node(n)));
+        (0..MAX_NODES as u64).for_each(|n| peers.record_heartbeat(node(n)));
         assert!(!peers.lock().too_many);
-        peers.heard(node(0));
+        peers.record_heartbeat(node(0));
         assert!(!peers.lock().too_many, "a node that is remembered");
-        peers.heard(node(u64::MAX));
+        peers.record_heartbeat(node(u64::MAX));
         assert!(peers.lock().too_many);
-        assert_eq!(peers.lock().heard.len(), MAX);
-        peers.left(node(0));
-        peers.heard(node(u64::MAX));
+        assert_eq!(peers.lock().heartbeats.len(), MAX_NODES);
+        peers.record_leaving(node(0));
+        peers.record_heartbeat(node(u64::MAX));
         assert!(!peers.lock().too_many);
     }
 }

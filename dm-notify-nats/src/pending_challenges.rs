@@ -1,4 +1,5 @@
-//! The nodes with a challenge under way.
+//! The challenges under way. A *challenge* is a request that only a running node can reply to
+//! ([`challenge`](crate::challenge)).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,16 +7,17 @@ use std::time::Duration;
 
 use dm_core::notify::NodeId;
 
-/// The maximum number of challenges at once. A further node is challenged at its next heartbeat.
-const MAX: usize = 64;
-/// Of these, the maximum number for nodes whose heartbeat was too old. An attacker can replay
-/// recorded heartbeats without end, so they must leave room for others.
-const MAX_OLD: usize = 16;
+/// The maximum number of challenges at once. A further node is not challenged until a later
+/// heartbeat.
+const MAX_PENDING: usize = 64;
+/// The maximum number of challenges at once for nodes whose heartbeat was too old. An attacker can
+/// replay old heartbeats without end, so they must leave room for fresh ones.
+const MAX_PENDING_OLD: usize = 16;
 
 /// The nodes with a challenge under way.
 #[derive(Debug)]
 pub(crate) struct PendingChallenges {
-    /// By node: whether its heartbeat was fresh.
+    /// Whether the heartbeat of each challenged node was fresh.
     pending: Mutex<HashMap<NodeId, bool>>,
     /// The time limit for a reply.
     pub(crate) timeout: Duration,
@@ -26,19 +28,21 @@ impl PendingChallenges {
         Self { pending: Mutex::default(), timeout }
     }
 
-    /// Begins a challenge of a node whose heartbeat was fresh or not. Returns `false` if one is
-    /// under way, or if there is no room.
-    pub(crate) fn begin(&self, node: NodeId, fresh: bool) -> bool {
+    /// Records the begin of a challenge. `is_fresh` is whether the node's heartbeat was fresh.
+    /// Returns `false`, and records nothing, if a challenge of this node is under way or if there
+    /// is no room.
+    pub(crate) fn try_begin(&self, node: NodeId, is_fresh: bool) -> bool {
         let mut pending = self.lock();
         let old = pending.values().filter(|fresh| !**fresh).count();
-        let room = pending.len() < MAX && (fresh || old < MAX_OLD);
+        let room = pending.len() < MAX_PENDING && (is_fresh || old < MAX_PENDING_OLD);
         let begins = room && !pending.contains_key(&node);
         if begins {
-            pending.insert(node, fresh);
+            pending.insert(node, is_fresh);
         }
         begins
     }
 
+    /// Records the end of a challenge.
     pub(crate) fn end(&self, node: NodeId) {
         self.lock().remove(&node);
     }
@@ -58,13 +62,13 @@ mod tests {
         let pending_challenges = PendingChallenges::new(Duration::from_secs(1));
         let node = |n: usize| NodeId::from_bytes((n as u64).to_be_bytes());
         let begun = |from: usize, fresh| {
-            (from..from + 100).filter(|n| pending_challenges.begin(node(*n), fresh)).count()
+            (from..from + 100).filter(|n| pending_challenges.try_begin(node(*n), fresh)).count()
         };
-        assert_eq!(begun(0, false), MAX_OLD);
-        assert_eq!(begun(1_000, true), MAX - MAX_OLD);
-        assert!(!pending_challenges.begin(node(0), true), "a challenge is pending");
+        assert_eq!(begun(0, false), MAX_PENDING_OLD);
+        assert_eq!(begun(1_000, true), MAX_PENDING - MAX_PENDING_OLD);
+        assert!(!pending_challenges.try_begin(node(0), true), "a challenge is pending");
         pending_challenges.end(node(0));
-        assert!(pending_challenges.begin(node(0), true));
+        assert!(pending_challenges.try_begin(node(0), true));
         assert_eq!(begun(2_000, false), 0, "no room is left for old heartbeats");
     }
 }

@@ -1,4 +1,4 @@
-//! Presence: whether a user is connected, here or to another node.
+//! Presence: whether a user is connected to this node, to another node, or to none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,26 +11,27 @@ use crate::codec::NodeContent;
 use crate::requests::Reply;
 use crate::shared::Shared;
 
-/// The maximum number of requests at once. Further ones wait, within their time limit.
+/// The maximum number of requests at once. Further requests wait, within their time limits.
 const MAX_REQUESTS: usize = 256;
 
-/// The node to which a user is connected.
+/// Whether a user is connected, and to which node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// On this node, and perhaps on others.
+    /// The user is connected to this node, and perhaps to others.
     Here,
-    /// On another node.
+    /// The user is connected to another node.
     Elsewhere,
-    /// Nowhere: the servers know no node that is subscribed for the user. Another client on the bus
-    /// can forge this answer.
+    /// The user is connected to no node: the servers know no node that is subscribed for the user.
+    /// Another client on the bus can forge this answer.
     Nowhere,
-    /// Unknown: the servers cannot be reached, or no node answered in time.
+    /// It is unknown whether the user is connected: the servers cannot be reached, or no node
+    /// answered in time.
     Unknown,
 }
 
 impl Presence {
-    /// The value as a notifier's [`Reach`]. Unknown counts as absent: one wake-up too many does
-    /// less harm than one too few.
+    /// The value as a notifier's [`Reach`]. [`Unknown`](Self::Unknown) counts as absent, because an
+    /// unnecessary wake-up of a phone does less harm than a missing one.
     #[must_use]
     pub const fn reach(self) -> Reach {
         match self {
@@ -40,7 +41,7 @@ impl Presence {
     }
 }
 
-/// Sends presence requests, a bounded number at once.
+/// Sends presence requests, at most [`MAX_REQUESTS`] at once.
 #[derive(Debug)]
 pub(crate) struct PresenceRequests {
     permits: Semaphore,
@@ -52,6 +53,8 @@ impl PresenceRequests {
         Self { permits: Semaphore::const_new(MAX_REQUESTS), timeout }
     }
 
+    /// Finds out whether a user is connected. Asks other nodes only if the user is not connected
+    /// here.
     pub(crate) async fn ask(&self, shared: &Arc<Shared>, user: UserId) -> Presence {
         if shared.hub.is_connected(user) {
             return Presence::Here;
@@ -66,7 +69,7 @@ impl PresenceRequests {
             loop {
                 match replies.next(shared).await? {
                     Reply::NoResponders => return Some(Presence::Nowhere),
-                    Reply::Frame(frame) if frame.content == NodeContent::Here => {
+                    Reply::Frame(frame) if frame.content == NodeContent::UserConnected => {
                         return Some(Presence::Elsewhere);
                     }
                     Reply::Frame(_) => {}

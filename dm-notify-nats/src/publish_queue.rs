@@ -1,4 +1,5 @@
-//! The queue of frames to publish. A caller with a frame never waits for the servers.
+//! The queue of frames to publish: hints, and replies to presence requests. A caller never waits
+//! for the servers.
 
 use std::sync::Arc;
 
@@ -10,10 +11,10 @@ use tokio::sync::{mpsc, watch};
 use crate::counters::Counters;
 
 /// The maximum number of frames that are published together. The connection writes waiting frames
-/// together, and flushes when no more come: the hints of a commit take one write.
-const BATCH: usize = 128;
+/// together, and flushes when no more frames wait. So the hints of a commit take one write.
+const MAX_BATCH: usize = 128;
 
-/// The sending half of the queue. Clones share it.
+/// The sender of the queue. Clones share the queue.
 #[derive(Clone, Debug)]
 pub(crate) struct PublishQueue {
     sender: mpsc::Sender<Outgoing>,
@@ -28,53 +29,54 @@ pub(crate) struct Outgoing {
 }
 
 impl PublishQueue {
-    /// A queue for up to `room` frames, and its receiving half for [`run`].
-    pub(crate) fn new(room: usize, counters: Arc<Counters>) -> (Self, mpsc::Receiver<Outgoing>) {
-        let (sender, queued) = mpsc::channel(room);
+    /// A queue for at most `capacity` frames, and its receiver for [`run`].
+    pub(crate) fn new(capacity: usize, counters: Arc<Counters>) -> (Self, mpsc::Receiver<Outgoing>) {
+        let (sender, queued) = mpsc::channel(capacity);
         (Self { sender, counters }, queued)
     }
 
-    /// Queues a frame. Without room, the frame is dropped and counted.
+    /// Queues a frame. If the queue is full, the frame is dropped and counted.
     pub(crate) fn push(&self, subject: Subject, payload: Bytes) {
         if self.sender.try_send(Outgoing { subject, payload }).is_err() {
-            self.counters.hint_dropped();
+            self.counters.count_dropped();
         }
     }
 
-    /// The number of frames that wait.
+    /// The number of frames in the queue.
     pub(crate) fn queued(&self) -> usize {
         self.sender.max_capacity() - self.sender.capacity()
     }
 }
 
-/// Publishes queued frames until told to stop, then the rest of the queue.
+/// Publishes queued frames. After a stop it publishes the rest of the queue, and ends.
 pub(crate) async fn run(
     client: Client,
     mut queued: mpsc::Receiver<Outgoing>,
     counters: Arc<Counters>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut batch = Vec::with_capacity(MAX_BATCH);
     loop {
         let count = tokio::select! {
             biased;
-            // New frames are dropped from now on; waiting ones are still received.
+            // From now on new frames are dropped. Waiting frames are still published.
             () = crate::stopped(&mut stop), if !queued.is_closed() => {
                 queued.close();
                 continue;
             }
-            count = queued.recv_many(&mut batch, BATCH) => count,
+            count = queued.recv_many(&mut batch, MAX_BATCH) => count,
         };
         if count == 0 {
             break;
         }
         for Outgoing { subject, payload } in batch.drain(..) {
-            // Without servers the frame would only become late, and delay subscriptions.
+            // While the servers cannot be reached, the client would keep the frame. The frame would
+            // be late, and would delay subscriptions.
             let connected = client.connection_state() == State::Connected;
             if connected && client.publish(subject, payload).await.is_ok() {
-                counters.published();
+                counters.count_published();
             } else {
-                counters.hint_dropped();
+                counters.count_dropped();
             }
         }
     }

@@ -1,12 +1,14 @@
-//! Protection against replays: frames that end sessions, and heartbeats, are taken once and only
-//! while they are new.
+//! Protection against replays: frames with a stamp are taken once, and only while they are new.
 //!
-//! Each stamped frame has a number and the sender's time. A receiver keeps a [`ReplayWindow`] for
-//! each sender, which works at any rate of frames. It takes no frame with a time more than
-//! [`MAX_AGE`] from its own, and none from before its own start, because it does not know which of
-//! those it took before. Both sides use the time of their process, which no clock setting changes.
-//! Once a node is verified ([`challenge`](crate::challenge)), the offset between the two clocks is
-//! known.
+//! A *stamp* is the sender's time and the frame's number, which ascends for each sender. A receiver
+//! keeps a [`ReplayWindow`] of numbers for each sender, which works at any rate of frames. The
+//! receiver takes no frame with a time that differs by more than [`MAX_AGE`] from its own time. It
+//! takes no frame from before its own start, because it may have taken this frame before it was
+//! restarted.
+//!
+//! Sender and receiver use the time of their process, which does not change when the machine's
+//! clock is set. After a node is verified ([`challenge`](crate::challenge)), the offset between the
+//! two clocks is known, and the sender's time is converted to the receiver's clock.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,39 +21,39 @@ use dm_core::time::{Clock as _, SystemClock};
 use crate::codec::Stamp;
 use crate::replay_window::{Rejected, ReplayWindow};
 
-/// The maximum distance of a frame's time from this node's. Until two nodes have verified each
-/// other, the distance of their clocks counts, too.
+/// The maximum difference between a frame's time and this node's time. Until a node is verified,
+/// the offset between the two clocks is a part of this difference.
 const MAX_AGE: Duration = Duration::from_secs(60);
-/// The tolerance for frames from before this node's start: clocks of nodes that are not verified
-/// differ a little, and times are whole milliseconds. Without it, two nodes that have just started
-/// would drop each other's first claims.
+/// The maximum time before this node's start of a frame that is taken. Without this tolerance, two
+/// nodes that have just started would refuse each other's first claims: clocks of nodes that are
+/// not verified differ a little, and times are whole milliseconds.
 const START_SLACK: Duration = Duration::from_secs(1);
-/// The maximum error of a frame's computed age, because times are whole milliseconds.
+/// The maximum error of a frame's computed age. Times are whole milliseconds.
 const ROUNDING: Duration = Duration::from_millis(2);
-/// The maximum number of senders that are remembered, at a kibibyte each. Past this, the sender
-/// that was silent for longest is forgotten if all its frames are too old by now. Otherwise a new
-/// sender is not taken.
-const MAX: usize = 1_024;
+/// The maximum number of senders that are remembered. Each takes 1 KiB. If there is no room for a
+/// new sender, the sender that was silent for longest is forgotten, unless one of its frames could
+/// still be replayed. In that case the frames of the new sender are refused.
+const MAX_SENDERS: usize = 1_024;
 
 /// The reason why a frame is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotFresh {
-    /// The frame is too old, or from a clock that is ahead.
+    /// The frame is too old, is from a clock that is ahead, or is from a new sender without room.
     Stale,
     /// The frame was taken before.
     Repeated,
 }
 
-/// The frames that were taken recently.
+/// Decides which frames with a stamp are taken, and remembers the frames that were taken.
 #[derive(Debug)]
 pub(crate) struct ReplayFilter {
-    started: Started,
+    started: ProcessStart,
     senders: Mutex<HashMap<NodeId, Sender>>,
 }
 
-/// The start of this process's time.
+/// The start of the process's time: the machine's time `at` the moment `instant`.
 #[derive(Debug)]
-struct Started {
+struct ProcessStart {
     at: Timestamp,
     instant: Instant,
 }
@@ -59,23 +61,23 @@ struct Started {
 /// A node that sends frames.
 #[derive(Debug)]
 struct Sender {
-    frames: ReplayWindow,
-    /// The offset of its clock, once the node is verified.
+    window: ReplayWindow,
+    /// The offset of the node's clock; `None` until the node is verified.
     clock: Option<ClockOffset>,
-    /// The time at which its last frame was taken.
-    heard: Timestamp,
+    /// The time at which the node's last frame was taken, by this node's clock.
+    last_taken: Timestamp,
 }
 
-/// The offset of a node's clock: its time and this node's time at the same moment.
+/// The offset between the clocks of a node and of this node: both times at the same moment.
 #[derive(Clone, Copy, Debug)]
 struct ClockOffset {
-    theirs: Timestamp,
-    here: Timestamp,
+    remote_time: Timestamp,
+    local_time: Timestamp,
 }
 
 impl ReplayFilter {
     pub(crate) fn new() -> Self {
-        let started = Started { at: SystemClock.now(), instant: Instant::now() };
+        let started = ProcessStart { at: SystemClock.now(), instant: Instant::now() };
         Self { started, senders: Mutex::default() }
     }
 
@@ -84,29 +86,30 @@ impl ReplayFilter {
         self.started.at.after(self.started.instant.elapsed())
     }
 
-    /// Takes a frame that is new.
+    /// Takes a frame, or refuses it if it is stale or was taken before.
     pub(crate) fn take(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
         self.take_at(from, stamp, self.now())
     }
 
-    /// Takes a frame that a node sent just now, a reply to a challenge, whatever its clock says.
-    /// The node is verified by it.
+    /// Takes a reply to a challenge, and marks its sender as verified. The sender sent the reply
+    /// just now, so the frame's time gives the offset between the clocks.
     pub(crate) fn take_verified(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
         self.take_verified_at(from, stamp, self.now())
     }
 
-    /// Whether a node was verified since this one started.
+    /// Whether a node was verified since this node started.
     pub(crate) fn is_verified(&self, node: NodeId) -> bool {
         self.lock().get(&node).is_some_and(|sender| sender.clock.is_some())
     }
 
-    /// Whether a frame has a higher number than all frames that were taken of its node.
+    /// Whether a frame's number is higher than the numbers of all frames that were taken from its
+    /// node.
     pub(crate) fn is_newest(&self, from: NodeId, stamp: Stamp) -> bool {
-        self.lock().get(&from).is_none_or(|sender| stamp.count > sender.frames.newest())
+        self.lock().get(&from).is_none_or(|sender| stamp.number > sender.window.newest())
     }
 
-    /// The age of a frame of a verified node; zero for other nodes. It is never more than the true
-    /// age. It falls short of that by the travel time of the reply that verified the node.
+    /// The age of a frame of a verified node; zero for other nodes. The result is never above the
+    /// true age. It is too low by the transfer time of the reply that verified the node.
     pub(crate) fn age(&self, from: NodeId, stamp: Stamp) -> Duration {
         self.age_at(from, stamp, self.now())
     }
@@ -124,13 +127,13 @@ impl ReplayFilter {
         if sent < now.before(MAX_AGE).max(self.started.at.before(START_SLACK)) || sent > now.after(MAX_AGE) {
             return Err(NotFresh::Stale);
         }
-        take_number(&mut senders, from, stamp.count, now).map(drop)
+        take_number(&mut senders, from, stamp.number, now).map(drop)
     }
 
     fn take_verified_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
         let mut senders = self.lock();
-        let sender = take_number(&mut senders, from, stamp.count, now)?;
-        sender.clock = Some(ClockOffset { theirs: stamp.at, here: now });
+        let sender = take_number(&mut senders, from, stamp.number, now)?;
+        sender.clock = Some(ClockOffset { remote_time: stamp.at, local_time: now });
         Ok(())
     }
 
@@ -142,13 +145,14 @@ impl ReplayFilter {
 
 impl ClockOffset {
     /// Converts a time of the node to this node's clock.
-    fn to_local(self, theirs: Timestamp) -> Option<Timestamp> {
-        let here = self.here.as_millis().checked_add(theirs.as_millis())?;
-        here.checked_sub(self.theirs.as_millis()).map(Timestamp::from_millis)
+    fn to_local(self, remote: Timestamp) -> Option<Timestamp> {
+        let local = self.local_time.as_millis().checked_add(remote.as_millis())?;
+        local.checked_sub(self.remote_time.as_millis()).map(Timestamp::from_millis)
     }
 }
 
-/// Takes the number of a node's frame.
+/// Takes a frame's number, or refuses it if it was taken before or is below the window. Returns the
+/// frame's sender.
 fn take_number(
     senders: &mut HashMap<NodeId, Sender>,
     from: NodeId,
@@ -157,26 +161,27 @@ fn take_number(
 ) -> Result<&mut Sender, NotFresh> {
     if !senders.contains_key(&from) {
         make_room(senders, now)?;
-        let sender = Sender { frames: ReplayWindow::new(number), clock: None, heard: now };
+        let sender = Sender { window: ReplayWindow::new(number), clock: None, last_taken: now };
         return Ok(senders.entry(from).or_insert(sender));
     }
     let sender = senders.get_mut(&from).ok_or(NotFresh::Stale)?;
-    sender.frames.take(number).map_err(|why| match why {
+    sender.window.take(number).map_err(|reason| match reason {
         Rejected::Repeated => NotFresh::Repeated,
         Rejected::TooOld => NotFresh::Stale,
     })?;
-    sender.heard = now;
+    sender.last_taken = now;
     Ok(sender)
 }
 
-/// Makes room for one sender.
+/// Makes room for one sender. Fails if all senders must be remembered.
 fn make_room(senders: &mut HashMap<NodeId, Sender>, now: Timestamp) -> Result<(), NotFresh> {
-    if senders.len() < MAX {
+    if senders.len() < MAX_SENDERS {
         return Ok(());
     }
-    // A frame may be from a clock that is ahead by `MAX_AGE`.
-    let forgettable = senders.iter().filter(|(_, sender)| sender.heard < now.before(2 * MAX_AGE));
-    let silent = forgettable.min_by_key(|(_, sender)| sender.heard).map(|(node, _)| *node);
+    // The time of a frame may have been ahead by `MAX_AGE` when the frame was taken. So the frame
+    // is stale only after twice this time.
+    let forgettable = senders.iter().filter(|(_, sender)| sender.last_taken < now.before(2 * MAX_AGE));
+    let silent = forgettable.min_by_key(|(_, sender)| sender.last_taken).map(|(node, _)| *node);
     silent.and_then(|node| senders.remove(&node)).map(drop).ok_or(NotFresh::Stale)
 }
 
@@ -190,19 +195,19 @@ mod tests {
     const MILLISECOND: Duration = Duration::from_millis(1);
 
     fn replay_filter() -> ReplayFilter {
-        let started = Started { at: STARTED, instant: Instant::now() };
+        let started = ProcessStart { at: STARTED, instant: Instant::now() };
         ReplayFilter { started, senders: Mutex::default() }
     }
 
-    fn stamp(at: Timestamp, count: u64) -> Stamp {
-        Stamp { at, count }
+    fn stamp(at: Timestamp, number: u64) -> Stamp {
+        Stamp { at, number }
     }
 
     #[test]
     fn a_frame_is_taken_once_and_only_while_it_is_new() {
         let replay_filter = replay_filter();
         let now = STARTED.after(2 * MAX_AGE);
-        let take = |node, at, count| replay_filter.take_at(node, stamp(at, count), now);
+        let take = |node, at, number| replay_filter.take_at(node, stamp(at, number), now);
         let (early, late) = (now.before(MAX_AGE), now.after(MAX_AGE));
         assert_eq!(take(NODE, now, 1), Ok(()));
         assert_eq!(take(NODE, now, 1), Err(NotFresh::Repeated));
@@ -228,11 +233,11 @@ mod tests {
     fn a_frame_is_taken_once_at_any_rate() {
         let replay_filter = replay_filter();
         let frames = 10 * FRAMES;
-        for count in 0..frames {
-            assert_eq!(replay_filter.take_at(NODE, stamp(STARTED, count), STARTED), Ok(()));
+        for number in 0..frames {
+            assert_eq!(replay_filter.take_at(NODE, stamp(STARTED, number), STARTED), Ok(()));
         }
-        for count in 0..frames {
-            assert!(replay_filter.take_at(NODE, stamp(STARTED, count), STARTED).is_err(), "{count}");
+        for number in 0..frames {
+            assert!(replay_filter.take_at(NODE, stamp(STARTED, number), STARTED).is_err(), "{number}");
         }
     }
 
@@ -241,7 +246,7 @@ mod tests {
         let hour = Duration::from_secs(3_600);
         for theirs in [STARTED.before(hour), STARTED.after(hour)] {
             let replay_filter = replay_filter();
-            let take = |at, count, now| replay_filter.take_at(NODE, stamp(at, count), now);
+            let take = |at, number, now| replay_filter.take_at(NODE, stamp(at, number), now);
             assert_eq!(take(theirs, 1, STARTED), Err(NotFresh::Stale));
             assert!(!replay_filter.is_verified(NODE) && replay_filter.is_newest(NODE, stamp(theirs, 1)));
             assert_eq!(replay_filter.take_verified_at(NODE, stamp(theirs, 2), STARTED), Ok(()));
@@ -281,15 +286,18 @@ mod tests {
     fn memory_is_bounded_and_nothing_is_forgotten_before_its_time() {
         let replay_filter = replay_filter();
         let node = |n: usize| NodeId::from_bytes((n as u64).to_be_bytes());
-        for n in 0..MAX {
+        for n in 0..MAX_SENDERS {
             assert_eq!(replay_filter.take_at(node(n), stamp(STARTED, 0), STARTED), Ok(()));
         }
-        assert_eq!(replay_filter.take_at(node(MAX), stamp(STARTED, 0), STARTED), Err(NotFresh::Stale));
+        assert_eq!(
+            replay_filter.take_at(node(MAX_SENDERS), stamp(STARTED, 0), STARTED),
+            Err(NotFresh::Stale)
+        );
         let later = STARTED.after(2 * MAX_AGE).after(MILLISECOND);
         assert_eq!(replay_filter.take_at(node(0), stamp(later, 1), later), Ok(()), "heard again");
-        assert_eq!(replay_filter.take_at(node(MAX), stamp(later, 0), later), Ok(()));
+        assert_eq!(replay_filter.take_at(node(MAX_SENDERS), stamp(later, 0), later), Ok(()));
         let senders = replay_filter.lock();
-        assert_eq!(senders.len(), MAX);
+        assert_eq!(senders.len(), MAX_SENDERS);
         assert!(senders.contains_key(&node(0)));
     }
 }

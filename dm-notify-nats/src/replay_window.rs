@@ -1,22 +1,25 @@
-//! A replay window: it takes each frame number of one node once, in bounded memory at any rate.
+//! A replay window: takes each frame number of one node once. Its memory is bounded at any rate of
+//! frames.
 
 use std::ops::RangeInclusive;
 
-/// The number of frames in the window, counted back from the newest: a bitmap of 1 KiB. An older
-/// frame is not taken.
+/// The number of frames in the window, counted back from the newest one. Older frames are refused.
+/// The window is a bitmap of 1 KiB.
 pub(crate) const FRAMES: u64 = 8 * 1024;
 const BITS: u64 = u64::BITS as u64;
 const WORDS: usize = (FRAMES / BITS) as usize;
 
-/// The frame numbers that were taken, among the newest [`FRAMES`].
+/// The frame numbers that were taken, among the newest [`FRAMES`] numbers.
 #[derive(Debug)]
 pub(crate) struct ReplayWindow {
+    /// The highest number that was taken.
     newest: u64,
-    /// A bit for each number, at the number modulo [`FRAMES`].
+    /// A bit for each number of the window: 1 if the number was taken. The index of the bit is the
+    /// number modulo [`FRAMES`].
     taken: Box<[u64; WORDS]>,
 }
 
-/// The reason why a number is not taken.
+/// The reason why a number is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rejected {
     /// The number was taken before.
@@ -26,14 +29,14 @@ pub(crate) enum Rejected {
 }
 
 impl ReplayWindow {
-    /// A window in which one number is taken.
+    /// A window in which the number `first` was taken, and no other.
     pub(crate) fn new(first: u64) -> Self {
         let mut window = Self { newest: first, taken: Box::new([0; WORDS]) };
         window.mark(first, true);
         window
     }
 
-    /// Takes a number.
+    /// Takes a number, or refuses it if it was taken before or is below the window.
     pub(crate) fn take(&mut self, number: u64) -> Result<(), Rejected> {
         if number > self.newest {
             self.clear(self.newest + 1..=number);
@@ -52,7 +55,7 @@ impl ReplayWindow {
         self.newest
     }
 
-    /// Clears the bits of new numbers.
+    /// Clears the bits of numbers that enter the window.
     fn clear(&mut self, numbers: RangeInclusive<u64>) {
         if numbers.end() - numbers.start() >= FRAMES {
             self.taken.fill(0);
@@ -61,6 +64,7 @@ impl ReplayWindow {
         }
     }
 
+    /// Sets the bit of a number to `taken`.
     fn mark(&mut self, number: u64, taken: bool) {
         let (word, bit) = position(number);
         if let Some(word) = self.taken.get_mut(word) {

@@ -1,8 +1,8 @@
 //! Requests to other nodes, and their replies.
 //!
-//! Replies go to a subject that the request's nonce names. The request's tag covers its nonce, and
-//! a reply's tag covers its subject. So a reply is valid for one request only, and a replay of it
-//! for another request is dropped.
+//! A request has a *nonce*, which is 16 random bytes. Replies go to a subject that contains this
+//! nonce. The request's tag covers the nonce, and a reply's tag covers the reply's subject. So a
+//! reply is valid for one request only, and a replay for another request is refused.
 
 use async_nats::{StatusCode, Subject, Subscriber};
 use futures_util::StreamExt as _;
@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use crate::codec::{Frame, NodeContent, Nonce};
 use crate::shared::Shared;
 
-/// The replies to one request. Dropping this ends the subscription.
+/// The subscription to the replies to one request. Dropping it unsubscribes.
 pub(crate) struct Replies {
     subject: Subject,
     subscriber: Subscriber,
@@ -18,14 +18,15 @@ pub(crate) struct Replies {
 
 /// One reply.
 pub(crate) enum Reply {
-    /// A frame of another node.
+    /// A reply from a node.
     Frame(Frame<NodeContent>),
     /// The servers' answer that no node is subscribed for the request's subject.
     NoResponders,
 }
 
 impl Shared {
-    /// Publishes a request. `None` if the connection is closed.
+    /// Publishes a request, which `request` makes with its nonce. `None` if the connection is
+    /// closed.
     pub(crate) async fn request(
         &self,
         subject: Subject,
@@ -35,20 +36,20 @@ impl Shared {
         let reply = self.subjects.replies(nonce);
         let subscriber = self.client.subscribe(reply.clone()).await.ok()?;
         let request = self.mac.append(&subject, request(nonce));
-        // Only the servers use the reply subject, to report that no node is subscribed. Nodes use
-        // the nonce.
+        // Only the servers use the reply subject of the message, to report that no node is
+        // subscribed. Nodes use the nonce in the frame.
         self.client.publish_with_reply(subject, reply.clone(), request).await.ok()?;
         Some(Replies { subject: reply, subscriber })
     }
 
-    /// Replies to a request.
+    /// Publishes a reply to the request with this nonce.
     pub(crate) async fn reply(&self, nonce: Nonce, frame: Vec<u8>) {
         self.publish(self.subjects.replies(nonce), frame).await;
     }
 }
 
 impl Replies {
-    /// The next reply of a node, or of the servers. Messages without a valid tag are counted and
+    /// The next reply of a node, or of the servers. Messages that are refused are counted and
     /// skipped. `None` when the connection is closed. Cancel safe.
     pub(crate) async fn next(&mut self, shared: &Shared) -> Option<Reply> {
         loop {
@@ -58,7 +59,7 @@ impl Replies {
             }
             match shared.open_node_frame(&self.subject, &message.payload) {
                 Ok(frame) => return Some(Reply::Frame(frame)),
-                Err(why) => shared.counters.frame_dropped(why),
+                Err(reason) => shared.counters.count_refused(reason),
             }
         }
     }

@@ -1,5 +1,5 @@
-//! The state that all tasks of a notifier share: sending frames as this node, and checking frames
-//! of others.
+//! The state that all tasks of a notifier share. Its methods publish frames of this node, and check
+//! frames of other nodes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use dm_core::{Hub, InboxEntry, UserId};
 
 use crate::codec::{Frame, NodeContent, Stamp, UserContent, Writer};
 use crate::connect::ConnectionEvents;
-use crate::counters::{Counters, DropReason};
+use crate::counters::{Counters, RefusalReason};
 use crate::mac::FrameMac;
 use crate::peers::Peers;
 use crate::pending_challenges::PendingChallenges;
@@ -34,27 +34,28 @@ pub(crate) struct Shared {
     pub(crate) publish_queue: PublishQueue,
     pub(crate) counters: Arc<Counters>,
     pub(crate) events: Arc<ConnectionEvents>,
-    /// The number of the next stamp.
-    pub(crate) stamped: AtomicU64,
+    /// The number of the next stamp. A *stamp* is the time and the number of a frame.
+    pub(crate) next_number: AtomicU64,
     /// The maximum size of a hint with its entry, in bytes.
     pub(crate) max_entry: usize,
 }
 
 impl Shared {
-    /// Queues a hint. It holds the entry only if there is a key to authenticate it.
+    /// Queues a hint, which tells other nodes of a new entry. The hint has the entry only if there
+    /// is a key to authenticate the hint.
     pub(crate) fn push_hint(&self, user: UserId, entry: &InboxEntry) {
         let frame = if self.mac.is_keyed() {
             self.writer.hint(entry, self.max_entry)
         } else {
-            self.writer.bare_number(entry.seq)
+            self.writer.hint_with_number_only(entry.seq)
         };
         let subject = self.subjects.user(user);
         let frame = self.mac.append(&subject, frame);
         self.publish_queue.push(subject, frame);
     }
 
-    /// Publishes a frame at once, ahead of waiting hints. While the servers cannot be reached the
-    /// frame is lost.
+    /// Publishes a frame at once, ahead of hints in the publish queue. While the servers cannot be
+    /// reached, the frame is lost.
     pub(crate) async fn publish(&self, subject: Subject, frame: Vec<u8>) {
         if self.is_connected() {
             let frame = self.mac.append(&subject, frame);
@@ -62,48 +63,49 @@ impl Shared {
         }
     }
 
-    /// A new stamp for one frame of this node.
-    pub(crate) fn stamp(&self) -> Stamp {
-        Stamp { at: self.replay_filter.now(), count: self.stamped.fetch_add(1, Ordering::Relaxed) }
+    /// Makes a stamp for one frame of this node: the time now, and the next number.
+    pub(crate) fn new_stamp(&self) -> Stamp {
+        Stamp { at: self.replay_filter.now(), number: self.next_number.fetch_add(1, Ordering::Relaxed) }
     }
 
-    /// The number of the next stamp.
-    pub(crate) fn next_stamp(&self) -> u64 {
-        self.stamped.load(Ordering::Relaxed)
+    /// The number that the next stamp will have.
+    pub(crate) fn next_stamp_number(&self) -> u64 {
+        self.next_number.load(Ordering::Relaxed)
     }
 
-    /// Checks and decodes a message on a user's subject.
+    /// Authenticates and decodes a message on a user's subject, and refuses a replay.
     pub(crate) fn open_user_frame(
         &self,
         user: UserId,
         subject: &str,
         bytes: &Bytes,
-    ) -> Result<Frame<UserContent>, DropReason> {
+    ) -> Result<Frame<UserContent>, RefusalReason> {
         let frame = Frame::decode_user(&self.mac.verify(subject, bytes)?, user)?;
         if matches!(frame.content, UserContent::Entry(_)) && !self.mac.is_keyed() {
-            // Without a key, everybody could have written it.
-            return Err(DropReason::Unauthenticated);
+            // Without a key, any client of the bus could have forged the entry.
+            return Err(RefusalReason::Unauthenticated);
         }
         self.check_replay(frame.from, frame.content.stamp())?;
         Ok(frame)
     }
 
-    /// Authenticates and decodes a message on the subject of the nodes, or a reply. It may be old:
-    /// the stamp is not checked.
+    /// Authenticates and decodes a message on the subject of the nodes, or a reply. The stamp is
+    /// not checked, so the frame may be a replay.
     pub(crate) fn open_node_frame(
         &self,
         subject: &str,
         bytes: &Bytes,
-    ) -> Result<Frame<NodeContent>, DropReason> {
+    ) -> Result<Frame<NodeContent>, RefusalReason> {
         Ok(Frame::decode_node(&self.mac.verify(subject, bytes)?)?)
     }
 
-    /// Drops a frame that is a replay, by its stamp. Without a key every frame is taken: an
-    /// attacker who can replay a frame can then also forge one, with a number or a time that would
-    /// cause the node's own frames to be dropped from then on.
-    pub(crate) fn check_replay(&self, from: NodeId, stamp: Option<Stamp>) -> Result<(), DropReason> {
+    /// Refuses a frame that is a replay, by its stamp. Frames without a stamp are accepted.
+    ///
+    /// Without a key every frame is accepted. An attacker could then forge a frame with a stamp
+    /// that makes this node refuse all later frames of the real node.
+    pub(crate) fn check_replay(&self, from: NodeId, stamp: Option<Stamp>) -> Result<(), RefusalReason> {
         match stamp {
-            // A node receives its own frames on several subscriptions.
+            // A node also receives its own frames. They are not in the filter.
             Some(stamp) if self.mac.is_keyed() && !self.is_own(from) => {
                 Ok(self.replay_filter.take(from, stamp)?)
             }
@@ -111,31 +113,35 @@ impl Shared {
         }
     }
 
-    /// Takes a node's reply to a challenge: the node is verified.
-    pub(crate) fn verify_node(&self, node: NodeId, stamp: Stamp) -> Result<(), DropReason> {
+    /// Marks a node as verified, by the stamp of its reply to a challenge.
+    pub(crate) fn verify_node(&self, node: NodeId, stamp: Stamp) -> Result<(), RefusalReason> {
         if self.mac.is_keyed() {
             self.replay_filter.take_verified(node, stamp)?;
         }
-        self.peers.heard(node);
+        self.peers.record_heartbeat(node);
         Ok(())
     }
 
-    /// Whether a node is verified. Without a key it must also be alive by its last heartbeats.
+    /// Whether a node is verified: it has replied to a challenge of this node. Without a key, a
+    /// verified node without recent heartbeats counts as not verified again.
     pub(crate) fn is_verified(&self, node: NodeId) -> bool {
         if self.mac.is_keyed() { self.replay_filter.is_verified(node) } else { self.peers.is_alive(node) }
     }
 
-    /// Whether a frame is this node's own. A node receives its own frames, but they are for others.
+    /// Whether a frame is from this node. A node receives its own frames, which are for other
+    /// nodes.
     pub(crate) fn is_own(&self, from: NodeId) -> bool {
         from == self.hub.node()
     }
 
+    /// Whether the servers are reached.
     pub(crate) fn is_connected(&self) -> bool {
         self.client.connection_state() == State::Connected
     }
 
-    /// The number of times that the servers were reached so far.
-    pub(crate) fn connects(&self) -> u64 {
+    /// The number of times that the client has connected to the servers. It changes when the
+    /// servers are reached again.
+    pub(crate) fn connection_count(&self) -> u64 {
         self.client.statistics().connects.load(Ordering::Relaxed)
     }
 }

@@ -1,4 +1,4 @@
-//! The names of subjects.
+//! The names of subjects, which begin with the configured prefix.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use dm_core::UserId;
 
 use crate::codec::Nonce;
 
-/// The subjects, by the configured prefix.
+/// Makes the names of subjects.
 #[derive(Clone, Debug)]
 pub(crate) struct Subjects {
-    /// The subjects of users up to the last dot.
+    /// The beginning of users' subjects, with the last dot.
     user_prefix: Arc<str>,
-    /// The subjects of replies up to the last dot.
+    /// The beginning of the subjects of replies, with the last dot.
     reply_prefix: Arc<str>,
     nodes: Subject,
 }
@@ -36,7 +36,7 @@ impl Subjects {
         Subject::from(format!("{}{nonce}", self.reply_prefix))
     }
 
-    /// The subject to which all nodes are subscribed.
+    /// The subject of the nodes, to which all nodes are subscribed.
     pub(crate) const fn nodes(&self) -> &Subject {
         &self.nodes
     }

@@ -13,40 +13,43 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::codec::{Objection, UserContent};
-use crate::counters::DropReason;
+use crate::counters::RefusalReason;
 use crate::shared::Shared;
 
-/// The interval of checks whether the servers were reached again. A connection of the host's
-/// reports no event for that.
+/// The interval of checks whether the client has connected to the servers again. A connection of
+/// the host reports no event when it connects.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// After the servers were reached again, the sessions of this many users read the store at once;
-/// the next ones follow after the pause.
-const STEP: usize = 64;
-const PAUSE: Duration = Duration::from_millis(25);
+/// The maximum number of users who are probed at once after the servers were reached again. The
+/// next users follow after [`PROBE_PAUSE`], so that not all sessions read the store at once.
+const PROBES_AT_ONCE: usize = 64;
+/// The time between two groups of at most [`PROBES_AT_ONCE`] probes.
+const PROBE_PAUSE: Duration = Duration::from_millis(25);
 
 /// Keeps the subscriptions in line with the hub's sessions.
 pub(crate) struct Subscriptions {
     shared: Arc<Shared>,
     watch: HubWatch,
-    /// Users with new device sessions that are not claimed yet.
+    /// Users with new device sessions whose claims are not sent yet. A *claim* tells other nodes of
+    /// a device session, so that they end their older sessions of this device.
     new_claims: HubWatch,
-    /// Whether to claim all sessions that exist, instead of new ones. This is so at the start: an
-    /// earlier notifier of the hub may have claimed them, and other nodes may have forgotten that.
+    /// Whether the next claims are for all existing sessions instead of new ones. True at the
+    /// start: an earlier notifier of the hub may have claimed the sessions, and its claims may be
+    /// lost.
     claims_all: bool,
-    /// Subscribed users. Dropping the sender ends the subscription.
+    /// The subscribed users. Dropping the sender ends the subscription.
     subscribed: HashMap<UserId, oneshot::Sender<()>>,
     listeners: JoinSet<()>,
-    /// Users whose subscriptions may have missed hints. A probe will make their sessions read the
-    /// store.
+    /// Users whose subscriptions may have missed hints. A *probe* is a frame that this node sends
+    /// to its own subscription. When it arrives, the user's sessions read the store.
     to_probe: VecDeque<UserId>,
-    /// The number of times that the servers had been reached at the last check.
-    connects: u64,
+    /// The number of times that the client had connected to the servers at the last check.
+    connection_count: u64,
 }
 
 impl Subscriptions {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let (watch, new_claims) = (shared.hub.watch(), shared.hub.watch_claims());
-        let connects = shared.connects();
+        let connection_count = shared.connection_count();
         Self {
             shared,
             watch,
@@ -55,24 +58,25 @@ impl Subscriptions {
             subscribed: HashMap::new(),
             listeners: JoinSet::new(),
             to_probe: VecDeque::new(),
-            connects,
+            connection_count,
         }
     }
 
-    /// Follows the hub's sessions until told to stop, then unsubscribes.
+    /// Keeps the subscriptions in line with the hub's sessions until a stop. Then ends them all.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = crate::stopped(&mut stop) => {}
             () = self.serve() => {}
         }
         self.subscribed.clear();
-        self.shared.counters.subscriptions(0);
+        self.shared.counters.set_subscriptions(0);
         while self.listeners.join_next().await.is_some() {}
     }
 
+    /// Handles new and ended sessions, and probes after the servers were reached again. Never ends.
     async fn serve(&mut self) {
         let mut check = tokio::time::interval(CHECK_INTERVAL);
-        let mut pause = tokio::time::interval(PAUSE);
+        let mut pause = tokio::time::interval(PROBE_PAUSE);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let shared = Arc::clone(&self.shared);
@@ -83,12 +87,12 @@ impl Subscriptions {
                         self.reconcile(user).await;
                     }
                     while self.listeners.try_join_next().is_some() {}
-                    self.shared.counters.subscriptions(self.subscribed.len());
+                    self.shared.counters.set_subscriptions(self.subscribed.len());
                 }
                 users = self.new_claims.changed() => {
                     let claims_all = std::mem::take(&mut self.claims_all);
                     for user in users {
-                        // The subscription comes first, so that objections are received.
+                        // Subscribes before the claim, so that objections to it are received.
                         self.reconcile(user).await;
                         if claims_all {
                             self.shared.claim_all(user).await;
@@ -104,8 +108,7 @@ impl Subscriptions {
         }
     }
 
-    /// Brings a user's subscription in line with the hub: subscribes for a connected user, and ends
-    /// the subscription of one who is not connected.
+    /// Subscribes for a user who is connected, or ends the subscription of a user who is not.
     async fn reconcile(&mut self, user: UserId) {
         if !self.shared.hub.is_connected(user) {
             self.subscribed.remove(&user);
@@ -113,44 +116,44 @@ impl Subscriptions {
             let subject = self.shared.subjects.user(user);
             match self.shared.client.subscribe(subject).await {
                 Ok(subscriber) => {
-                    let (keep, gone) = oneshot::channel();
-                    self.subscribed.insert(user, keep);
-                    // Probes of this subscription have this number or a higher one.
-                    let first_probe = self.shared.next_stamp();
+                    let (end_on_drop, ended) = oneshot::channel();
+                    self.subscribed.insert(user, end_on_drop);
+                    // The stamps of this subscription's probes have this number or a higher one.
+                    let first_probe = self.shared.next_stamp_number();
                     let shared = Arc::clone(&self.shared);
-                    self.listeners.spawn(listen(shared, user, subscriber, first_probe, gone));
+                    self.listeners.spawn(listen(shared, user, subscriber, first_probe, ended));
                     self.probe(user).await;
                 }
-                // The host closed its connection. Sessions poll.
+                // The host has closed its connection. Sessions find entries by polling.
                 Err(error) => tracing::warn!(error = %error.kind(), "cannot subscribe on NATS"),
             }
         }
     }
 
-    /// Publishes a probe on the user's subject. It comes back when the subscription has begun.
-    /// Hints from before that were missed, so the sessions then read the store.
+    /// Publishes a probe on the user's subject, which this node receives when the subscription has
+    /// begun. Earlier hints were missed, so the user's sessions then read the store.
     async fn probe(&self, user: UserId) {
-        // The probe is in the same queue as the subscription, behind it. If it is lost, sessions
-        // poll.
-        let probe = self.shared.writer.probe(self.shared.stamp());
+        // The client sends the probe after the subscription, on the same connection. If the probe
+        // is lost, sessions find entries by polling.
+        let probe = self.shared.writer.probe(self.shared.new_stamp());
         self.shared.publish(self.shared.subjects.user(user), probe).await;
     }
 
-    /// Marks all subscriptions for a probe if the servers were reached again.
+    /// Marks all subscribed users for a probe if the servers were reached again.
     fn check_connection(&mut self) {
-        let connects = self.shared.connects();
-        if self.connects != connects {
-            self.connects = connects;
+        let connection_count = self.shared.connection_count();
+        if self.connection_count != connection_count {
+            self.connection_count = connection_count;
             self.to_probe = self.subscribed.keys().copied().collect();
         }
     }
 
-    /// Probes the next marked subscriptions, and repeats the claims of their users.
+    /// Probes the subscriptions of the next marked users, and repeats the claims of these users.
     async fn probe_some(&mut self) {
         if !self.shared.is_connected() {
             return;
         }
-        for user in self.to_probe.drain(..STEP.min(self.to_probe.len())).collect::<Vec<_>>() {
+        for user in self.to_probe.drain(..PROBES_AT_ONCE.min(self.to_probe.len())).collect::<Vec<_>>() {
             if self.subscribed.contains_key(&user) {
                 self.probe(user).await;
                 self.shared.repeat_claims(user).await;
@@ -159,74 +162,78 @@ impl Subscriptions {
     }
 }
 
-/// Receives the messages on a user's subject, until the user has no session here.
+/// Receives the messages on a user's subject until `ended` resolves, which is when the user has no
+/// session here. `next_probe` is the lowest number of a probe that is not a replay.
 async fn listen(
     shared: Arc<Shared>,
     user: UserId,
     mut subscriber: Subscriber,
     mut next_probe: u64,
-    mut gone: oneshot::Receiver<()>,
+    mut ended: oneshot::Receiver<()>,
 ) {
     loop {
         tokio::select! {
             biased;
-            _ = &mut gone => break,
+            _ = &mut ended => break,
             message = subscriber.next() => match message {
                 Some(message) => shared.receive_from_user(user, message, &mut next_probe).await,
                 None => return,
             },
         }
     }
-    // A drop would unsubscribe, too, unless the command queue is full at that moment.
+    // Dropping the subscriber would not unsubscribe while the client's command queue is full.
     let _ = subscriber.unsubscribe().await;
 }
 
 impl Shared {
-    /// Handles a message on a user's subject.
+    /// Handles a message on a user's subject. `next_probe` is the lowest number of an own probe
+    /// that is not a replay.
     async fn receive_from_user(&self, user: UserId, message: async_nats::Message, next_probe: &mut u64) {
         let frame = match self.open_user_frame(user, &message.subject, &message.payload) {
             Ok(frame) => frame,
-            Err(why) => {
-                tracing::debug!(user = ?user, len = message.payload.len(), ?why, "a frame is dropped");
-                return self.counters.frame_dropped(why);
+            Err(reason) => {
+                tracing::debug!(user = ?user, len = message.payload.len(), ?reason, "a frame is refused");
+                return self.counters.count_refused(reason);
             }
         };
         if self.is_own(frame.from) {
-            // The hub has already notified this node's sessions. Only probes matter.
+            // The hub has already notified this node's sessions. So of the own frames only probes
+            // have an effect.
             if let UserContent::Probe(stamp) = frame.content {
-                // A replayed probe would cost a read of the store. Without a key everybody can
-                // cause that, and a forged number could cause the node's own probes to be dropped.
-                if self.mac.is_keyed() && stamp.count < *next_probe {
-                    return self.counters.frame_dropped(DropReason::Repeated);
+                // A replayed probe would cost a read of the store. Without a key any client can
+                // forge probes. Then the numbers are not checked, because a forged high number
+                // would make this node refuse its own later probes.
+                if self.mac.is_keyed() && stamp.number < *next_probe {
+                    return self.counters.count_refused(RefusalReason::Repeated);
                 }
-                *next_probe = stamp.count.saturating_add(1);
+                *next_probe = stamp.number.saturating_add(1);
                 self.hub.recheck(user);
             }
             return;
         }
         match frame.content {
             UserContent::Entry(entry) => {
-                self.counters.received();
-                // The hub never waits and never fails.
+                self.counters.count_received();
+                // `Hub::notify` never waits and never fails.
                 let _ = self.hub.notify(&[Notification { user, entry }]).await;
             }
             UserContent::Number { seq, origin } => {
-                self.counters.received_number();
-                // A session skips the entries that its device caused. Without a key a forged origin
-                // could make it skip others.
+                self.counters.count_received_number();
+                // A session skips the entries that its device caused. Without a key, a forged
+                // origin could make a session skip other entries.
                 let origin = origin.filter(|_| self.mac.is_keyed());
                 self.hub.hint(&SeqHint { user, seq, origin });
             }
             UserContent::PresenceRequest(nonce) => {
-                // There is no negative reply: another node may have the user.
+                // There is no negative reply, because the user may be connected to another node.
                 if self.hub.is_connected(user) {
                     let subject = self.subjects.replies(nonce);
-                    let answer = self.mac.append(&subject, self.writer.here());
+                    let answer = self.mac.append(&subject, self.writer.user_connected());
                     self.publish_queue.push(subject, answer);
                 }
             }
             UserContent::Claims { stamp, claims } => {
-                // The sessions grew older while the frame was under way.
+                // The age in a claim is that at the time of sending.
                 let late = self.replay_filter.age(frame.from, stamp);
                 for mut claim in claims {
                     claim.age = claim.age.saturating_add(late);

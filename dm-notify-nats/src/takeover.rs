@@ -1,5 +1,8 @@
-//! Sessions of one device on several nodes: claims and objections, by which only the newest session
-//! stays. The hub compares two sessions ([`Term`](dm_core::notify::Term)).
+//! Takeover: of the sessions of one device on several nodes, only the newest one stays.
+//!
+//! A node sends a *claim* with the term and the age of its session. A node whose session of this
+//! device has a higher term replies with an *objection*. The hub compares the sessions
+//! ([`Term`](dm_core::notify::Term)).
 
 use dm_core::UserId;
 use dm_core::notify::SessionClaim;
@@ -8,18 +11,18 @@ use crate::codec::{CLAIMS_AT_ONCE, Objection};
 use crate::shared::Shared;
 
 impl Shared {
-    /// Claims a user's new device sessions. Lost claims are repeated when the servers are reached
-    /// again.
+    /// Sends claims of a user's new device sessions. All claims are repeated when the servers are
+    /// reached again, because some may have been lost.
     pub(crate) async fn claim_new(&self, user: UserId) {
         self.publish_claims(user, &self.hub.take_claims(user)).await;
     }
 
-    /// Claims all device sessions of a user, after a time in which claims may have been lost.
+    /// Sends claims of all device sessions of a user again, because earlier claims may be lost.
     pub(crate) async fn repeat_claims(&self, user: UserId) {
         self.publish_claims(user, &self.hub.claims(user)).await;
     }
 
-    /// Claims all device sessions of a user, and takes the new ones as claimed.
+    /// Sends claims of all device sessions of a user, new ones included.
     pub(crate) async fn claim_all(&self, user: UserId) {
         self.hub.take_claims(user);
         self.repeat_claims(user).await;
@@ -30,14 +33,15 @@ impl Shared {
     pub(crate) async fn contend(&self, claim: &SessionClaim) {
         if let Some(theirs) = self.hub.contend(claim) {
             let (device, session) = (claim.device.clone(), claim.term.session);
-            let objection = Objection { stamp: self.stamp(), device, session, theirs };
+            let objection = Objection { stamp: self.new_stamp(), device, session, theirs };
             self.publish(self.subjects.user(claim.user), self.writer.objection(&objection)).await;
         }
     }
 
+    /// Publishes claims, at most [`CLAIMS_AT_ONCE`] in one frame.
     async fn publish_claims(&self, user: UserId, claims: &[SessionClaim]) {
         for claims in claims.chunks(CLAIMS_AT_ONCE) {
-            let frame = self.writer.claims(self.stamp(), claims);
+            let frame = self.writer.claims(self.new_stamp(), claims);
             self.publish(self.subjects.user(user), frame).await;
         }
     }

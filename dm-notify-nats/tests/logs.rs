@@ -2,7 +2,7 @@
 //! the client of the bus up to `debug`. At `trace` that client logs whole messages, as the
 //! documentation says.
 //!
-//! This is a program of its own, since it captures the log of the whole process.
+//! This is a separate program, because it captures the log of the whole process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
@@ -66,7 +66,7 @@ async fn payloads_and_secrets_are_in_no_log_line() {
         .for_each(|byte| log.0.lock().unwrap().push(byte));
 
     let lines = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(lines.contains("a frame is dropped"), "nothing was logged");
+    assert!(lines.contains("a frame is refused"), "nothing was logged");
     let keys = ["KEYCANARY", "[75, 69, 89", "4b4559", "4B4559"];
     let others = ["PASSCANARY", "PAYLOADCANARY", "GARBAGECANARY", "[80, 65, 89", "[71, 65, 82"];
     for secret in keys.into_iter().chain(others) {

@@ -1,56 +1,69 @@
-//! The choices for opening a store.
+//! The options for opening a store.
 
 use dm_core::store::{Invalid, StoreError, StoreErrorKind};
 use dm_store_kv::Heads;
 
-/// Choices for [`FjallStore::open_with`](crate::FjallStore::open_with). Start from the default and
+/// Options for [`FjallStore::open_with`](crate::FjallStore::open_with) and
+/// [`FjallStore::from_database`](crate::FjallStore::from_database). Start from the default and
 /// change fields.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FjallConfig {
-    /// The size of the cache of the files' blocks, in bytes. Default 64 MiB: an evicted block is
-    /// read again from the operating system's cache of the files. Not used for a database that the
-    /// host opened, which has its own.
+    /// The size of the cache for blocks of the files, in bytes. Default 64 MiB.
+    ///
+    /// An evicted block is read again from the operating system's cache. Not used for a database
+    /// that the host opened, which has its own cache.
     pub cache_bytes: u64,
-    /// Size of a table in memory before it is written to a file, in bytes; at least
-    /// [`MIN_MEMTABLE_BYTES`](Self::MIN_MEMTABLE_BYTES). Default 16 MiB, so that journals become
-    /// removable soon; fjall's own is 64 MiB. Larger ones are merged less often, which lowers the
-    /// slowest hundredth of sends (17 ms in place of 28 with 256 in flight) and makes opening
-    /// slower. A table has one that grows and, while the disk is behind, up to four that wait to be
-    /// written. The size is fixed when the tables are created.
+    /// The size of a memory table at which it is written to a file, in bytes; at least
+    /// [`MIN_MEMTABLE_BYTES`](Self::MIN_MEMTABLE_BYTES). Default 16 MiB; fjall's own default is 64
+    /// MiB.
+    ///
+    /// - With a smaller size, journals can be removed earlier, and opening is faster.
+    /// - With a larger size, files are merged less often. The slowest hundredth of sends then takes
+    ///   17 ms instead of 28 ms, with 256 sends in flight.
+    /// - A keyspace has one memory table that grows. While the disk is behind, up to four more wait
+    ///   to be written.
+    /// - The size is fixed when the tables are created.
     pub memtable_bytes: u64,
-    /// Journals kept on disk, in bytes, before tables that changed little are written to files so
-    /// that old journals can go; at least [`MIN_JOURNAL_BYTES`](Self::MIN_JOURNAL_BYTES). Opening
-    /// reads them all. Default 64 MiB: after a kill with a million conversations, opening took 0.8
-    /// s, 2.7 s with twice as much, and sends were no faster with that (measured with `dm-bench
-    /// open`). fjall's own is 512 MiB. Not used for a database that the host opened.
+    /// The size of all journals at which old journals are removed, in bytes; at least
+    /// [`MIN_JOURNAL_BYTES`](Self::MIN_JOURNAL_BYTES). Default 64 MiB; fjall's own default is 512
+    /// MiB.
+    ///
+    /// To remove a journal, fjall writes memory tables to files, even small ones. Opening reads all
+    /// journals: after a kill with a million conversations it took 0.8 s, and 2.7 s with 128 MiB.
+    /// Sends were no faster with 128 MiB (measured with `dm-bench open`). Not used for a database
+    /// that the host opened.
     pub journal_bytes: u64,
-    /// Memory for the newest numbers of conversations and users, in bytes. A conversation and a
-    /// user take [`HEAD_BYTES`](Self::HEAD_BYTES) together; at least one of each is kept. Default
-    /// 20 MiB: 65,536 of each, and a million take 305 MiB. A write to another one looks it up in
-    /// the tables first; one that was written to is dropped for it, and its newest number is
-    /// written to a row. Closing writes a row for each that was written to.
+    /// The maximum memory for the newest numbers of conversations and users, in bytes. Default 20
+    /// MiB, for 65,536 conversations and 65,536 users; a million of each take 305 MiB.
+    ///
+    /// A conversation and a user take [`HEAD_BYTES`](Self::HEAD_BYTES) together. At least one of
+    /// each is kept in memory. A write to any other conversation or user looks it up in the tables
+    /// first, and drops the least recently used one from memory. If the dropped one was written to,
+    /// its newest number is written to a row. Closing writes a row for each one in memory that was
+    /// written to.
     pub heads_bytes: usize,
-    /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While less is free, new
-    /// messages, conversations and keys are refused as
-    /// [`Full`](dm_core::store::StoreErrorKind::Full) before the engine is called; reads,
-    /// acknowledgements and expiry go on. Expiry does not make the folder smaller at once, so that
-    /// room has to be made on the disk beside it. On Unix only; not used for a database that the
-    /// host opened.
+    /// The size of the disk to keep free, in bytes; zero keeps nothing free. Default 64 MiB. On
+    /// Unix only; not used for a database that the host opened.
+    ///
+    /// While less is free, new messages, conversations and keys are refused as
+    /// [`Full`](dm_core::store::StoreErrorKind::Full) before the engine is called. Reads,
+    /// acknowledgements and expiry go on. Expiry does not make the folder smaller at once, so make
+    /// room by removing other files from the disk.
     pub reserve_bytes: u64,
 }
 
 impl FjallConfig {
-    /// The smallest memory table. A batch fills several smaller ones.
+    /// The minimum size of a memory table, in bytes. One batch could fill several smaller ones.
     pub const MIN_MEMTABLE_BYTES: u64 = 1024 * 1024;
 
-    /// Bytes that a conversation and a user take in memory together.
+    /// The maximum memory that a conversation and a user take together, in bytes.
     pub const HEAD_BYTES: usize = Heads::BYTES;
 
-    /// The smallest size of journals that fjall accepts, which is that of one journal.
+    /// The minimum size of all journals that fjall accepts, in bytes: the size of one journal.
     pub const MIN_JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
 
-    /// Refuses a choice that cannot work.
+    /// Refuses options that cannot work.
     pub(crate) fn validate(&self) -> Result<(), StoreError> {
         if self.memtable_bytes < Self::MIN_MEMTABLE_BYTES {
             return refused(Invalid::new("memtable_bytes", "less than 1 MiB"));

@@ -1,4 +1,5 @@
-//! An open database, which all stores in it share, and both halves of each store.
+//! An open database. All stores in this database share it, with the writer and the reader of each
+//! store.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
@@ -14,58 +15,61 @@ use crate::table::Table;
 pub(crate) struct Engine {
     pub(crate) database: Database,
     pub(crate) tables: Tables<Table>,
-    /// The newest numbers. Their lock is held for the length of a batch: its holder is the only
-    /// writer of these tables.
+    /// The newest numbers of conversations and users. The lock is held for the length of a batch,
+    /// so that its holder is the only writer of the tables.
     heads: Mutex<Heads>,
-    /// The state that reads see: `Some` is the state before a batch that is being committed, `None`
-    /// the newest one.
-    before: RwLock<Option<Snapshot>>,
+    /// The state that reads see. While a batch is being committed it is the state before this
+    /// batch. Otherwise it is `None`, and reads see the newest state.
+    read_state: RwLock<Option<Snapshot>>,
 }
 
-/// The engines in use. Two stores of one database share an engine, so that they do not write at the
-/// same time: fjall itself locks single writes only. A database is open in one process at a time.
+/// The engines of this process that are in use. Two stores in one database share an engine, so that
+/// they do not write at the same time: fjall itself locks single writes only. Another process
+/// cannot open the database.
 static IN_USE: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
 
 impl Engine {
-    /// The engine of a database, whose schema is migrated to this library's version.
-    pub(crate) fn of(database: Database, config: &FjallConfig) -> Result<Arc<Self>, StoreError> {
+    /// The engine of a database: the one in use, or a new one. Migrates the schema to this
+    /// library's version.
+    pub(crate) fn for_database(database: Database, config: &FjallConfig) -> Result<Arc<Self>, StoreError> {
         let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
         let tables = schema::migrate(&database, config)?;
         in_use.retain(|engine| engine.strong_count() > 0);
-        let same = |engine: &Arc<Self>| engine.tables.schema.shares_keyspace(&tables.schema);
-        if let Some(engine) = in_use.iter().filter_map(Weak::upgrade).find(same) {
+        let is_same_database = |engine: &Arc<Self>| engine.tables.schema.shares_keyspace(&tables.schema);
+        if let Some(engine) = in_use.iter().filter_map(Weak::upgrade).find(is_same_database) {
             return Ok(engine);
         }
         let heads = Mutex::new(Heads::new(config.heads_bytes).noting());
-        let engine = Arc::new(Self { database, tables, heads, before: RwLock::new(None) });
+        let engine = Arc::new(Self { database, tables, heads, read_state: RwLock::new(None) });
         in_use.push(Arc::downgrade(&engine));
         Ok(engine)
     }
 
-    /// Waits for other writers of this database, and locks them out.
+    /// Locks the heads, which makes the caller the only writer of this database. Waits for other
+    /// writers.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Closed`] after a batch that panicked, because the engine may have a part
-    /// of it in memory.
-    pub(crate) fn writer(&self) -> Result<MutexGuard<'_, Heads>, StoreError> {
+    /// [`StoreErrorKind::Closed`] after a batch that panicked, because a part of this batch may be
+    /// in the engine's memory.
+    pub(crate) fn lock_heads(&self) -> Result<MutexGuard<'_, Heads>, StoreError> {
         self.heads.lock().map_err(|_| StoreErrorKind::Closed.into())
     }
 
     /// The newest committed state, without any part of the batch that is being committed.
     ///
-    /// fjall's own snapshots do not promise that. A snapshot sees all rows whose sequence numbers
-    /// are below the newest completed one. A flush or merge in the background takes a number and
-    /// completes it, while a batch with a smaller number is only in part in memory (seen in
-    /// 3.1.13).
+    /// A snapshot of fjall alone can have a part of a batch. It has all rows whose sequence numbers
+    /// are below the newest completed number. A flush or merge in the background also takes a
+    /// number and completes it, possibly while a batch with a smaller number is only in part in
+    /// memory (seen in 3.1.13).
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let before = self.before.read().unwrap_or_else(PoisonError::into_inner);
-        before.clone().unwrap_or_else(|| self.database.snapshot())
+        let read_state = self.read_state.read().unwrap_or_else(PoisonError::into_inner);
+        read_state.clone().unwrap_or_else(|| self.database.snapshot())
     }
 
-    /// Sets the state that reads see: the one before a batch while the batch is being committed,
-    /// and `None`, the newest one, otherwise. A snapshot is not kept longer, because it keeps old
-    /// versions of all rows, also of those that a host overwrites.
-    pub(crate) fn set_read_state(&self, before: Option<Snapshot>) {
-        *self.before.write().unwrap_or_else(PoisonError::into_inner) = before;
+    /// Sets the state that reads see: the state before a batch while this batch is being committed,
+    /// otherwise `None`, for the newest state. A snapshot is kept no longer than a commit, because
+    /// it keeps the old versions of all rows, including rows that the host overwrites.
+    pub(crate) fn set_read_state(&self, state: Option<Snapshot>) {
+        *self.read_state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }

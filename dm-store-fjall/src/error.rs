@@ -6,13 +6,13 @@ use dm_core::store::{StoreError, StoreErrorKind};
 use dm_store_kv::Failure;
 use fjall::{Error, LsmError};
 
-/// An error of fjall in a read or a batch.
-pub(crate) fn failed(error: Error) -> Failure {
+/// Converts an error of fjall in a read or a batch.
+pub(crate) fn to_failure(error: Error) -> Failure {
     Failure::Engine(from_fjall(error))
 }
 
-/// An error of fjall, except from a commit, which is [`from_commit`]. fjall's errors contain no
-/// keys and values.
+/// Converts an error of fjall. [`from_commit`] converts errors of a commit. fjall's errors contain
+/// no keys and no values.
 pub(crate) fn from_fjall(error: Error) -> StoreError {
     let kind = match &error {
         Error::Locked => StoreErrorKind::Locked,
@@ -25,16 +25,16 @@ pub(crate) fn from_fjall(error: Error) -> StoreError {
         | Error::InvalidTrailer
         | Error::InvalidTag(_)
         | Error::Unrecoverable => StoreErrorKind::Corrupt,
-        Error::Io(io) | Error::Storage(LsmError::Io(io)) => of_io(io.kind()),
+        Error::Io(io) | Error::Storage(LsmError::Io(io)) => io_error_kind(io.kind()),
         Error::Storage(_) => StoreErrorKind::Corrupt,
         _ => StoreErrorKind::Engine,
     };
     StoreError::new(kind, error)
 }
 
-/// An error of a commit. The part of the batch that is in the journal may become durable or not,
-/// whatever the error, a full disk included. Only after an earlier failure fjall does not begin
-/// with a batch, so that nothing of it is there.
+/// Converts an error of a commit. After any error, even on a full disk, the journal may have the
+/// batch, and the batch may become durable. The exception is [`Error::Poisoned`]: after an earlier
+/// failure fjall does not begin to write the batch.
 pub(crate) fn from_commit(error: Error) -> StoreError {
     match error {
         Error::Poisoned => from_fjall(error),
@@ -42,10 +42,11 @@ pub(crate) fn from_commit(error: Error) -> StoreError {
     }
 }
 
-fn of_io(kind: ErrorKind) -> StoreErrorKind {
+/// The kind of an error of the operating system.
+fn io_error_kind(kind: ErrorKind) -> StoreErrorKind {
     match kind {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => StoreErrorKind::Full,
-        // A file that is too short, that is missing, or that exists although the database does not.
+        // A file is too short, is missing, is a folder, or exists where fjall creates one.
         ErrorKind::InvalidData
         | ErrorKind::UnexpectedEof
         | ErrorKind::NotFound

@@ -1,11 +1,13 @@
 //! Repairing the journals of a closed folder after a failed sync and after a power cut.
 //!
 //! When Linux cannot write pages of a file to the disk, it reports an error once, from the `fsync`
-//! that waits for them. Then it treats the pages as written: they can be read, and the next `fsync`
-//! succeeds although they are not on the disk. fjall would read such pages when it opens the
-//! folder, take a batch in them as committed, and append later batches, before which the next power
-//! cut leaves a gap. So before the store opens a folder of its own, it writes the whole content of
-//! the journals once more, and syncs it.
+//! that waits for these pages. Then it treats the pages as written: they can be read, and the next
+//! `fsync` succeeds although the pages are not on the disk.
+//!
+//! fjall would read such pages when it opens the folder, and take a batch in them as committed. It
+//! would append later batches to the journal. The next power cut would lose the pages, and leave a
+//! gap before the later batches. So before the store opens a folder of its own, it writes the whole
+//! content of the journals once more, and syncs it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -16,23 +18,23 @@ use dm_core::store::StoreError;
 use crate::error::from_fjall;
 use crate::torn::torn_at;
 
-/// The size of a write, in bytes.
+/// The size of a read and of a write, in bytes.
 const CHUNK: usize = 64 * 1024;
 
 /// The name of the file that fjall locks while a process has the folder open.
-const LOCK: &str = "lock";
+const LOCK_FILE: &str = "lock";
 
 /// The extension of a journal's name.
-const JOURNAL: &str = "jnl";
+const EXTENSION: &str = "jnl";
 
-/// Writes the journals of a closed folder again, and syncs them.
+/// Writes the content of all journals of a closed folder again, and syncs it.
 ///
 /// # Errors
 /// [`Locked`](dm_core::store::StoreErrorKind::Locked) when a process has the folder open; errors of
 /// the operating system.
 pub(crate) fn rewrite(folder: &Path) -> Result<(), StoreError> {
     let _lock = lock(folder)?;
-    journals(folder)?.iter().try_for_each(|(_, path)| write_file(path)).map_err(failed)
+    journals(folder)?.iter().try_for_each(|(_, path)| rewrite_file(path)).map_err(from_io)
 }
 
 /// Cuts the last batch off the newest journal of a closed folder, if a power cut tore it
@@ -43,18 +45,18 @@ pub(crate) fn rewrite(folder: &Path) -> Result<(), StoreError> {
 pub(crate) fn drop_torn_end(folder: &Path) -> Result<bool, StoreError> {
     let _lock = lock(folder)?;
     let Some((_, newest)) = journals(folder)?.into_iter().max() else { return Ok(false) };
-    let Some(end) = torn_at(&std::fs::read(&newest).map_err(failed)?) else { return Ok(false) };
-    let file = OpenOptions::new().write(true).open(newest).map_err(failed)?;
-    file.set_len(end as u64).and_then(|()| file.sync_all()).map_err(failed)?;
+    let Some(end) = torn_at(&std::fs::read(&newest).map_err(from_io)?) else { return Ok(false) };
+    let file = OpenOptions::new().write(true).open(newest).map_err(from_io)?;
+    file.set_len(end as u64).and_then(|()| file.sync_all()).map_err(from_io)?;
     Ok(true)
 }
 
-/// Locks a folder, until the file is dropped.
+/// Locks a folder as fjall does. Dropping the returned file releases the lock.
 fn lock(folder: &Path) -> Result<File, StoreError> {
-    let lock = OpenOptions::new().read(true).write(true).open(folder.join(LOCK)).map_err(failed)?;
+    let lock = OpenOptions::new().read(true).write(true).open(folder.join(LOCK_FILE)).map_err(from_io)?;
     lock.try_lock().map_err(|error| match error {
         std::fs::TryLockError::WouldBlock => from_fjall(fjall::Error::Locked),
-        std::fs::TryLockError::Error(error) => failed(error),
+        std::fs::TryLockError::Error(error) => from_io(error),
     })?;
     Ok(lock)
 }
@@ -62,24 +64,24 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
 /// The numbers and paths of a folder's journals.
 fn journals(folder: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
+    for entry in std::fs::read_dir(folder).map_err(from_io)? {
+        let path = entry.map_err(from_io)?.path();
         let number = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-        if let Some(number) = number.filter(|_| path.extension().is_some_and(|ending| ending == JOURNAL)) {
+        if let Some(number) = number.filter(|_| path.extension().is_some_and(|ending| ending == EXTENSION)) {
             found.push((number, path));
         }
     }
     Ok(found)
 }
 
-/// Writes the content of a file again, except for zeros: the end of a journal is a hole, which
-/// takes no space on the disk.
-fn write_file(path: &Path) -> io::Result<()> {
+/// Writes the content of a file again and syncs it. Chunks of zeros are left out, because the end
+/// of a journal is a hole, which takes no space on the disk.
+fn rewrite_file(path: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     let mut chunk = vec![0; CHUNK];
     let mut at = 0;
     loop {
-        let length = fill(&mut file, &mut chunk)?;
+        let length = read_chunk(&mut file, &mut chunk)?;
         let Some(read) = chunk.get(..length).filter(|read| !read.is_empty()) else { break };
         if read.iter().any(|byte| *byte != 0) {
             file.seek(SeekFrom::Start(at))?;
@@ -90,8 +92,8 @@ fn write_file(path: &Path) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Reads until the chunk is full or the file ends. Returns the number of bytes.
-fn fill(file: &mut File, chunk: &mut [u8]) -> io::Result<usize> {
+/// Reads until the chunk is full or the file ends. Returns the number of bytes that were read.
+fn read_chunk(file: &mut File, chunk: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
     while let Some(rest) = chunk.get_mut(length..).filter(|rest| !rest.is_empty()) {
         match file.read(rest)? {
@@ -102,6 +104,7 @@ fn fill(file: &mut File, chunk: &mut [u8]) -> io::Result<usize> {
     Ok(length)
 }
 
-fn failed(error: io::Error) -> StoreError {
+/// Converts an error of the operating system as fjall's errors are converted.
+fn from_io(error: io::Error) -> StoreError {
     from_fjall(error.into())
 }

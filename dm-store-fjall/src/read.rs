@@ -1,4 +1,4 @@
-//! Reading: one snapshot for each call.
+//! Reading: the store's reader, which opens one snapshot for each call.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use crate::engine::Engine;
 use crate::rows::SnapshotTable;
 use crate::tables::snapshot_tables;
 
-/// The reading half of the store.
+/// The reader of the store.
 pub(crate) type Reader = dm_store_kv::Reader<Committed>;
 
-/// Opens the newest committed state.
+/// Opens the newest committed state of an engine's tables.
 pub(crate) struct Committed(pub(crate) Arc<Engine>);
 
 impl Snapshots for Committed {

@@ -1,4 +1,4 @@
-//! The rows of a table, in a snapshot and as a batch changes them.
+//! The rows of a table: read in a snapshot, and changed by a batch.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -8,25 +8,26 @@ use std::ops::Deref;
 use dm_store_kv::{Changes, Failure, Order, Rows};
 use fjall::{Iter, OwnedWriteBatch, Readable, Snapshot, UserKey, UserValue};
 
-use crate::error::failed;
+use crate::error::to_failure;
 use crate::table::{Table, prefixed};
 
-/// A table in a snapshot.
+/// A table that is read in a snapshot.
 pub(crate) struct SnapshotTable<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) table: &'a Table,
 }
 
-/// A table as a batch changes it: the table in a snapshot, and the changes.
+/// A table that a batch is changing: the table in a snapshot, and the changes in memory.
 ///
-/// fjall has a write transaction that does the same with a skip list per keyspace. The two are
-/// about equally fast: the transaction took the engine alone from 98,000 to 92,000 messages per
-/// second (medians of five runs), and this map with its look-ups had a tenth of the commit thread's
-/// samples. But for a transaction a host has to open its database as a transactional one, and it
-/// locks out only writers that use transactions as well.
+/// fjall has a write transaction that does the same, with a skip list for each keyspace. It is not
+/// used: a host would have to open its database as a transactional one, and a transaction locks out
+/// only writers that use transactions, too. Both are about equally fast. The transaction took the
+/// engine alone from 98,000 to 92,000 messages per second (medians of five runs). The map of this
+/// type, with its look-ups, had a tenth of the commit thread's samples.
 pub(crate) struct BatchTable<'a> {
     base: SnapshotTable<'a>,
-    /// The new values of changed rows, `None` for removed ones. Keys begin with the table's byte.
+    /// The new values of changed rows, and `None` for removed rows. The keys begin with the table's
+    /// byte.
     changes: BTreeMap<UserKey, Option<UserValue>>,
 }
 
@@ -40,7 +41,7 @@ impl<'a> BatchTable<'a> {
         self.changes.len()
     }
 
-    /// Adds all changes to a batch of the engine.
+    /// Adds all changes to a batch of fjall.
     pub(crate) fn write_to(self, batch: &mut OwnedWriteBatch) {
         let keyspace = &self.base.table.keyspace;
         for (key, value) in self.changes {
@@ -52,7 +53,7 @@ impl<'a> BatchTable<'a> {
     }
 }
 
-/// The key of a row. It derefs to the bytes after the table's byte.
+/// The key of a row. Derefs to the row's key without the table's byte.
 pub(crate) struct Key(UserKey);
 
 impl Deref for Key {
@@ -84,7 +85,7 @@ impl Rows for SnapshotTable<'_> {
         Self: 'a;
 
     fn get(&self, key: &[u8]) -> Result<Option<UserValue>, Failure> {
-        self.snapshot.get(&self.table.keyspace, self.key(key)).map_err(failed)
+        self.snapshot.get(&self.table.keyspace, self.key(key)).map_err(to_failure)
     }
 
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Walk<'_>, Failure> {
@@ -134,25 +135,30 @@ impl Changes for BatchTable<'_> {
     }
 }
 
-/// A walk over the rows in a snapshot and over the changes of a batch. If both have a key, the
-/// change is used.
+/// A walk over the rows in a snapshot and over the changes of a batch, merged in the order of the
+/// keys. If both have the same key, the change replaces the row.
 pub(crate) struct Walk<'a> {
+    /// The rows in the snapshot; `None` if the bounds of the walk are in the wrong order.
     rows: Option<Iter>,
+    /// The changes of the batch; `None` in a walk without a batch, or with bounds in the wrong
+    /// order.
     changes: Option<Range<'a, UserKey, Option<UserValue>>>,
     order: Order,
-    /// The next row and the next change, read ahead.
+    /// The next row, read ahead.
     row: Option<(UserKey, UserValue)>,
+    /// The next change, read ahead.
     change: Option<(&'a UserKey, &'a Option<UserValue>)>,
 }
 
 impl Walk<'_> {
+    /// Returns the next row of the merged walk; `None` at the end.
     fn advance(&mut self) -> Result<Option<(UserKey, UserValue)>, Failure> {
         loop {
             if self.row.is_none()
                 && let Some(rows) = &mut self.rows
             {
                 let next = if self.order == Order::Ascending { rows.next() } else { rows.next_back() };
-                self.row = next.map(fjall::Guard::into_inner).transpose().map_err(failed)?;
+                self.row = next.map(fjall::Guard::into_inner).transpose().map_err(to_failure)?;
             }
             if self.change.is_none()
                 && let Some(changes) = &mut self.changes

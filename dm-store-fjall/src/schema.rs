@@ -1,4 +1,4 @@
-//! The schema's version, and migrating to it.
+//! The schema's version: in a row of the database, and in a marker file of a folder. Migrations.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -12,30 +12,32 @@ use crate::error::from_fjall;
 use crate::table::{Table, prefixed};
 use crate::tables::{self, NAMES, ROWS, SCHEMA_PREFIX};
 
-/// The version that this library writes, which is that of the rows: nothing else has changed so
-/// far.
+/// The schema version that this library writes. It equals the version of the rows' bytes, because
+/// the keyspaces have not changed so far.
 pub(crate) const VERSION: u32 = SCHEMA_VERSION;
 
 /// The key of the version in the table `schema`.
 const VERSION_KEY: &[u8] = b"version";
 
-/// The name of the marker, a file with the schema's version in a folder of the store's own. It is
-/// read before the database is opened, because opening changes the files. It has a decimal number
-/// and a line feed. It is written when the tables are created, and before they are migrated.
+/// The name of the marker, which is a file in a folder of the store's own. Its content is the
+/// schema's version as a decimal number, and a line feed.
+///
+/// The marker is read before the database is opened, because opening changes the files. The marker
+/// is written when the tables are created, and before they are migrated.
 const MARKER: &str = "dm_schema";
 
-/// The version in a folder's marker, zero without one. Refuses a folder that a newer version of the
-/// library wrote. Only reads the marker.
+/// The version in a folder's marker; zero if there is no marker. Changes nothing.
 ///
 /// # Errors
-/// [`StoreErrorKind::NewerSchema`].
-pub(crate) fn marked_version(folder: &Path) -> Result<u32, StoreError> {
-    refuse_newer(marked(folder)?, VERSION)
+/// [`StoreErrorKind::NewerSchema`] if a newer version of the library wrote the folder;
+/// [`StoreErrorKind::Corrupt`] if the marker has no version; errors of the operating system.
+pub(crate) fn marker_version(folder: &Path) -> Result<u32, StoreError> {
+    refuse_newer(read_marker(folder)?, VERSION)
 }
 
-/// Writes this library's version to the marker of a folder.
-pub(crate) fn mark(folder: &Path) -> Result<(), StoreError> {
-    if marked(folder)? == VERSION {
+/// Writes this library's version to the marker of a folder, unless the marker has it.
+pub(crate) fn write_marker(folder: &Path) -> Result<(), StoreError> {
+    if read_marker(folder)? == VERSION {
         return Ok(());
     }
     let write = || {
@@ -48,13 +50,15 @@ pub(crate) fn mark(folder: &Path) -> Result<(), StoreError> {
     write().map_err(|error| from_fjall(error.into()))
 }
 
-/// Migrates the schema to this library's version. The version is written last, so that after a
-/// crash the next open begins again. Creating a keyspace that exists changes nothing.
+/// Migrates the schema to this library's version, and returns the open tables. The version is
+/// written last, so that the next open repeats a migration that a crash interrupted. Creating a
+/// keyspace that exists changes nothing.
 pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Tables<Table>, StoreError> {
-    let found = refuse_newer(version(database)?, VERSION)?;
+    let found = refuse_newer(stored_version(database)?, VERSION)?;
     let tables = tables::open(database, config).map_err(from_fjall)?;
     if found < VERSION {
-        // Version 1: every table, empty. Version 2: rows are read in both forms.
+        // Version 1: all tables are created, and are empty. Version 2: nothing to do, because rows
+        // are read in both forms.
         let mut batch = database.batch().durability(Some(PersistMode::SyncAll));
         tables.schema.write(&mut batch, VERSION_KEY, VERSION.to_be_bytes());
         batch.commit().map_err(from_fjall)?;
@@ -62,39 +66,41 @@ pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Table
     Ok(tables)
 }
 
-/// The version of the schema in the database; zero without a schema, and when its creation was
-/// interrupted.
+/// The version of the schema in the database; zero if there is no schema, or if its creation was
+/// interrupted. Changes nothing.
 ///
 /// # Errors
-/// [`StoreErrorKind::ForeignTables`] when a keyspace of another program has a name of the
-/// library's. Nothing is changed.
-pub(crate) fn version(database: &Database) -> Result<u32, StoreError> {
+/// [`StoreErrorKind::ForeignTables`] when a keyspace of another program has a name that begins with
+/// `dm_`.
+pub(crate) fn stored_version(database: &Database) -> Result<u32, StoreError> {
     let names: Vec<_> =
         database.list_keyspace_names().into_iter().filter(|name| name.starts_with("dm_")).collect();
     let open = |name: &str| database.keyspace(name, KeyspaceCreateOptions::default).map_err(from_fjall);
     if names.iter().any(|name| &**name == ROWS)
         && let Some(value) = open(ROWS)?.get(prefixed(SCHEMA_PREFIX, VERSION_KEY)).map_err(from_fjall)?
     {
-        let version = <[u8; 4]>::try_from(&*value).map_err(|_| foreign(ROWS, "it holds no version"))?;
+        let version =
+            <[u8; 4]>::try_from(&*value).map_err(|_| foreign_keyspace(ROWS, "it holds no version"))?;
         return Ok(u32::from_be_bytes(version));
     }
     for name in names {
-        // A keyspace of the library is empty without a version, because the version is the first
-        // row.
+        // The version is the first row that the library writes. So without a version, the keyspaces
+        // of the library are empty.
         if !NAMES.contains(&&*name) || !open(&name)?.is_empty().map_err(from_fjall)? {
-            return Err(foreign(&name, "there is no schema of the library"));
+            return Err(foreign_keyspace(&name, "there is no schema of the library"));
         }
     }
     Ok(0)
 }
 
-fn foreign(name: &str, why: &str) -> StoreError {
-    let what = format!("the keyspace `{name}` is not the library's: {why}");
+/// The error that a keyspace is not the library's, with the reason for an operator.
+fn foreign_keyspace(name: &str, reason: &str) -> StoreError {
+    let what = format!("the keyspace `{name}` is not the library's: {reason}");
     StoreError::new(StoreErrorKind::ForeignTables, what)
 }
 
-/// The version in the marker of a folder; zero when there is none.
-fn marked(folder: &Path) -> Result<u32, StoreError> {
+/// Reads the version in the marker of a folder; zero if there is no marker.
+fn read_marker(folder: &Path) -> Result<u32, StoreError> {
     match std::fs::read_to_string(folder.join(MARKER)) {
         Ok(text) => text.strip_suffix('\n').and_then(|version| version.parse().ok()).ok_or_else(|| {
             StoreError::new(StoreErrorKind::Corrupt, "the file dm_schema in the folder has no version")
@@ -122,10 +128,10 @@ mod tests {
     fn migrating_again_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::builder(folder.path()).open().unwrap();
-        assert_eq!(version(&database).unwrap(), 0);
+        assert_eq!(stored_version(&database).unwrap(), 0);
         for _ in 0..2 {
             migrate(&database, &FjallConfig::default()).unwrap();
-            assert_eq!(version(&database).unwrap(), VERSION);
+            assert_eq!(stored_version(&database).unwrap(), VERSION);
         }
     }
 
@@ -134,20 +140,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::builder(folder.path()).open().unwrap();
         database.keyspace(ROWS, KeyspaceCreateOptions::default).unwrap();
-        assert_eq!(version(&database).unwrap(), 0);
+        assert_eq!(stored_version(&database).unwrap(), 0);
         migrate(&database, &FjallConfig::default()).unwrap();
-        assert_eq!(version(&database).unwrap(), VERSION);
+        assert_eq!(stored_version(&database).unwrap(), VERSION);
     }
 
     #[test]
     fn a_marker_without_a_number_is_damage() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(marked_version(folder.path()).unwrap(), 0);
-        mark(folder.path()).unwrap();
-        assert_eq!(marked_version(folder.path()).unwrap(), VERSION);
+        assert_eq!(marker_version(folder.path()).unwrap(), 0);
+        write_marker(folder.path()).unwrap();
+        assert_eq!(marker_version(folder.path()).unwrap(), VERSION);
         std::fs::write(folder.path().join(MARKER), "two\n").unwrap();
-        assert_eq!(marked_version(folder.path()).unwrap_err().kind(), StoreErrorKind::Corrupt);
+        assert_eq!(marker_version(folder.path()).unwrap_err().kind(), StoreErrorKind::Corrupt);
         std::fs::write(folder.path().join(MARKER), format!("{}\n", VERSION + 1)).unwrap();
-        assert_eq!(marked_version(folder.path()).unwrap_err().kind(), StoreErrorKind::NewerSchema);
+        assert_eq!(marker_version(folder.path()).unwrap_err().kind(), StoreErrorKind::NewerSchema);
     }
 }

@@ -15,34 +15,36 @@ use crate::read::{Committed, Reader};
 use crate::schema;
 use crate::write::Writer;
 
-/// Threads that write and merge tables in the background: one for each keyspace, and fjall's first,
-/// which only writes.
+/// The number of threads that write and merge tables in the background: one for each of the three
+/// keyspaces, and fjall's first thread, which never merges.
 ///
-/// fjall's default, one per core up to four, is too few on small machines. Of two threads the first
-/// one takes a merge that it must not do out of the queue and puts it back, again and again, and
-/// keeps a core busy while the other one merges (seen in 3.1.13: 41 % of their time). With one
-/// thread, commits during a merge can fill the queue, and the thread then waits for ever for room
-/// in it.
+/// fjall's default, one thread per core up to four, is too few on small machines:
+///
+/// - With two threads, one merges. The first one takes the next merge out of the queue and puts it
+///   back, again and again, because it must not merge. This keeps a core busy (seen in 3.1.13: 41 %
+///   of the threads' time).
+/// - With one thread, commits during a merge can fill the queue. The thread then waits for room in
+///   the queue for ever.
 const WORKERS: usize = 4;
 
 /// A [`Store`] in a fjall database. Clones are handles to the same store.
 ///
-/// Dropping the last clone closes the folder. If a commit or read is running then, the folder is
-/// closed when it ends. Closing blocks until a merge of tables in the background ends, and for a
-/// commit of up to two narrow rows for each [`HEAD_BYTES`](FjallConfig::HEAD_BYTES) of
-/// [`heads_bytes`](FjallConfig::heads_bytes).
+/// Dropping the last clone closes the folder, after the end of running commits and reads. Closing
+/// blocks for one commit, which notes the newest numbers that are in memory: up to two narrow rows
+/// for each [`HEAD_BYTES`](FjallConfig::HEAD_BYTES) of [`heads_bytes`](FjallConfig::heads_bytes).
+/// Closing also blocks until a merge in the background ends.
 #[derive(Clone, Debug)]
 pub struct FjallStore {
     embedded: Embedded<Reader>,
 }
 
 impl FjallStore {
-    /// Opens a folder of the store's own with the default choices. A missing folder is created,
-    /// with access for its user only. The folder that it is in must exist.
+    /// Opens a folder of the store's own with the default options. A missing folder is created,
+    /// with access for its user only. Its parent folder must exist.
     ///
-    /// Blocks while the journals are read, which are as long after a clean close as after a crash:
-    /// [`journal_bytes`](FjallConfig::journal_bytes) bounds them. Call it before serving, or on a
-    /// thread for blocking work. Needs no runtime.
+    /// Blocks while the journals are read, whose size [`journal_bytes`](FjallConfig::journal_bytes)
+    /// bounds. This takes as long after a clean close as after a crash. Call it before serving, or
+    /// on a thread for blocking work. Needs no runtime.
     ///
     /// # Errors
     /// - [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store
@@ -60,48 +62,49 @@ impl FjallStore {
         Self::open_with(folder, &FjallConfig::default())
     }
 
-    /// As [`open`](Self::open), with the choices of a configuration.
+    /// Opens a folder like [`open`](Self::open), with the options of a configuration.
     ///
     /// # Errors
-    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine) when a
-    /// choice cannot work. The error's source names the field.
+    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine) when an
+    /// option cannot work. The error's source names the field.
     pub fn open_with(folder: impl AsRef<Path>, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;
         // A host may change its working directory before the folder is opened again.
         let (folder, config) = (absolute(folder.as_ref())?, config.clone());
-        let (writer, reader) = halves(catch_panic(|| open(&folder, &config))?, &config)?;
-        schema::mark(&folder)?;
+        let (writer, reader) = writer_and_reader(catch_panic(|| open(&folder, &config))?, &config)?;
+        schema::write_marker(&folder)?;
         let (measured, reserve) = (folder.clone(), config.reserve_bytes);
         let embedded = Embedded::builder(writer, reader)
-            .reopen(move || halves(catch_panic(|| open_again(&folder, &config))?, &config))
+            .reopen(move || writer_and_reader(catch_panic(|| reopen(&folder, &config))?, &config))
             .reserve(reserve, move || free_bytes(&measured));
         Ok(Self { embedded: embedded.start()? })
     }
 
-    /// Opens the store in a database that the host has open, beside the host's own keyspaces. Only
-    /// keyspaces whose names begin with `dm_` are read and changed. The host may write to its own
-    /// at any time. Its writes and commits wait for each other, because they share the journal.
+    /// Opens the store in a database that the host has open, beside the host's own keyspaces. The
+    /// store reads and changes only keyspaces whose names begin with `dm_`. The host may write to
+    /// its own keyspaces at any time. Writes of the host and commits of the store wait for each
+    /// other, because they share the journal.
     ///
-    /// The host builds the database with `worker_threads(4)` or more. fjall's default, the number
-    /// of cores, is too few on machines with one or two: there it wastes a core during each merge,
-    /// or stands still. `journal_compression(CompressionType::None)` is right as well, because
-    /// ciphertext cannot be compressed.
+    /// The host should build the database with `worker_threads(4)` or more. fjall's default is the
+    /// number of cores, at most four. With two threads, fjall wastes a core during each merge; with
+    /// one thread, it can stop for ever. The host should also set
+    /// `journal_compression(CompressionType::None)`, because ciphertext cannot be compressed.
     ///
-    /// The store keeps the database open until its last handle is dropped. Several stores may be
-    /// opened in one database: their commits wait for each other, and all of them have the
-    /// configuration of the first.
+    /// The store keeps the database open until the store's last handle is dropped. Several stores
+    /// may be opened in one database. Their commits wait for each other, and all of them have the
+    /// configuration of the first one.
     ///
     /// # Errors
     /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
     ///   library made the tables. Nothing is changed.
     /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the name of a host's
     ///   keyspace begins with `dm_`. The error's source names the keyspace. Nothing is changed.
-    /// - [`Engine`](dm_core::store::StoreErrorKind::Engine) when a choice cannot work. The error's
+    /// - [`Engine`](dm_core::store::StoreErrorKind::Engine) when an option cannot work. The error's
     ///   source names the field.
     /// - Any other error of the engine.
     pub fn from_database(database: Database, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;
-        let (writer, reader) = halves(database, config)?;
+        let (writer, reader) = writer_and_reader(database, config)?;
         Ok(Self { embedded: Embedded::new(writer, reader)? })
     }
 }
@@ -112,63 +115,65 @@ impl EmbeddedStore for FjallStore {
     }
 }
 
-/// Makes the two halves of a store in a database, whose schema is migrated.
-fn halves(database: Database, config: &FjallConfig) -> Result<(Writer, Reader), StoreError> {
-    let engine = catch_panic(|| Engine::of(database, config))?;
+/// Makes the writer and the reader of a store in a database. Migrates the schema.
+fn writer_and_reader(database: Database, config: &FjallConfig) -> Result<(Writer, Reader), StoreError> {
+    let engine = catch_panic(|| Engine::for_database(database, config))?;
     Ok((Writer::new(Arc::clone(&engine)), Reader::new(Committed(engine))))
 }
 
 /// Opens a folder, and creates it if it is missing or empty.
 fn open(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     if is_new_folder(folder)? {
-        // fjall does not continue with the files of a process that was killed while it created
-        // them.
+        // fjall cannot open the files of a process that was killed while it created them. So the
+        // folder gets its name when it is complete.
         create_folder(folder, |new| {
-            let database = database(new, config).map_err(from_fjall)?;
+            let database = open_database(new, config).map_err(from_fjall)?;
             schema::migrate(&database, config)?;
             drop(database);
-            schema::mark(new)
+            schema::write_marker(new)
         })?;
     }
     open_existing(folder, config)
 }
 
-/// Opens a folder again that the store had open. A missing folder is not created again.
-fn open_again(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
+/// Reopens a folder that the store had open before. A missing folder is an error.
+fn reopen(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     if is_new_folder(folder)? {
         return Err(StoreError::new(StoreErrorKind::Corrupt, "the folder is missing or empty"));
     }
     open_existing(folder, config)
 }
 
+/// Opens a folder with a database, after repairs of its journals. Checks that a folder that has had
+/// tables still has them.
 fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
-    let marked = schema::marked_version(folder)?;
-    if marked > 0 {
+    let marker_version = schema::marker_version(folder)?;
+    if marker_version > 0 {
         // A sync may have failed in the process that had the folder open before.
         journals::rewrite(folder)?;
     }
-    let database = match database(folder, config) {
+    let database = match open_database(folder, config) {
         Err(fjall::Error::JournalRecovery(_)) if journals::drop_torn_end(folder)? => {
             tracing::warn!(
                 "the last batch of the journal was not whole and is dropped: a power cut tore it, or it is damaged"
             );
-            database(folder, config)
+            open_database(folder, config)
         }
         opened => opened,
     };
     let database = database.map_err(from_fjall)?;
-    if schema::version(&database)? > 0 {
-        // The marker has to be written before the migration.
-        schema::mark(folder)?;
-    } else if marked > 0 {
-        // fjall creates keyspaces that it does not find. A folder that had tables must not become
-        // an empty one unnoticed.
+    if schema::stored_version(&database)? > 0 {
+        // The marker must be written before the migration, which the caller does next.
+        schema::write_marker(folder)?;
+    } else if marker_version > 0 {
+        // fjall would create the missing keyspaces, and the data loss would go unnoticed.
         return Err(StoreError::new(StoreErrorKind::Corrupt, "the tables of the folder are missing"));
     }
     Ok(database)
 }
 
-fn database(folder: &Path, config: &FjallConfig) -> fjall::Result<Database> {
+/// Opens a folder in fjall, or creates the files of a database in it.
+fn open_database(folder: &Path, config: &FjallConfig) -> fjall::Result<Database> {
     Database::builder(folder)
         .cache_size(config.cache_bytes)
         .max_journaling_size(config.journal_bytes)

@@ -1,8 +1,8 @@
-//! A table, which is a part of a keyspace.
+//! A table: one of several in a keyspace, which is fjall's ordered map.
 
 use fjall::{Keyspace, OwnedWriteBatch, UserKey, UserValue};
 
-/// A table: the rows of a keyspace whose keys begin with the table's byte.
+/// A table: the rows of a keyspace whose keys begin with the byte `prefix`.
 #[derive(Clone)]
 pub(crate) struct Table {
     pub(crate) keyspace: Keyspace,
@@ -10,20 +10,21 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Adds a row to a batch of the engine.
+    /// Adds the insertion of a row to a batch of fjall.
     pub(crate) fn write(&self, batch: &mut OwnedWriteBatch, key: &[u8], value: impl Into<UserValue>) {
         batch.insert(&self.keyspace, prefixed(self.prefix, key), value);
     }
 
-    /// Whether both are in the same keyspace of the same open database.
+    /// Whether both tables are in the same keyspace of the same open database.
     pub(crate) fn shares_keyspace(&self, other: &Self) -> bool {
         std::ptr::eq(&*self.keyspace, &*other.keyspace)
     }
 }
 
-/// A key of fjall: the byte of the table, and the key of the row.
+/// The key of a row in fjall: the byte of its table, then the row's key.
 pub(crate) fn prefixed(prefix: u8, key: &[u8]) -> UserKey {
-    // The longest key has 32 bytes, a bound 33. Most are short enough to need no allocation.
+    // A key has up to 32 bytes, and a bound of a walk up to 33. fjall stores short keys without an
+    // allocation.
     let mut bytes = [prefix; 34];
     if let Some(rest) = bytes.get_mut(1..=key.len()) {
         rest.copy_from_slice(key);

@@ -1,10 +1,10 @@
-//! The keyspaces, and the tables in them: several tables share a keyspace of fjall, and the first
+//! The keyspaces, and the tables in them. Several tables share a keyspace of fjall, and the first
 //! byte of a key is the number of the table. `dm-store-kv` documents the rows.
 //!
-//! A keyspace is a folder with files that are synced one after the other when it is created, and
-//! one more thing to flush. So there are three for the eighteen tables. One, two and three were
-//! measured on two cores with `dm-bench send --store fjall --seconds 4`, three runs each, and by
-//! opening a new folder five times:
+//! The eighteen tables share only three keyspaces, because each keyspace costs time: when it is
+//! created, its folder and files are synced one after the other, and its memory table is flushed
+//! apart from the others. One, two and three keyspaces were measured on two cores, with three runs
+//! of `dm-bench send --store fjall --seconds 4` for each, and by opening a new folder five times:
 //!
 //! | keyspaces | opening | durable sends per second |
 //! |---|---|---|
@@ -12,16 +12,18 @@
 //! | messages; the others | 7 to 8 ms | 50,000, 58,000, 61,000 |
 //! | messages; logs; the others | 10 to 12 ms | 67,000, 70,000, 70,000 |
 //!
-//! The third keyspace separates rows that are written in the order of their keys from rows that are
-//! written all over the keys. With a keyspace per table, opening took 0.8 s.
+//! The third keyspace separates tables whose rows are written in the order of their keys, such as
+//! `message_ids`, from the logs, which are the tables `sequence` and `inbox`: their rows are
+//! written all over the keys. With a keyspace for each table, opening took 0.8 s.
 //!
-//! A log-structured tree writes every row twice at once (journal and memory) and again in each
-//! merge, so that few and narrow rows matter the more. A removed row leaves a tombstone until a
-//! merge drops it, and a scan steps over each tombstone. So a scan begins above the rows that are
-//! known to be removed: an inbox is read from its floor, marks from the device's cursor.
+//! A log-structured tree writes every row to the journal and to memory, and again in each merge. So
+//! the number and the size of rows matter more than in other engines. A removed row leaves a
+//! tombstone until a merge drops it, and a walk steps over each tombstone. So a walk begins above
+//! the rows that are known to be removed: a walk over an inbox begins at the inbox's floor (its
+//! newest expired entry), and a walk over a device's marks at the device's cursor.
 //!
-//! The table `schema` has number 0. Besides the row that `dm-store-kv` documents it has one of this
-//! crate: `version` in ASCII → schema version 4.
+//! The table `schema` has number 0. Besides the row `notes`, which `dm-store-kv` documents, it has
+//! a row of this crate: `version` in ASCII → the schema's version, 4 bytes.
 
 use fjall::config::CompressionPolicy;
 use fjall::{Database, KeyspaceCreateOptions, OwnedWriteBatch, Snapshot};
@@ -50,10 +52,10 @@ pub(crate) const SCHEMA_PREFIX: u8 = 0;
 /// Opens the keyspaces, and creates missing ones.
 pub(crate) fn open(database: &Database, config: &FjallConfig) -> Result<Tables<Table>, fjall::Error> {
     let narrow = || KeyspaceCreateOptions::default().max_memtable_size(config.memtable_bytes);
-    // Payloads are ciphertext, which cannot be compressed. fjall's key-value separation is not used
-    // either: with it, filling a store with a million messages was a sixth slower (47,000 and
-    // 58,000 instead of 58,000 and 65,000 messages per second), because rows of half a kilobyte
-    // that are written in the order of their keys are hardly ever merged.
+    // Payloads are ciphertext, which cannot be compressed. fjall's key-value separation is not
+    // used, because rows of half a kilobyte that are written in the order of their keys are hardly
+    // ever merged. With it, filling a store with a million messages was a sixth slower (47,000 and
+    // 58,000 instead of 58,000 and 65,000 messages per second).
     let wide = || narrow().data_block_compression_policy(CompressionPolicy::disabled());
     let messages = database.keyspace(MESSAGES, wide)?;
     let logs = database.keyspace(LOGS, narrow)?;
@@ -82,7 +84,7 @@ pub(crate) fn open(database: &Database, config: &FjallConfig) -> Result<Tables<T
     })
 }
 
-/// The tables in a snapshot.
+/// All tables, to be read in a snapshot.
 pub(crate) fn snapshot_tables<'a>(
     tables: &'a Tables<Table>,
     snapshot: &'a Snapshot,
@@ -90,17 +92,18 @@ pub(crate) fn snapshot_tables<'a>(
     tables.each(|table| SnapshotTable { snapshot, table })
 }
 
-/// The tables in a snapshot, for a batch that changes them.
+/// All tables, to be changed by a batch. Rows that the batch does not change are read from the
+/// snapshot.
 pub(crate) fn batch_tables<'a>(tables: &'a Tables<Table>, snapshot: &'a Snapshot) -> Tables<BatchTable<'a>> {
     tables.each(|table| BatchTable::new(SnapshotTable { snapshot, table }))
 }
 
-/// The number of changed rows in all tables.
+/// The number of rows that a batch has changed in all tables.
 pub(crate) fn changed_rows(tables: &Tables<BatchTable<'_>>) -> usize {
     tables.each(BatchTable::len).all().into_iter().sum()
 }
 
-/// Adds the changes of all tables to a batch of the engine.
+/// Adds the changes of all tables to a batch of fjall.
 pub(crate) fn write_to(tables: Tables<BatchTable<'_>>, batch: &mut OwnedWriteBatch) {
     for table in tables.all() {
         table.write_to(batch);

@@ -1,18 +1,19 @@
-//! Finding a last batch that a power cut tore.
+//! Finding a torn batch at the end of a journal. A *torn* batch has its end, but a power cut left
+//! wrong bytes before the end.
 //!
-//! fjall drops a last batch that is incomplete. If a disk wrote the pages of a batch in another
-//! order, a power cut may leave the end of the batch without a part before it. Then fjall refuses
-//! to open the journal, because the checksum is wrong. Each batch is synced before the next one is
-//! written. So a torn batch that is followed by no whole one in the newest journal was never
-//! answered, and is dropped here. SQLite and redb also decide by their checksums.
+//! fjall itself drops a last batch without an end. If the disk wrote the pages of a batch in
+//! another order, a power cut may leave the end of the batch without a part before it. fjall then
+//! refuses to open the journal, because the checksum is wrong. Each batch is synced before the next
+//! one is written. So a torn batch in the newest journal was never answered, unless a whole batch
+//! follows it. The store drops such a batch. SQLite and redb also decide by their checksums.
 //!
-//! A batch in a journal of fjall 3, all numbers little-endian:
+//! A batch in a journal of fjall 3, with all numbers little-endian:
 //!
 //! ```text
 //! start: 1, number of entries u32, sequence number u64
-//! entry: 2, kind of value u8, compression u8, keyspace u64, length of the key u16, of the value u32,
-//!        of the value as it lies here u32, key, value
-//!    or: 4, keyspace u64                                                 (a keyspace that is cleared)
+//! entry: 2, kind of value u8, compression u8, keyspace u64, length of the key u16, length of the
+//!        value u32, length of the value as stored u32, key, value as stored
+//!    or: 4, keyspace u64                                       (this keyspace is cleared)
 //! end:   3, XXH3 of all entries u64, "FJL" 3
 //! ```
 
@@ -24,70 +25,72 @@ const END: u8 = 3;
 const CLEAR: u8 = 4;
 const MAGIC: &[u8] = b"FJL\x03";
 
-/// The offset of a torn batch, at which the journal must be cut so that fjall opens it. A torn
-/// batch has an end and is not whole. `None` without such a batch, and when a whole one follows it:
-/// then something else damaged the journal.
+/// The offset of a torn last batch, at which the journal must be cut so that fjall can open it.
+/// `None` if there is no torn batch, or if a whole batch follows it. In the latter case something
+/// else than a power cut damaged the journal.
 pub(crate) fn torn_at(journal: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         let batch = Batch::parse(journal.get(at..)?)?;
         if !batch.is_whole {
-            let behind = journal.get(at + batch.length..)?;
-            let is_last = !Batch::parse(behind).is_some_and(|next| next.is_whole);
+            let following = journal.get(at + batch.length..)?;
+            let is_last = !Batch::parse(following).is_some_and(|next| next.is_whole);
             return is_last.then_some(at);
         }
         at += batch.length;
     }
 }
 
-/// Bytes that begin with a start and have an end.
+/// A batch with a start and an end, whole or torn.
 struct Batch {
+    /// The length of the batch, in bytes.
     length: usize,
-    /// Whether the number of entries and their checksum are right.
+    /// Whether the number of entries and their checksum are right. If not, the batch is torn.
     is_whole: bool,
 }
 
 impl Batch {
+    /// Parses the batch at the beginning of `bytes`; `None` if there is no start or no end.
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut rest = Rest(bytes);
-        if rest.u8()? != START {
+        let mut unread = Unread(bytes);
+        if unread.u8()? != START {
             return None;
         }
-        let announced = rest.u32()?;
-        rest.take(8)?;
-        let entries = rest.0;
-        let mut found = 0_u32;
+        let entry_count = unread.u32()?;
+        unread.take(8)?;
+        let entries = unread.0;
+        let mut parsed = 0_u32;
         loop {
-            let length = entries.len() - rest.0.len();
-            match rest.u8()? {
+            let length = entries.len() - unread.0.len();
+            match unread.u8()? {
                 ENTRY => {
-                    rest.take(2 + 8)?;
-                    let key = rest.u16()?;
-                    rest.take(4)?;
-                    let value = rest.u32()?;
-                    rest.take(usize::from(key))?;
-                    rest.take(usize::try_from(value).ok()?)?;
+                    unread.take(2 + 8)?;
+                    let key = unread.u16()?;
+                    unread.take(4)?;
+                    let value = unread.u32()?;
+                    unread.take(usize::from(key))?;
+                    unread.take(usize::try_from(value).ok()?)?;
                 }
-                CLEAR => _ = rest.take(8)?,
+                CLEAR => _ = unread.take(8)?,
                 END => {
-                    let checksum = u64::from_le_bytes(rest.array()?);
-                    if rest.take(MAGIC.len())? != MAGIC {
+                    let checksum = u64::from_le_bytes(unread.array()?);
+                    if unread.take(MAGIC.len())? != MAGIC {
                         return None;
                     }
-                    let is_whole = found == announced && xxh3_64(entries.get(..length)?) == checksum;
-                    return Some(Self { length: bytes.len() - rest.0.len(), is_whole });
+                    let is_whole = parsed == entry_count && xxh3_64(entries.get(..length)?) == checksum;
+                    return Some(Self { length: bytes.len() - unread.0.len(), is_whole });
                 }
                 _ => return None,
             }
-            found = found.checked_add(1)?;
+            parsed = parsed.checked_add(1)?;
         }
     }
 }
 
-/// The bytes that are left to read.
-struct Rest<'a>(&'a [u8]);
+/// The bytes that are not read yet. Each method returns `None` if too few bytes remain.
+struct Unread<'a>(&'a [u8]);
 
-impl<'a> Rest<'a> {
+impl<'a> Unread<'a> {
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;

@@ -1,4 +1,4 @@
-//! Writing: one batch of the engine for each batch.
+//! Writing: the store's writer, which commits each batch of `dm-core` as one batch of fjall.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::error::from_commit;
 use crate::rows::BatchTable;
 use crate::tables::{batch_tables, changed_rows, write_to};
 
-/// The writing half of the store.
+/// The writer of the store.
 pub(crate) struct Writer {
     engine: Arc<Engine>,
 }
@@ -23,29 +23,30 @@ impl Writer {
 }
 
 impl Writer {
-    /// Makes the changes of tables durable, in one batch of the engine.
-    fn write(&self, tables: Tables<BatchTable<'_>>, before: &Snapshot) -> Result<(), fjall::Error> {
+    /// Makes the changes of all tables durable, in one batch of fjall. `before` is the state before
+    /// these changes, which reads see until the end of the commit.
+    fn commit_changes(&self, tables: Tables<BatchTable<'_>>, before: &Snapshot) -> Result<(), fjall::Error> {
         let engine = &*self.engine;
         let mut rows = OwnedWriteBatch::with_capacity(engine.database.clone(), changed_rows(&tables))
             .durability(Some(PersistMode::SyncData));
         write_to(tables, &mut rows);
         engine.set_read_state(Some(before.clone()));
-        // A failed batch is in no table. Reads go on with the state before it, whatever part of it
-        // is in the journal.
+        // If the commit fails, no table has the batch, but the journal may have a part of it. Reads
+        // then continue to see the state before the batch.
         rows.commit()?;
         engine.set_read_state(None);
         Ok(())
     }
 
-    /// Notes the newest numbers that are in memory, so that each is found by one look-up after the
-    /// database is opened again.
-    fn note(&self) -> Result<(), StoreError> {
-        let mut heads = self.engine.writer()?;
+    /// Writes the newest numbers that are in memory to the tables. After the database is opened
+    /// again, each of them is found by one look-up.
+    fn note_heads(&self) -> Result<(), StoreError> {
+        let mut heads = self.engine.lock_heads()?;
         let snapshot = self.engine.database.snapshot();
         let mut tables = batch_tables(&self.engine.tables, &snapshot);
         heads.note_all(&mut tables)?;
         if changed_rows(&tables) > 0 {
-            self.write(tables, &snapshot).inspect_err(|_| heads.clear()).map_err(from_commit)?;
+            self.commit_changes(tables, &snapshot).inspect_err(|_| heads.clear()).map_err(from_commit)?;
         }
         Ok(())
     }
@@ -53,8 +54,8 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        if let Err(error) = self.note() {
-            // Nothing is lost: the look-ups take longer after the database is opened again.
+        if let Err(error) = self.note_heads() {
+            // No data is lost. The look-ups take longer after the database is opened again.
             tracing::debug!(error = %error, "the newest numbers were not noted");
         }
     }
@@ -63,18 +64,18 @@ impl Drop for Writer {
 impl EngineWriter for Writer {
     fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let engine = &*self.engine;
-        let mut heads = engine.writer()?;
+        let mut heads = engine.lock_heads()?;
         let snapshot = engine.database.snapshot();
         let mut tables = batch_tables(&engine.tables, &snapshot);
         let outcomes = match dm_store_kv::apply(&mut tables, &mut heads, batch) {
             Ok(outcomes) => outcomes,
             Err(failure) => {
-                // Nothing was written except in memory.
+                // The changes were only in `tables`, in memory, and are dropped.
                 heads.clear();
                 return Err(failure.into());
             }
         };
-        if let Err(error) = self.write(tables, &snapshot) {
+        if let Err(error) = self.commit_changes(tables, &snapshot) {
             heads.clear();
             return Err(from_commit(error));
         }

@@ -1,6 +1,6 @@
 //! A full disk, failing syncs, power cuts, and a second process.
 //!
-//! A program of its own, for the reason that `it/main.rs` gives.
+//! These tests are a separate program, for the reason that `it/main.rs` gives.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "tests")]
@@ -45,7 +45,7 @@ async fn a_sync_that_fails_once_is_recovered_from() {
     trial::syncs_fail::<Fjall>(test_path!(a_sync_that_fails_once_is_recovered_from), syncs).await;
 }
 
-/// The second failure is while the store is reopened.
+/// The second sync fails while the store reopens its folder.
 #[tokio::test]
 async fn syncs_that_fail_twice_are_recovered_from() {
     let syncs = Syncs { well: 0, failing: 2 };

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use dm_core::store::{Embedded, EngineWriter, Outcome, Store as _, StoreError, Write};
 use dm_store_kv::{Changes, Failure, Heads, Order, Reader, Rows, Snapshots, Tables, apply};
 
-/// A table.
+/// A table: a map of keys to values.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table(BTreeMap<Vec<u8>, Vec<u8>>);
 
@@ -46,7 +46,7 @@ impl Changes for Table {
     }
 }
 
-/// The committed tables. Both halves of the store have this handle.
+/// The committed tables. The reader and the writer of the store share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Database(Arc<RwLock<Arc<Tables<Table>>>>);
 
@@ -67,7 +67,7 @@ impl Snapshots for Database {
     }
 }
 
-/// The writing half of the store.
+/// The writer of the store.
 struct Writer {
     database: Database,
     heads: Heads,
@@ -75,11 +75,12 @@ struct Writer {
 
 impl EngineWriter for Writer {
     fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
-        // A transaction of the engine. The example copies everything.
+        // An engine on disk begins a transaction here. The example copies all tables.
         let mut tables = Tables::clone(&*self.database.committed());
         match apply(&mut tables, &mut self.heads, batch) {
             Ok(outcomes) => {
-                // An engine on disk commits and syncs. When that fails, it clears the heads.
+                // An engine on disk commits and syncs here. If the commit fails, the engine must
+                // clear the heads.
                 *self.database.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tables);
                 Ok(outcomes)
             }

@@ -2,12 +2,12 @@
 
 use dm_core::store::{StoreError, StoreErrorKind};
 
-/// The error of a read, or of a batch of which nothing is committed.
+/// The error of a read or of a batch. Nothing of a failed batch may be committed.
 #[derive(Debug)]
 pub enum Failure {
     /// An error of the engine.
     Engine(StoreError),
-    /// A row is not as the library writes it: what is wrong with it, for an operator.
+    /// A row has bytes that the library does not write. The text tells an operator what is wrong.
     Damaged(&'static str),
     /// No ref or row number is left for another user, conversation, device or message.
     Exhausted,

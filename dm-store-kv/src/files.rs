@@ -1,5 +1,5 @@
-//! The files and folders of a store on disk: absolute paths, free space, new databases, and panics
-//! of an engine that opens one.
+//! Helpers for stores on disk: creating a database file or folder, absolute paths, free space, and
+//! catching an engine's panic while it opens a database.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -9,9 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dm_core::store::{StoreError, StoreErrorKind};
 
-/// Measures how many bytes this process may still use on the disk of a file or folder. One system
-/// call on Unix. Elsewhere the free space is not known: the answer is [`u64::MAX`], and no reserve
-/// is kept.
+/// The number of bytes that this process may still use on the disk of a file or folder.
+///
+/// Takes one system call on Unix. On other systems the result is [`u64::MAX`], so that a store
+/// keeps no reserve.
 ///
 /// # Errors
 /// The error of the operating system, such as that nothing exists at the path.
@@ -27,7 +28,7 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
     }
 }
 
-/// A path from the root, so that it stays the same when the process changes its working directory.
+/// The absolute form of a path, which stays valid when the process changes its working directory.
 ///
 /// # Errors
 /// [`StoreErrorKind::Unavailable`] for an empty path, or without a working directory.
@@ -35,19 +36,19 @@ pub fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
     std::path::absolute(path).map_err(unavailable)
 }
 
-/// An error of the file system as [`StoreErrorKind::Unavailable`].
+/// Converts an error of the file system to [`StoreErrorKind::Unavailable`].
 #[must_use]
 pub fn unavailable(error: io::Error) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, error)
 }
 
-/// Creates a database file that only its user may read, and gives it its name when it is complete.
-/// A process that is killed meanwhile leaves no incomplete database under that name, unless the
-/// file system has no hard links.
+/// Creates a database file at `path` that only its user may read and write.
 ///
-/// `make` fills an empty file at the temporary path that it gets, beside `path`. On a file system
-/// without hard links it is called again, with `path` itself. When another process creates a file
-/// at `path` meanwhile, that file stays, and the new one is removed.
+/// `make` gets the temporary path of an empty file beside `path`, and fills this file. The complete
+/// file then gets the name `path`, so that a killed process leaves no incomplete file there. If
+/// another process has created a file at `path` by then, that file stays, and the new file is
+/// removed. On a file system without hard links `make` is called a second time, with `path` itself;
+/// there a killed process can leave an incomplete file.
 ///
 /// # Errors
 /// The error of `make`; [`StoreErrorKind::Unavailable`] when the file system refuses.
@@ -61,8 +62,8 @@ fn create_linked(
     make: impl Fn(&Path) -> Result<(), StoreError>,
     link: impl FnOnce(&Path, &Path) -> io::Result<()>,
 ) -> Result<(), StoreError> {
-    let new = temporary(path);
-    private_file(&new).map_err(unavailable)?;
+    let new = temporary_path(path);
+    create_private_file(&new).map_err(unavailable)?;
     // A link fails when the name is in use. A rename would replace the other process's file.
     let linked = make(&new).map(|()| link(&new, path));
     let removed = std::fs::remove_file(&new);
@@ -70,7 +71,7 @@ fn create_linked(
         Ok(()) => removed.map_err(unavailable)?,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
         // A file system without hard links.
-        Err(_) => match private_file(path) {
+        Err(_) => match create_private_file(path) {
             Ok(()) => make(path).inspect_err(|_| {
                 // If this fails as well, the next opening reports the incomplete file.
                 let _removed = std::fs::remove_file(path);
@@ -83,11 +84,12 @@ fn create_linked(
     Ok(())
 }
 
-/// Creates a database folder that only its user may enter, and gives it its name when it is
-/// complete. A process that is killed meanwhile leaves no incomplete database under that name.
+/// Creates a database folder at `path` that only its user may enter.
 ///
-/// `make` fills an empty folder at the temporary path that it gets, beside `path`. When another
-/// process creates a folder at `path` meanwhile, that folder stays, and the new one is removed.
+/// `make` gets the temporary path of an empty folder beside `path`, and fills this folder. The
+/// complete folder is then renamed to `path`, so that a killed process leaves no incomplete folder
+/// there. If another process has created a folder with files at `path` by then, that folder stays,
+/// and the new folder is removed.
 ///
 /// # Errors
 /// The error of `make`; [`StoreErrorKind::Unavailable`] when the file system refuses.
@@ -95,17 +97,17 @@ pub fn create_folder(
     path: &Path,
     make: impl FnOnce(&Path) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let new = temporary(path);
-    private_folder(&new)?;
+    let new = temporary_path(path);
+    create_private_folder(&new)?;
     let renamed = make(&new).map(|()| std::fs::rename(&new, path));
     if let Ok(Ok(())) = renamed {
         sync_parent(path);
         return Ok(());
     }
-    // A folder that cannot be removed does no harm: its name is never used again.
+    // A temporary folder that cannot be removed does no harm: its name is never used again.
     let _removed = std::fs::remove_dir_all(&new);
     match renamed? {
-        // Another process created the folder meanwhile.
+        // Another process has created the folder.
         Err(_) if !is_new_folder(path)? => Ok(()),
         renamed => renamed.map_err(unavailable),
     }
@@ -123,8 +125,8 @@ pub fn is_new_folder(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Opens an engine, and turns a panic of it into an error: engines assert what their files hold,
-/// and a damaged file fails such an assertion.
+/// Calls `open`, which opens an engine, and converts a panic to an error. Engines check their files
+/// with assertions, and a damaged file makes such an assertion panic.
 ///
 /// # Errors
 /// The error of `open`; [`StoreErrorKind::Corrupt`] when it panics.
@@ -134,8 +136,8 @@ pub fn catch_panic<T>(open: impl FnOnce() -> Result<T, StoreError>) -> Result<T,
     })
 }
 
-/// A path beside another that no other process uses at the same time.
-fn temporary(path: &Path) -> PathBuf {
+/// A path beside `path` that no other process uses: it has the process id and the time.
+fn temporary_path(path: &Path) -> PathBuf {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".new-{}-{since}", std::process::id()));
@@ -143,7 +145,7 @@ fn temporary(path: &Path) -> PathBuf {
 }
 
 /// Creates an empty file that only its user may read and write.
-fn private_file(path: &Path) -> io::Result<()> {
+fn create_private_file(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -152,15 +154,16 @@ fn private_file(path: &Path) -> io::Result<()> {
 }
 
 /// Creates a folder that only its user may enter.
-fn private_folder(path: &Path) -> Result<(), StoreError> {
+fn create_private_folder(path: &Path) -> Result<(), StoreError> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).map_err(unavailable)
 }
 
-/// Syncs the folder that a path is in, so that the path's name survives a power cut. Not every
-/// system can; a power cut at that moment then loses a database in which nothing was stored yet.
+/// Syncs the parent folder of a path, so that the path's name survives a power cut. Some systems
+/// cannot sync a folder. There a power cut may lose the new database, in which nothing is stored
+/// yet.
 fn sync_parent(path: &Path) {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let Err(error) = File::open(parent).and_then(|parent| parent.sync_all()) {

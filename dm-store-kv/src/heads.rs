@@ -1,4 +1,5 @@
-//! The newest numbers in memory, so that a send needs no look-ups in the tables.
+//! Heads in memory, so that a send needs no look-ups in the tables. A *head* is the newest number
+//! of a conversation or of a user's inbox, with the other fields that a send needs.
 
 use std::num::NonZeroUsize;
 
@@ -11,44 +12,45 @@ use crate::rows::{Changes, Rows, RowsExt as _};
 use crate::session::Session;
 use crate::tables::Tables;
 
-/// The newest numbers of users and conversations that were written to lately. They are a copy of
-/// what the tables say: an engine [clears](Self::clear) them when a batch fails, and when another
-/// writer may have changed the tables.
+/// The newest numbers of the users and conversations that were written to most recently.
+///
+/// They are a copy of rows in the tables. The engine must [clear](Self::clear) them when a batch or
+/// a commit fails, and when another writer may have changed the tables.
 pub struct Heads {
     users: LruCache<UserId, UserHead>,
     conversations: LruCache<ConversationId, ConversationHead>,
-    /// Whether the newest number of each user and conversation that is dropped is noted in the
-    /// tables.
-    notes: bool,
-    /// The session of new notes. It begins with the first batch.
+    /// Whether the newest number of a user or conversation is noted in the tables when this number
+    /// is dropped from memory.
+    is_noting: bool,
+    /// The session of new notes. `None` before the first batch, and always without notes.
     session: Option<Session>,
-    /// The number of the next message's row, if it is known.
+    /// The number of the next message's row in `messages`. `None` until it was looked up.
     next_row: Option<u64>,
-    /// A key in `oldest` below which there is no row. Expired rows left tombstones below it, and
-    /// without this key every step of expiry walks over all of them.
-    oldest: [u8; 12],
+    /// A lower bound of the keys in the table `oldest`. Below it are the tombstones of expired
+    /// rows, and a walk from the lowest key would step over all these tombstones.
+    oldest_bound: [u8; 12],
 }
 
-/// The newest numbers of a user's inbox, for appending to it.
+/// The head of a user: the fields that appending to the user's inbox needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UserHead {
     pub(crate) user_ref: u32,
-    /// The newest entry.
+    /// The number of the newest entry; zero before the first.
     pub(crate) head: InboxSeq,
-    /// The newest entry that expired.
+    /// The number of the newest entry that expired; zero before the first.
     pub(crate) floor: InboxSeq,
     /// Whether the tables have a note of this head.
     pub(crate) is_noted: bool,
 }
 
-/// The newest number and the participants of a conversation, for appending to it.
+/// The head of a conversation: the fields that appending to the conversation needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConversationHead {
     pub(crate) conversation_ref: u32,
-    /// The refs of the participants.
+    /// The refs of the participants, in the order of `participants`.
     pub(crate) refs: [u32; 2],
     pub(crate) participants: Participants,
-    /// The newest message.
+    /// The number of the newest message; zero before the first.
     pub(crate) head: ServerSequence,
     /// Whether the tables have a note of this head.
     pub(crate) is_noted: bool,
@@ -62,58 +64,61 @@ impl UserHead {
 }
 
 impl Heads {
-    /// The most bytes that a conversation and a user take in memory together. Mostly they take some
-    /// 250, and more when a hash table has doubled because of removed entries.
+    /// The maximum memory that a conversation and a user take together, in bytes. The usual size is
+    /// about 250 bytes. It is larger after a hash table has doubled because of removed entries.
     pub const BYTES: usize = 320;
 
-    /// Empty heads, for at most so many bytes of memory. They hold one conversation and one user
-    /// for each [`BYTES`](Self::BYTES), and at least one of each.
+    /// Empty heads that take at most `bytes` of memory. They have capacity for one conversation and
+    /// one user for each [`BYTES`](Self::BYTES), and for at least one of each.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         let capacity = NonZeroUsize::new(bytes / Self::BYTES).unwrap_or(NonZeroUsize::MIN);
         Self {
             users: LruCache::new(capacity),
             conversations: LruCache::new(capacity),
-            notes: false,
+            is_noting: false,
             session: None,
             next_row: None,
-            oldest: [0; 12],
+            oldest_bound: [0; 12],
         }
     }
 
-    /// The heads with notes: when a user or a conversation is dropped for another one, its newest
-    /// number is written to the tables. For engines on which finding the last row of an owner takes
-    /// longer than finding a row by its key. The engine must be the only writer of the tables.
+    /// These heads with notes: when a user or a conversation is dropped to make room for another
+    /// one, its newest number is written to the tables. Use this if finding the last row of an
+    /// owner takes longer on the engine than finding a row by its key. The engine must be the only
+    /// writer of the tables.
     #[must_use]
     pub fn noting(self) -> Self {
-        Self { notes: true, ..self }
+        Self { is_noting: true, ..self }
     }
 
-    /// Begins a batch, and the session if there is none.
-    pub(crate) fn begin(&mut self, tables: &mut Tables<impl Changes>) -> Result<(), Failure> {
-        if self.notes && self.session.is_none() {
+    /// Begins a session if these heads have notes and no session. Called for each batch.
+    pub(crate) fn ensure_session(&mut self, tables: &mut Tables<impl Changes>) -> Result<(), Failure> {
+        if self.is_noting && self.session.is_none() {
             self.session = Some(Session::begin(&mut tables.schema)?);
         }
         Ok(())
     }
 
-    /// A note of a number; `None` for an engine without notes.
+    /// A note of `number`; `None` for an engine without notes.
     pub(crate) fn note(&self, number: u64) -> Option<Note> {
         self.session.map(|session| session.note(number))
     }
 
-    /// Drops everything, so that it is looked up in the tables again.
+    /// Drops all heads, so that later batches look them up in the tables.
     pub fn clear(&mut self) {
         self.users.clear();
         self.conversations.clear();
         self.session = None;
         self.next_row = None;
-        self.oldest = [0; 12];
+        self.oldest_bound = [0; 12];
     }
 
-    /// Notes all newest numbers that have changed since their last note, and ends the session. An
-    /// engine calls this before it closes, and commits the changes. If the commit fails, it clears
-    /// the heads. Without [`noting`](Self::noting) nothing is written.
+    /// Notes all newest numbers that have changed since their last note, and closes the session.
+    /// Without [`noting`](Self::noting), or before the first batch, nothing is written.
+    ///
+    /// The engine calls this before it closes, and must then commit the changes. If the commit
+    /// fails, the engine must call [`clear`](Self::clear).
     ///
     /// # Errors
     /// An error of the engine.
@@ -132,13 +137,14 @@ impl Heads {
         session.close(&mut tables.schema)
     }
 
-    /// Drops a user whose inbox was changed otherwise than by appending. Returns the newest number,
-    /// if it was known.
+    /// Drops a user whose inbox was changed by something else than an append. Returns the number of
+    /// the newest entry, or `None` if the user was not in memory.
     pub(crate) fn remove_user(&mut self, user: UserId) -> Option<InboxSeq> {
         self.users.pop(&user).map(|known| known.head)
     }
 
-    /// Adds a user. Another one may be dropped for it, and is noted then.
+    /// Adds a user. If there is no room, the least recently used user is dropped, with a note of
+    /// its number unless the tables have it.
     pub(crate) fn insert_user(
         &mut self,
         tables: &mut Tables<impl Changes>,
@@ -151,7 +157,8 @@ impl Heads {
         }
     }
 
-    /// Adds a conversation. Another one may be dropped for it, and is noted then.
+    /// Adds a conversation. If there is no room, the least recently used conversation is dropped,
+    /// with a note of its number unless the tables have it.
     pub(crate) fn insert_conversation(
         &mut self,
         tables: &mut Tables<impl Changes>,
@@ -166,9 +173,9 @@ impl Heads {
         }
     }
 
-    /// Changes a user who was just looked up, without moving them to the front of the map again,
-    /// which would be half of the maps' cost for a send. If the user was dropped meanwhile, the
-    /// note that was written then is outdated now, so the user is added again.
+    /// Changes the head of a user who was just looked up. The user is not moved to the front of the
+    /// map again, because this would be half of the maps' cost for a send. If the user was dropped
+    /// since the look-up, the note of that drop is outdated now, so the user is added again.
     pub(crate) fn update_user(
         &mut self,
         tables: &mut Tables<impl Changes>,
@@ -182,7 +189,8 @@ impl Heads {
         Ok(())
     }
 
-    /// Changes a conversation, as [`update_user`](Self::update_user) does a user.
+    /// Changes the head of a conversation that was just looked up, as
+    /// [`update_user`](Self::update_user) does for a user.
     pub(crate) fn update_conversation(
         &mut self,
         tables: &mut Tables<impl Changes>,
@@ -196,16 +204,19 @@ impl Heads {
         Ok(())
     }
 
-    /// Lowers the bound of [`first_oldest`](Self::first_oldest) to a key that was added to `oldest`.
-    pub(crate) fn oldest_added(&mut self, key: [u8; 12]) {
-        self.oldest = self.oldest.min(key);
+    /// Lowers the lower bound of the keys in `oldest` to a key that was added.
+    pub(crate) fn lower_oldest_bound(&mut self, key: [u8; 12]) {
+        self.oldest_bound = self.oldest_bound.min(key);
     }
 
-    /// The first key in `oldest`.
+    /// The first key in the table `oldest`; `None` if the table is empty. Raises the lower bound to
+    /// this key.
     pub(crate) fn first_oldest(&mut self, tables: &Tables<impl Rows>) -> Result<Option<[u8; 12]>, Failure> {
-        let Some(row) = tables.oldest.scan(&self.oldest, &[u8::MAX; 12])?.next() else { return Ok(None) };
-        self.oldest = Fields::new(&row?.0).last(Fields::bytes)?;
-        Ok(Some(self.oldest))
+        let Some(row) = tables.oldest.scan(&self.oldest_bound, &[u8::MAX; 12])?.next() else {
+            return Ok(None);
+        };
+        self.oldest_bound = Fields::new(&row?.0).last(Fields::bytes)?;
+        Ok(Some(self.oldest_bound))
     }
 
     /// The head of a user, from memory or from the tables; `None` for a user without a ref.
@@ -223,7 +234,8 @@ impl Heads {
         Ok(Some(found))
     }
 
-    /// The head of a conversation, from memory or from the tables; `None` if there is none.
+    /// The head of a conversation, from memory or from the tables; `None` if no conversation has
+    /// this id.
     pub(crate) fn conversation(
         &mut self,
         tables: &mut Tables<impl Changes>,
@@ -233,7 +245,7 @@ impl Heads {
             return Ok(Some(*known));
         }
         let Some(found) = tables.conversation_head(id, self.session)? else { return Ok(None) };
-        // A message to the conversation needs both users next, and their refs are known here.
+        // The message that follows needs the heads of both participants, whose refs are known here.
         let ConversationHead { participants, refs: [a, b], .. } = found;
         for (user, user_ref) in [(participants.a(), a), (participants.b(), b)] {
             if !self.users.contains(&user) {
@@ -245,8 +257,8 @@ impl Heads {
         Ok(Some(found))
     }
 
-    /// The number of the row of a new message.
-    pub(crate) fn take_row(&mut self, tables: &Tables<impl Rows>) -> Result<u64, Failure> {
+    /// Reserves a row in `messages` for a new message, and returns its number.
+    pub(crate) fn take_row_number(&mut self, tables: &Tables<impl Rows>) -> Result<u64, Failure> {
         let row = match self.next_row {
             Some(row) => row,
             None => {

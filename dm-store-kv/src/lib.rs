@@ -1,52 +1,68 @@
-//! The short way to a store of `dm-core` on an engine that is an ordered map of bytes to bytes,
-//! such as LMDB or RocksDB: this crate has the tables, the bytes of their rows, the reads and the
-//! writes. `dm-store-redb` and `dm-store-fjall` are built on it.
+//! The tables, rows, reads and writes of a `dm-core` store, for any engine that is an ordered map
+//! of bytes to bytes, such as LMDB or RocksDB. `dm-store-redb` and `dm-store-fjall` are built on
+//! this crate.
 //!
 //! An engine implements:
 //!
-//! - [`Rows`] for a table in one committed state, with `get` and `walk`;
-//! - [`Changes`] for a table as a batch changes it, with `insert` and `remove`;
-//! - [`Snapshots`], which opens the newest committed state of all [`Tables`]. A [`Reader`] over it
-//!   is the reading half of the store;
-//! - [`EngineWriter`](dm_core::store::EngineWriter), the writing half. It opens the tables for a
-//!   batch, calls [`apply`], and makes the changes durable in one transaction.
+//! - [`Rows`]: a table in one committed state, with `get` and `walk`.
+//! - [`Changes`]: a table that a batch is changing, with `insert` and `remove`.
+//! - [`Snapshots`], which opens the newest committed state of all [`Tables`]. A [`Reader`] over
+//!   `Snapshots` is the store's reader.
+//! - [`EngineWriter`](dm_core::store::EngineWriter), the store's writer. For each batch it opens
+//!   the tables, calls [`apply`], and makes the changes durable in one transaction.
 //!
-//! [`Embedded`](dm_core::store::Embedded) makes a store of the two halves. In the following example
-//! the engine is the map of the standard library:
+//! [`Embedded`](dm_core::store::Embedded) makes a store of the reader and the writer. In the
+//! following example the engine is the map of the standard library:
 //!
 #![doc = concat!("```\n", include_str!("../examples/ordered_map.rs"), "```")]
 //!
-//! `dm_conformance::suite!` tests that a store keeps its contract. The example passes it, in
-//! `tests/conformance.rs`.
+//! `dm_conformance::suite!` tests that a store keeps its contract. The example passes this suite,
+//! in `tests/conformance.rs`.
+//!
+//! # Terms
+//!
+//! [`dm_core`](dm_core#terms) defines inbox, entry, cursor, device and batch. This crate adds:
+//!
+//! - *head*: the newest number of a conversation or of a user's inbox, with the other fields that a
+//!   send needs. [`Heads`] keeps heads in memory.
+//! - *note*: a copy of a head's number in a row of the tables.
+//! - *session*: the time from the first batch with the same heads until the heads are closed or
+//!   lost. A note names its session.
+//! - *floor*: the number of the newest expired entry of an inbox.
+//! - *ref*: a 4-byte number that stands for a user, a conversation or a device in this database.
+//! - *log*: the table `sequence` or `inbox`, in which each owner (a conversation or a user) has
+//!   rows with ascending numbers.
+//! - *mark*: a row for an entry that a device acknowledged individually.
 //!
 //! # Requirements on an engine
 //!
 //! - *Keys and bounds.* A key has 1 to 32 bytes, the bound of a walk at most 33. A bound may be
 //!   empty, also on an engine that allows no empty key.
-//! - *Walks are lazy.* Most of them end after one row of very many, so that a walk must not collect
-//!   its rows first.
+//! - *Walks are lazy.* Most walks end after one row of very many. So a walk must not collect its
+//!   rows first.
 //! - *One writer at a time.* Nothing else changes the tables while a batch is applied.
-//! - *Other writers.* [`Heads`] are a copy of what the tables say. An engine that other processes
-//!   or handles write to as well has to notice that, and [clears](Heads::clear) them.
+//! - *Other writers.* [`Heads`] are a copy of rows in the tables. If other processes or handles can
+//!   write to the tables, the engine must detect their writes and [clear](Heads::clear) the heads.
 //!   `dm-store-redb` counts the commits in a row of the table [`schema`](Tables::schema), in the
-//!   same transaction: a count that is not its own means that another handle wrote. An engine that
-//!   keeps notes ([`Heads::noting`]) must be the only writer.
-//! - *Size of the heads.* A conversation and a user take [`Heads::BYTES`] together. 20 MiB, the
-//!   default of both stores, are 65,536 of each. Others are looked up in the tables when they are
-//!   written to, and such a send takes longer.
-//! - *Schema version.* The engine stores [`SCHEMA_VERSION`] in a row of the table `schema` that it
-//!   chooses, and refuses a database with a higher one. The table is the engine's own but for the
-//!   row `notes`, which is used only with [`Heads::noting`].
+//!   transaction of each commit. If the count in the table differs from the count in memory,
+//!   another handle wrote. An engine that keeps notes ([`Heads::noting`]) must be the only writer.
+//! - *Size of the heads.* A conversation and a user take up to [`Heads::BYTES`] together. 20 MiB,
+//!   the default of both stores, hold 65,536 of each. A write to any other conversation or user
+//!   looks the head up in the tables first, and takes longer.
+//! - *Schema version.* The engine stores a version in a row of the table `schema`, under a key that
+//!   the engine chooses, and refuses a database with a higher version ([`SCHEMA_VERSION`]). All
+//!   rows of `schema` belong to the engine, except the row `notes`, which exists only with
+//!   [`Heads::noting`].
 //! - *Errors.* A [`Failure`] ends the batch or the read. The engine's own errors are a
 //!   [`Failure::Engine`].
 //!
 //! # In reading order
 //!
-//! [`tables`] documents the bytes of all rows, `schema` their version. `rows` is the interface of
-//! an engine, `codec` encodes and decodes rows. `heads` keeps the newest numbers in memory,
-//! `newest` looks them up, `session` decides which notes of them are valid. `write` and `read` do
-//! the work. `failure` is the error type. [`files`] creates databases on disk and measures free
-//! space.
+//! [`tables`] documents the bytes of all rows, and `schema` their version. `rows` is the interface
+//! of an engine. `codec` encodes and decodes rows. `heads` keeps heads in memory, `newest` looks
+//! them up in the tables, and `session` decides which notes are valid. `write` applies batches, and
+//! `read` answers queries. `failure` is the error type. [`files`] creates databases on disk and
+//! measures free space.
 
 mod codec;
 mod failure;

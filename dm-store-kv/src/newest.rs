@@ -1,7 +1,9 @@
-//! Looking up users and conversations with their newest numbers, and noting these numbers.
+//! Looking up heads in the tables, and writing notes of their newest numbers
+//! ([`session`](crate::session)).
 //!
-//! A note of a lost session is a lower bound, because numbers are never used again. Mostly it is
-//! still right, so a look-up first tries whether the next number exists.
+//! A note of a lost session is a lower bound of the newest number, because numbers are never used
+//! again. In most cases it is still the newest number. So a look-up first checks whether the next
+//! two numbers exist, and walks to the last row only if both exist.
 
 use dm_core::store::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 
@@ -15,19 +17,20 @@ use crate::session::Session;
 use crate::tables::Tables;
 
 impl<T: Rows> Tables<T> {
+    /// The ref of a user; `None` if the user has none.
     pub(crate) fn user_ref(&self, user: UserId) -> Result<Option<u32>, Failure> {
         self.user_ids.find(user.as_bytes(), |value| value.last(Fields::u32))
     }
 
-    /// The head of a user.
+    /// The head of the user with a ref.
     pub(crate) fn user_head(&self, user_ref: u32, session: Option<Session>) -> Result<UserHead, Failure> {
         let FloorRow { floor, note } = self.floor_row(user_ref)?;
-        let newest = newest(&self.inbox, user_ref, floor.get(), (note, session))?;
+        let newest = newest_number(&self.inbox, user_ref, floor.get(), (note, session))?;
         let is_noted = note.is_some_and(|note| note.number == newest);
         Ok(UserHead { user_ref, head: InboxSeq::new(newest), floor, is_noted })
     }
 
-    /// The head of a conversation; `None` if there is none.
+    /// The head of a conversation; `None` if no conversation has this id.
     pub(crate) fn conversation_head(
         &self,
         id: ConversationId,
@@ -40,7 +43,7 @@ impl<T: Rows> Tables<T> {
             Some(details) => details,
             None => self.details(conversation_ref)?,
         };
-        let newest = newest(&self.sequence, conversation_ref, 0, (note, session))?;
+        let newest = newest_number(&self.sequence, conversation_ref, 0, (note, session))?;
         let is_noted = note.is_some_and(|note| note.number == newest);
         Ok(Some(ConversationHead {
             conversation_ref,
@@ -51,16 +54,19 @@ impl<T: Rows> Tables<T> {
         }))
     }
 
-    pub(crate) fn user_of(&self, user_ref: u32) -> Result<UserId, Failure> {
+    /// The user with a ref, which must exist.
+    pub(crate) fn user_by_ref(&self, user_ref: u32) -> Result<UserId, Failure> {
         self.users
             .find(&user_ref.to_be_bytes(), |value| value.last(Fields::user))?
             .ok_or(Failure::Damaged("a ref has no user"))
     }
 
+    /// The ref of a conversation; `None` if no conversation has this id.
     pub(crate) fn conversation_ref(&self, id: ConversationId) -> Result<Option<u32>, Failure> {
-        Ok(self.conversation_id_row(id)?.map(|named| named.conversation_ref))
+        Ok(self.conversation_id_row(id)?.map(|row| row.conversation_ref))
     }
 
+    /// The row of a conversation's id; `None` if no conversation has this id.
     pub(crate) fn conversation_id_row(
         &self,
         id: ConversationId,
@@ -68,27 +74,31 @@ impl<T: Rows> Tables<T> {
         self.conversation_ids.find(id.as_bytes(), ConversationIdRow::decode)
     }
 
+    /// The row of the conversation with a ref, which must exist.
     pub(crate) fn conversation_row(&self, conversation_ref: u32) -> Result<ConversationRow, Failure> {
         self.conversations
             .find(&conversation_ref.to_be_bytes(), ConversationRow::decode)?
             .ok_or(Failure::Damaged("a ref has no conversation"))
     }
 
+    /// The participants of a conversation, by their refs in its row.
     pub(crate) fn participants(&self, row: ConversationRow) -> Result<Participants, Failure> {
-        participants([self.user_of(row.a)?, self.user_of(row.b)?])
+        participants([self.user_by_ref(row.a)?, self.user_by_ref(row.b)?])
     }
 
-    /// The second part of the row of a conversation's id, for a row of schema version 1.
+    /// The fields that the row of a conversation's id does not have in schema version 1, from other
+    /// tables.
     fn details(&self, conversation_ref: u32) -> Result<ConversationDetails, Failure> {
         let row = self.conversation_row(conversation_ref)?;
         Ok(ConversationDetails { refs: [row.a, row.b], participants: self.participants(row)?, note: None })
     }
 
-    /// The newest entry of a user's inbox that expired.
+    /// The number of the newest entry of a user's inbox that expired; zero before the first.
     pub(crate) fn floor(&self, user_ref: u32) -> Result<InboxSeq, Failure> {
         Ok(self.floor_row(user_ref)?.floor)
     }
 
+    /// The row of a user in `floors`; the default, which is zero without a note, if there is none.
     pub(crate) fn floor_row(&self, user_ref: u32) -> Result<FloorRow, Failure> {
         Ok(self.floors.find(&user_ref.to_be_bytes(), FloorRow::decode)?.unwrap_or_default())
     }
@@ -117,6 +127,7 @@ impl<T: Changes> Tables<T> {
         )
     }
 
+    /// Writes the row of a conversation's id.
     pub(crate) fn insert_conversation_id_row(
         &mut self,
         id: ConversationId,
@@ -128,9 +139,10 @@ impl<T: Changes> Tables<T> {
     }
 }
 
-/// The newest number of a log's owner. Rows up to the floor may be gone; the floor is the newest
+/// The newest number of an owner in a log, which is the table `sequence` or `inbox`. The owner is
+/// the ref of a conversation or a user. Rows up to `floor` may be removed, so `floor` is the newest
 /// number if there is no row above it.
-fn newest(
+fn newest_number(
     log: &impl Rows,
     owner: u32,
     floor: u64,

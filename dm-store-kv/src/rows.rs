@@ -1,4 +1,4 @@
-//! The interface of an engine: the rows of a table in the order of their keys, and their changes.
+//! The interface of an engine: [`Rows`] reads a table, and [`Changes`] changes a table in a batch.
 
 use std::ops::Deref;
 
@@ -8,24 +8,23 @@ use crate::failure::Failure;
 /// The direction of a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// From the lowest key.
+    /// From the lowest key to the highest.
     Ascending,
-    /// From the highest key.
+    /// From the highest key to the lowest.
     Descending,
 }
 
 /// A table in one state: a map of bytes to bytes, in the order of the keys' bytes.
 ///
 /// # Contract
-/// 1. All calls on it, and on the other tables that were opened with it, read one state: the newest
-///    one that was committed when they were opened. In a batch they see the batch's earlier changes
-///    as well.
-/// 2. A walk yields the rows between two bounds, both included, in the given order, each once. If
-///    `from` is above `to`, it yields none.
+/// 1. All tables that are opened together read one state: the newest one that was committed when
+///    they were opened. In a batch ([`Changes`]) they also see the batch's earlier changes.
+/// 2. A walk yields the rows between two bounds, both included, in the given order, each row once.
+///    If `from` is above `to`, the walk yields no row.
 /// 3. Keys have 1 to 32 bytes, bounds 0 to 33. An empty bound is below every key, also on an engine
 ///    that allows no empty key.
-/// 4. A walk is lazy, because most walks end after one row of very many. Its keys and values may
-///    borrow from the table, so that no value has to be copied.
+/// 4. A walk is lazy, because most walks end after one row of very many. The keys and values of a
+///    walk may borrow from the table, so that no value has to be copied.
 pub trait Rows {
     /// A key of a row.
     type Key<'a>: Deref<Target = [u8]>
@@ -40,7 +39,7 @@ pub trait Rows {
     where
         Self: 'a;
 
-    /// The value of a key.
+    /// The value of a key; `None` if there is no such row.
     ///
     /// # Errors
     /// An error of the engine.
@@ -52,20 +51,20 @@ pub trait Rows {
     /// An error of the engine.
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Self::Walk<'_>, Failure>;
 
-    /// The number of an owner's last row in a log ([`log_key`]), if it is above `after`. Rows up to
-    /// `after` may have been removed.
+    /// The number of an owner's last row in a log ([`log_key`]) above `after`; `None` if there is
+    /// no row above `after`. Rows up to `after` may have been removed.
     ///
     /// # Errors
-    /// An error of the engine; [`Failure::Damaged`] for a key that is not one of a log.
+    /// An error of the engine; [`Failure::Damaged`] for a key with a wrong length.
     fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
         let from = log_key(owner, after.saturating_add(1));
         let last = self.walk(&from, &log_key(owner, u64::MAX), Order::Descending)?.next();
         last.map(|row| Ok(owner_and_number(&row?.0)?.1)).transpose()
     }
 
-    /// Calls `visit` for the last row of each owner in a log ([`log_key`]), in any order, with the
-    /// index of the owner in `owners`, the key and the value. `owners` ascend. An owner without
-    /// rows is left out.
+    /// Calls `visit` for the last row of each owner in a log ([`log_key`]). The arguments of
+    /// `visit` are the index of the owner in `owners`, the key of the row and its value. `owners`
+    /// must ascend. The order of the calls is not defined. An owner without rows causes no call.
     ///
     /// # Errors
     /// An error of the engine or of `visit`.
@@ -85,13 +84,15 @@ pub trait Rows {
     }
 }
 
-/// A table as a batch changes it. Other readers see the changes when the batch is committed.
+/// A table that a batch is changing: a mutable [`Rows`]. A *batch* is a list of writes that are
+/// committed together ([`apply`](crate::apply)). Reads through this table see the changes at once,
+/// other readers only after the commit.
 ///
 /// # Contract
-/// In addition to that of [`Rows`]:
+/// In addition to the contract of [`Rows`]:
 ///
-/// 5. Nothing else changes the tables of a store while a batch does.
-/// 6. An error ends the batch: nothing of it is committed.
+/// 5. Nothing else changes the tables of a store while a batch changes them.
+/// 6. An error ends the batch: nothing of the batch is committed.
 pub trait Changes: Rows {
     /// Adds a row, or replaces its value.
     ///
@@ -118,14 +119,14 @@ pub trait Changes: Rows {
     }
 }
 
-/// Look-ups that every table has.
+/// Look-ups on any table, built on [`Rows`].
 pub(crate) trait RowsExt: Rows {
     /// The rows between two bounds, both included, from the lowest key.
     fn scan(&self, from: &[u8], to: &[u8]) -> Result<Self::Walk<'_>, Failure> {
         self.walk(from, to, Order::Ascending)
     }
 
-    /// Decodes the value of a key.
+    /// Decodes the value of a key; `None` if there is no such row.
     fn find<T>(
         &self,
         key: &[u8],
@@ -134,7 +135,8 @@ pub(crate) trait RowsExt: Rows {
         self.get(key)?.map(|value| decode(Fields::new(&value))).transpose()
     }
 
-    /// Decodes the last row between two bounds, both included.
+    /// Decodes the key and the value of the last row between two bounds, both included; `None` if
+    /// there is no row.
     fn last_in<T>(
         &self,
         from: &[u8],
@@ -146,7 +148,7 @@ pub(crate) trait RowsExt: Rows {
         decode(Fields::new(&key), Fields::new(&value)).map(Some)
     }
 
-    /// The number after the highest in a table whose keys are refs.
+    /// The next unused ref in a table whose keys are refs: the highest one plus one, from 1.
     fn next_ref(&self) -> Result<u32, Failure> {
         let last = self.last_in(&[], &[u8::MAX; 5], |key, _| key.last(Fields::u32))?;
         last.unwrap_or(0).checked_add(1).ok_or(Failure::Exhausted)

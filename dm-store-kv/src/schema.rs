@@ -6,16 +6,17 @@ use dm_core::store::{StoreError, StoreErrorKind};
 /// of all earlier versions are read as well.
 ///
 /// - 1: the first one.
-/// - 2: the row of a conversation's id holds the participants. It and the row of a floor may hold a
-///   note of the newest number. Rows of version 1 stay as they are until they are written again.
+/// - 2: the row of a conversation's id holds the participants. The row of a conversation's id and
+///   the row of a floor may also hold a note, which is a copy of the newest number. Rows of version
+///   1 stay as they are until they are written again.
 ///
 /// An engine stores a version in its own row of the table [`schema`](crate::Tables::schema), and
-/// refuses to open a database with a higher one ([`refuse_newer`]). An engine with rows or tables
-/// of its own counts a version of its own, which rises with this one.
+/// refuses to open a database with a higher version ([`refuse_newer`]). An engine with rows or
+/// tables of its own counts its own version, and increments it whenever this version changes.
 pub const SCHEMA_VERSION: u32 = 2;
 
-/// Passes a version that was found in a database, unless it is higher than the highest one that the
-/// engine knows.
+/// Returns `found`, the version that a database has. Fails if it is higher than `known`, the
+/// highest version that the engine can read.
 ///
 /// # Errors
 /// [`StoreErrorKind::NewerSchema`].

@@ -1,58 +1,60 @@
-//! Sessions, by which a valid note of a newest number is distinguished from an outdated one.
+//! Sessions, which tell valid notes from outdated ones. A note is a copy of a newest number in the
+//! tables; the heads in memory have the number itself ([`Heads`](crate::heads::Heads)).
 //!
-//! The numbers in memory are newer than the notes in the tables, and a process that is killed loses
-//! them. So each note names the session in which it was written, and the tables say which sessions
-//! were closed after all numbers were noted. A note is valid if no session was lost since it was
-//! written: the number has not changed since then, or it is in memory.
+//! Numbers in memory are newer than their notes, and a process that is killed loses the numbers in
+//! memory. So each note names the session in which it was written. A session is *closed* after all
+//! numbers in memory were noted, otherwise it is *lost*. The row `notes` of the table `schema` says
+//! since which session none was lost. If no session was lost since a note was written, either the
+//! note has the newest number, or the newest number is still in memory. Such a note is valid.
 
 use crate::codec::{Fields, Note};
 use crate::failure::Failure;
 use crate::rows::{Changes, RowsExt as _};
 
-/// The key of the row of the last session in the table `schema`.
-const KEY: &[u8] = b"notes";
+/// The key of the last session's row in the table `schema`.
+const SESSION_KEY: &[u8] = b"notes";
 
-/// The time in which the same heads were used, from their first batch until they were closed or
-/// lost.
+/// The time from the first batch with the same heads until these heads are closed or lost.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Session {
     number: u32,
-    /// The number of the first session since which none was lost.
-    trusted: u32,
+    /// The number of the first session since which no session was lost. Notes of this session and
+    /// later ones are valid.
+    first_trusted: u32,
 }
 
 impl Session {
-    /// Begins the next session, as a part of its first batch.
+    /// Begins the next session. Its row is written with the changes of the current batch.
     pub(crate) fn begin(schema: &mut impl Changes) -> Result<Self, Failure> {
-        let last = schema.find(KEY, |mut row| {
-            Ok((Self { number: row.u32()?, trusted: row.u32()? }, row.last(Fields::u8)? != 0))
+        let last = schema.find(SESSION_KEY, |mut row| {
+            Ok((Self { number: row.u32()?, first_trusted: row.u32()? }, row.last(Fields::u8)? != 0))
         })?;
-        let (last, is_closed) = last.unwrap_or((Self { number: 0, trusted: 0 }, true));
+        let (last, is_closed) = last.unwrap_or((Self { number: 0, first_trusted: 0 }, true));
         let number = last.number.checked_add(1).ok_or(Failure::Exhausted)?;
-        let session = Self { number, trusted: if is_closed { last.trusted } else { number } };
+        let session = Self { number, first_trusted: if is_closed { last.first_trusted } else { number } };
         session.write(schema, false)?;
         Ok(session)
     }
 
-    /// Ends a session whose numbers are all noted.
+    /// Writes that this session is closed. All numbers in memory must be noted.
     pub(crate) fn close(self, schema: &mut impl Changes) -> Result<(), Failure> {
         self.write(schema, true)
     }
 
-    /// A note of a number in this session.
+    /// A note of `number` with this session's number.
     pub(crate) const fn note(self, number: u64) -> Note {
         Note { session: self.number, number }
     }
 
-    /// Whether the note of a user or conversation that is not in memory is valid.
+    /// Whether a note is valid. The user or conversation must not be in memory.
     pub(crate) const fn trusts(self, note: Note) -> bool {
-        self.trusted <= note.session && note.session <= self.number
+        self.first_trusted <= note.session && note.session <= self.number
     }
 
     /// Writes the row: number 4, number of the first trusted session 4, whether it is closed 1.
     fn write(self, schema: &mut impl Changes, is_closed: bool) -> Result<(), Failure> {
-        let Self { number, trusted } = self;
-        let numbers = [number.to_be_bytes(), trusted.to_be_bytes()];
-        schema.insert(KEY, &[numbers.as_flattened(), &[is_closed.into()]].concat())
+        let Self { number, first_trusted } = self;
+        let numbers = [number.to_be_bytes(), first_trusted.to_be_bytes()];
+        schema.insert(SESSION_KEY, &[numbers.as_flattened(), &[is_closed.into()]].concat())
     }
 }

@@ -1,65 +1,73 @@
 //! Every table, with the bytes of its keys and values.
 //!
 //! All tables map bytes to bytes, so that no type of Rust or of an engine is part of a file.
-//! Integers are big-endian, so that keys sort as their numbers do. The sizes below are in bytes. A
-//! *ref* is a 4-byte number that stands for a user, a conversation, or a device of a user in this
-//! database. A *row* is the 8-byte number of a message. A *seq* has 8 bytes, a *time* has 8 (Unix
-//! milliseconds), an *id* 16, a *public key* 32.
+//! Integers are big-endian, so that keys sort as their numbers do. A number behind a field is the
+//! field's length in bytes. These fields have the same length everywhere:
+//!
+//! - *ref*, 4 bytes: a number that stands for a user, a conversation, or a device of a user in this
+//!   database.
+//! - *row*, 8 bytes: the number of a message's row in the table `messages`.
+//! - *seq*, 8 bytes: the number of an entry in a user's inbox.
+//! - *time*, 8 bytes: Unix milliseconds.
+//! - *id*, 16 bytes.
+//! - *public key*, 32 bytes: a user's id.
+//! - *note*, 12 bytes: the number of a session 4, then the number 8 of a conversation's newest
+//!   message or of a user's newest entry. Only engines with notes
+//!   ([`Heads::noting`](crate::Heads::noting)) write it: when memory has no room for the number any
+//!   more, and when the store is closed. `session` decides whether a note is valid.
 //!
 //! Rows are few and narrow: the wide row of a message is written once, at the end of its table, and
-//! the tables by conversation and by user point to it. A message is five rows, six with a client
-//! id. Two of them are added at the end of their tables, and so is a third one with a client id
-//! from clients that make UUIDv7s. The others go to the *logs* `sequence` and `inbox`. Each new row
-//! of a log is the last one of its conversation or user, and a walk stays within one conversation
-//! or user. So an engine may keep the newest rows of a log apart.
+//! the tables by conversation and by user point to it. A message is five rows: in `messages`, in
+//! `message_ids`, in `sequence`, and two in `inbox`. A message with a client id has a sixth row, in
+//! `client_ids`. The rows in `messages` and `message_ids` are added at the end of their tables. So
+//! is the row in `client_ids`, if the client makes UUIDv7s.
 //!
-//! A *note*, on engines that have them, is the number of a session 4, and the number 8 of the
-//! newest message of a conversation, or of the newest entry of a user. It is written when memory
-//! has no room for the number any more, and when the store is closed. `session` decides whether a
-//! note is valid.
+//! The tables `sequence` and `inbox` are *logs*: each new row is the last one of its owner, which
+//! is a conversation or a user, and a walk stays within the rows of one owner. So an engine may
+//! keep the newest rows of a log apart.
 //!
-//! As key → value:
+//! The tables, as key → value:
 //!
-//! - `schema`: rows of the engine, and `notes` in ASCII → number of the last session 4, of the first
-//!   session since which none was lost 4, whether the last one is closed 1.
+//! - `schema`: rows of the engine, and `notes` in ASCII → number of the last session 4, number of
+//!   the first session since which no session was lost 4, whether the last session is closed 1.
 //! - `users`: user ref 4 → public key 32.
 //! - `user_ids`: public key 32 → user ref 4.
 //! - `keys`: user ref 4, version 4 → X25519 key 32, published at 8, binding code 1. The highest
 //!   version is current.
 //! - `announcements`: publisher's public key 32 → user ref 4, after 4, until 4: peers in the
-//!   publisher's conversations with refs above `after` up to `until` are to be told.
+//!   publisher's conversations with refs above `after`, up to `until`, must still get a notice.
 //! - `conversations`: conversation ref 4 → id 16, user ref `a` 4, user ref `b` 4 (`a` has the
 //!   smaller public key), opened at 8.
 //! - `conversation_ids`: id 16 → conversation ref 4, user ref `a` 4, user ref `b` 4, public key of
-//!   `a` 32, of `b` 32, [note 12]: all that a send needs of a conversation. Rows of schema
-//!   version 1 end after the conversation's ref.
+//!   `a` 32, of `b` 32, [note 12]. This row is all that a send needs of a conversation. Rows of
+//!   schema version 1 end after the conversation's ref.
 //! - `pairs`: user ref `a` 4, user ref `b` 4 → conversation ref 4.
 //! - `members`: user ref 4, conversation ref 4 → the peer's user ref 4.
 //! - `messages`: row 8 → conversation ref 4, sender's ref 4, recipient's ref 4, sequence 8, seq in
-//!   the sender's inbox 8, in the recipient's 8, id 16, sent at 8, received at 8, parts 1, [client
-//!   id 16], [suite 4], nonce 24, [ephemeral key 32], payload to the end. `parts` is the sum of
-//!   1, 2 and 4 for those of the bracketed fields that are present, in this order.
+//!   the sender's inbox 8, in the recipient's 8, id 16, sent at 8, received at 8, flags 1, [client
+//!   id 16], [suite 4], nonce 24, [ephemeral key 32], payload to the end. `flags` is the sum of 1
+//!   for a client id, 2 for a suite and 4 for an ephemeral key. Fields in brackets are optional.
 //! - `message_ids`: id 16 → row 8.
 //! - `client_ids`: client id 16, sender's ref 4 → row 8. The client's id comes first, because
 //!   clients that make UUIDv7s then append to this table, too.
-//! - `sequence`: conversation ref 4, sequence 8 → row 8, received at 8. The newest is the
-//!   conversation's head and last activity.
+//! - `sequence`: conversation ref 4, sequence 8 → row 8, received at 8. A conversation's last row
+//!   has the number of its newest message and the time of its last activity.
 //! - `inbox`: user ref 4, seq 8 → queued at 8, origin, then `1` and a row 8, or `2` and an encoded
 //!   notice to the end. Origin is `255` for none, `0` for the default device, or a length 1 to 64
 //!   and that much text.
 //! - `floors`: user ref 4 → seq 8 of the newest entry that expired, zero before the first, [note
-//!   12]. A user of whom neither is known has no row. The next number is above the floor even when
-//!   the inbox is empty.
+//!   12]. A user without expired entries and without a note has no row. The next number is above
+//!   the floor even when the inbox is empty.
 //! - `oldest`: time 8, user ref 4 → nothing: one row for each inbox that has entries, with the time
-//!   at which its first entry was queued. It is written when an entry is appended to an empty inbox,
-//!   and by expiry, so that few sends change it.
-//! - `devices`: user ref 4, device ref 4 → cursor 8, registered at 8, name to the end. In order of
-//!   registration.
+//!   at which its first entry was queued. The row is written when an entry is appended to an empty
+//!   inbox, and by expiry. So few sends change this table.
+//! - `devices`: user ref 4, device ref 4 → cursor 8, registered at 8, name to the end. Refs of a
+//!   user's devices ascend in order of registration.
 //! - `acked`: user ref 4, device ref 4, seq 8 → nothing: a *mark*, which is an entry that the
 //!   device acknowledged individually, above its cursor.
 
-/// A value for each table, such as its name, the open table in one state, or the table as a batch
-/// changes it.
+/// One value for each table, such as its name, or the open table ([`Rows`](crate::Rows) or
+/// [`Changes`](crate::Changes)).
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the module's documentation describes each table")]
 pub struct Tables<T> {
@@ -84,10 +92,10 @@ pub struct Tables<T> {
 }
 
 impl<T> Tables<T> {
-    /// Makes each table from its name, for instance by opening it in an engine.
+    /// Calls `make` with the name of each table, for instance to open it in an engine.
     ///
     /// # Errors
-    /// The error of the first table that cannot be made. The tables after it are not made.
+    /// The first error of `make`, which is then not called for the remaining tables.
     ///
     /// ```
     /// use std::collections::BTreeMap;
@@ -121,7 +129,7 @@ impl<T> Tables<T> {
         })
     }
 
-    /// Makes a value of each table, by reference.
+    /// Calls `make` with a reference to each table, and returns the results.
     pub fn each<'a, U>(&'a self, make: impl Fn(&'a T) -> U) -> Tables<U> {
         Tables {
             schema: make(&self.schema),

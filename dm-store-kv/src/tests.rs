@@ -1,4 +1,5 @@
-//! Notes of newest numbers, and look-ups with them, on an engine in memory that counts its calls.
+//! Writing notes of newest numbers, and look-ups with notes, on an engine in memory that counts its
+//! calls.
 
 mod memory;
 
@@ -17,7 +18,7 @@ struct Store {
 }
 
 impl Store {
-    /// A store with heads for so many users, and as many conversations.
+    /// A store with room for `heads` users and `heads` conversations in memory.
     fn with_heads(heads: usize) -> Self {
         let heads = Heads::new(heads * Heads::BYTES).noting();
         Self { memory: Memory::default(), heads }
@@ -43,32 +44,33 @@ impl Store {
         self.apply(vec![Write::Expire(Expire { before: at(before), limit })]);
     }
 
-    /// The heads are lost, as by a kill of the process.
+    /// Drops the heads without notes, as a kill of the process does.
     fn kill(&mut self) {
         self.heads.clear();
     }
 
-    /// The heads are noted and dropped, as when the store is closed.
+    /// Notes the heads and drops them, as closing the store does.
     fn close(&mut self) {
         self.heads.note_all(&mut self.memory.tables()).unwrap();
         self.heads.clear();
     }
 
-    /// The floor of a user, and the noted number.
+    /// The floor of user `n`, and the user's noted number.
     fn floor(&self, n: u64) -> (u64, Option<u64>) {
         let tables = self.memory.tables();
         let FloorRow { floor, note } = tables.floor_row(tables.user_ref(user(n)).unwrap().unwrap()).unwrap();
         (floor.get(), note.map(|note| note.number))
     }
 
-    /// The noted number of a conversation.
+    /// The noted number of conversation `n`.
     fn noted(&self, n: u64) -> Option<u64> {
         let row = self.memory.tables().conversation_id_row(conversation(n)).unwrap().unwrap();
         row.details.unwrap().note.map(|note| note.number)
     }
 }
 
-/// Conversation 1 of users 1 and 11 with so many messages, then conversation 2 of users 2 and 12.
+/// A store with conversation 1 of users 1 and 11, which has `messages` messages, and then
+/// conversation 2 of users 2 and 12, which has none.
 fn two_conversations(heads: usize, messages: u64) -> Store {
     let mut store = Store::with_heads(heads);
     store.apply(vec![open(1, 1, 11)]);
@@ -110,8 +112,8 @@ fn a_noted_number_is_found_by_one_look_up_without_a_walk() {
     store.close();
     store.memory.reset_calls();
     assert_eq!(store.send(1, 4), [4, 5, 5]);
-    // Gets of the conversation's id and two floors. Once after opening, a get of the session and a
-    // walk for the number of the message's row.
+    // Three gets: the conversation's id and two floors. The first batch after opening also gets the
+    // session's row, and walks to the number of the message's row.
     assert_eq!(store.memory.calls(), Calls { gets: 4, walks: 1, inserts: 6 });
 }
 
@@ -121,7 +123,8 @@ fn the_note_of_a_dropped_number_is_valid_without_another_look_up() {
     store.apply(vec![open(3, 3, 13)]);
     store.memory.reset_calls();
     assert_eq!(store.send(1, 4), [4, 5, 5]);
-    // Two users with new numbers are dropped and noted. Conversation 2 did not change.
+    // Two users with new numbers are dropped and noted. Conversation 2 is dropped without a new
+    // note, because it did not change.
     assert_eq!(store.memory.calls(), Calls { gets: 3, walks: 0, inserts: 7 });
     assert_eq!(store.send(1, 5), [5, 6, 6]);
 }
@@ -166,7 +169,7 @@ fn a_note_of_a_lost_session_stays_invalid_after_later_sessions_are_closed() {
     store.send(1, 4);
     store.kill();
     for _ in 0..3 {
-        // Without a look-up of conversation 1, whose notes stay outdated.
+        // Conversation 1 is not looked up, so its notes stay outdated.
         store.send(2, 100);
         store.close();
     }
@@ -184,7 +187,7 @@ fn a_batch_that_failed_ends_its_session_as_lost() {
     let mut store = two_conversations(100, 3);
     store.close();
     store.send(1, 4);
-    // An engine clears the heads after a failure. Another batch and a clean end follow.
+    // An engine clears the heads after a failed batch. Another batch and a clean close follow.
     store.heads.clear();
     store.send(2, 100);
     store.close();
@@ -227,7 +230,7 @@ fn numbers_go_on_after_all_entries_expired_and_the_next_entry_is_the_oldest() {
 fn expiry_keeps_the_note() {
     let mut store = two_conversations(100, 3);
     store.close();
-    // The notice and the first message of both users expire, who are not in memory.
+    // The notice and the first message of users 1 and 11 expire. These users are not in memory.
     store.expire(2, 100);
     assert_eq!([1, 11].map(|n| store.floor(n)), [(2, Some(4)); 2]);
     // The number in memory is newer.

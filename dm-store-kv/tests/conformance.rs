@@ -1,4 +1,4 @@
-//! The example of the crate's front page keeps each clause of the contract.
+//! The store of the example in the crate's documentation keeps each clause of the contract.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -12,7 +12,7 @@ use dm_store_kv::Reader;
 
 use ordered_map::Database;
 
-/// A store in memory, which lasts as long as the harness.
+/// A store in memory, which exists as long as the harness.
 struct Map(Embedded<Reader<Database>>);
 
 impl Harness for Map {

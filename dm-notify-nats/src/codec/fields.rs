@@ -1,4 +1,4 @@
-//! Reading fields from bytes.
+//! Decoding the fields of frames.
 
 use bytes::Bytes;
 use dm_core::notify::NodeId;
@@ -9,18 +9,19 @@ use dm_core::{
 
 use super::stamp::{Nonce, Stamp, Undecodable};
 
-/// The length that stands for no device.
+/// The length of a device's name that stands for no device.
 pub(super) const NO_DEVICE: u8 = u8::MAX;
 
-/// Flags for the optional fields of a message.
+/// The flags of the optional fields of a message: client id, suite, ephemeral key.
 pub(super) const CLIENT_ID: u8 = 1;
 pub(super) const SUITE: u8 = 2;
 pub(super) const EPHEMERAL: u8 = 4;
 
-/// Reads fields from the front of a slice.
+/// The remaining bytes of a frame. Each method decodes the next field.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl<'a> Fields<'a> {
+    /// The next `N` bytes.
     pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], Undecodable> {
         let (field, rest) = self.0.split_first_chunk().ok_or(Undecodable)?;
         self.0 = rest;
@@ -35,13 +36,13 @@ impl<'a> Fields<'a> {
         self.u64().map(Timestamp::from_millis)
     }
 
-    /// The number of an inbox entry, and the device that caused the entry.
-    pub(super) fn number(&mut self) -> Result<(InboxSeq, Option<DeviceId>), Undecodable> {
+    /// The number of an inbox entry, and the device that caused the entry, if any.
+    pub(super) fn seq_and_origin(&mut self) -> Result<(InboxSeq, Option<DeviceId>), Undecodable> {
         let seq = self.u64().map(InboxSeq::new)?;
         Ok((seq, self.device()?))
     }
 
-    /// A device, or none.
+    /// A device; `None` if the field stands for no device.
     pub(super) fn device(&mut self) -> Result<Option<DeviceId>, Undecodable> {
         Ok(match self.take()? {
             [NO_DEVICE] => None,
@@ -60,7 +61,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn stamp(&mut self) -> Result<Stamp, Undecodable> {
-        Ok(Stamp { at: self.time()?, count: self.u64()? })
+        Ok(Stamp { at: self.time()?, number: self.u64()? })
     }
 
     pub(super) fn nonce(&mut self) -> Result<Nonce, Undecodable> {

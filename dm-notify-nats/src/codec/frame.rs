@@ -1,4 +1,4 @@
-//! Frames: their common beginning, read and written.
+//! Frames: encoding and decoding of their common first fields.
 
 use dm_core::DeviceId;
 use dm_core::notify::NodeId;
@@ -9,11 +9,11 @@ use crate::mac::TAG_LEN;
 
 pub(super) const VERSION: u8 = 3;
 
-/// Writes the frames of a node.
+/// Encodes the frames of a node, whose id is in every frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Writer(pub(crate) NodeId);
 
-/// A decoded frame: its sender and its content.
+/// A decoded frame: the sending node, and the content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame<S> {
     pub(crate) from: NodeId,
@@ -21,7 +21,7 @@ pub(crate) struct Frame<S> {
 }
 
 impl Writer {
-    /// The beginning of a frame, with capacity for `room` more bytes and the tag.
+    /// The first fields of a frame, with capacity for `room` more bytes and the tag.
     pub(super) fn start(self, kind: u8, room: usize) -> Vec<u8> {
         let mut out = Vec::with_capacity(10 + room + TAG_LEN);
         out.extend([VERSION, kind]);
@@ -29,17 +29,18 @@ impl Writer {
         out
     }
 
-    /// The beginning of a frame with a stamp.
+    /// The first fields of a frame with a stamp, with capacity for `room` more bytes and the tag.
     pub(super) fn start_stamped(self, kind: u8, stamp: Stamp, room: usize) -> Vec<u8> {
         let mut out = self.start(kind, 16 + room);
         out.extend(stamp.at.as_millis().to_be_bytes());
-        out.extend(stamp.count.to_be_bytes());
+        out.extend(stamp.number.to_be_bytes());
         out
     }
 }
 
 impl<S> Frame<S> {
-    /// Reads the beginning of a frame, and its content by the kind.
+    /// Decodes a frame. `content` decodes the fields after the first ones, by the frame's kind and
+    /// sender. Fails if bytes remain.
     pub(super) fn read<'a>(
         bytes: &'a [u8],
         content: impl FnOnce(u8, NodeId, &mut Fields<'a>) -> Result<S, Undecodable>,
@@ -56,7 +57,7 @@ impl<S> Frame<S> {
     }
 }
 
-/// Writes a device or none.
+/// Encodes a device, or no device.
 pub(super) fn put_device(out: &mut Vec<u8>, device: Option<&DeviceId>) {
     match device {
         None => out.push(NO_DEVICE),

@@ -1,4 +1,4 @@
-//! Frames for all nodes, and replies.
+//! Frames for all nodes, and replies. `codec.rs` documents their bytes.
 
 use dm_core::notify::{EndSessions, NodeId};
 use dm_core::{DisconnectReason, UserId};
@@ -7,12 +7,12 @@ use super::fields::Fields;
 use super::frame::{Frame, Writer, put_device};
 use super::stamp::{Nonce, Stamp, Undecodable};
 
-const ALIVE: u8 = 8;
-const ASKING: u8 = 9;
+const HEARTBEAT: u8 = 8;
+const ASKING_HEARTBEAT: u8 = 9;
 const LEAVING: u8 = 10;
 const ORDER: u8 = 11;
-const HERE: u8 = 12;
-const DONE: u8 = 13;
+const USER_CONNECTED: u8 = 12;
+const CONFIRMATION: u8 = 13;
 const CHALLENGE: u8 = 14;
 
 const FORGOTTEN: u8 = 0;
@@ -22,11 +22,12 @@ const SIGNED_OUT: u8 = 2;
 /// The content of a frame for all nodes, or of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NodeContent {
-    /// A heartbeat. `asks`: whether the other nodes are to send theirs.
-    Alive {
+    /// A heartbeat. `asks` is whether the other nodes should send theirs.
+    Heartbeat {
         stamp: Stamp,
         asks: bool,
     },
+    /// The last frame of a node that ends.
     Leaving(Stamp),
     /// An order to end sessions. The reply goes to the nonce's subject.
     Order {
@@ -35,9 +36,9 @@ pub(crate) enum NodeContent {
         order: EndSessions,
     },
     /// The reply that the requested user is connected.
-    Here,
-    /// The confirmation of an order, with the count of ended sessions.
-    Done {
+    UserConnected,
+    /// The confirmation of an order, with the number of ended sessions.
+    Confirmation {
         sessions: u32,
     },
     /// A challenge of a node. The reply goes to the nonce's subject.
@@ -51,17 +52,19 @@ impl NodeContent {
     /// The stamp, if this kind of frame has one.
     pub(crate) const fn stamp(&self) -> Option<Stamp> {
         match self {
-            Self::Alive { stamp, .. } | Self::Leaving(stamp) | Self::Order { stamp, .. } => Some(*stamp),
-            Self::Here | Self::Done { .. } | Self::Challenge { .. } => None,
+            Self::Heartbeat { stamp, .. } | Self::Leaving(stamp) | Self::Order { stamp, .. } => Some(*stamp),
+            Self::UserConnected | Self::Confirmation { .. } | Self::Challenge { .. } => None,
         }
     }
 }
 
 impl Writer {
-    pub(crate) fn alive(self, stamp: Stamp, asks: bool) -> Vec<u8> {
-        self.start_stamped(if asks { ASKING } else { ALIVE }, stamp, 0)
+    /// Encodes a heartbeat. `asks` is whether the other nodes should send theirs.
+    pub(crate) fn heartbeat(self, stamp: Stamp, asks: bool) -> Vec<u8> {
+        self.start_stamped(if asks { ASKING_HEARTBEAT } else { HEARTBEAT }, stamp, 0)
     }
 
+    /// Encodes the last frame of a node that ends.
     pub(crate) fn leaving(self, stamp: Stamp) -> Vec<u8> {
         self.start_stamped(LEAVING, stamp, 0)
     }
@@ -80,12 +83,14 @@ impl Writer {
         out
     }
 
-    pub(crate) fn here(self) -> Vec<u8> {
-        self.start(HERE, 0)
+    /// Encodes the reply to a presence request that the user is connected.
+    pub(crate) fn user_connected(self) -> Vec<u8> {
+        self.start(USER_CONNECTED, 0)
     }
 
-    pub(crate) fn done(self, sessions: usize) -> Vec<u8> {
-        let mut out = self.start(DONE, 4);
+    /// Encodes the confirmation of an order. `sessions` is the number of ended sessions.
+    pub(crate) fn confirmation(self, sessions: usize) -> Vec<u8> {
+        let mut out = self.start(CONFIRMATION, 4);
         out.extend(u32::try_from(sessions).unwrap_or(u32::MAX).to_be_bytes());
         out
     }
@@ -99,19 +104,23 @@ impl Writer {
 }
 
 impl Frame<NodeContent> {
-    /// Reads a frame on the subject of the nodes, or a reply.
+    /// Decodes a frame on the subject of the nodes, or a reply.
     pub(crate) fn decode_node(bytes: &[u8]) -> Result<Self, Undecodable> {
         Self::read(bytes, |kind, _, fields| {
             Ok(match kind {
-                ALIVE | ASKING => NodeContent::Alive { stamp: fields.stamp()?, asks: kind == ASKING },
+                HEARTBEAT | ASKING_HEARTBEAT => {
+                    NodeContent::Heartbeat { stamp: fields.stamp()?, asks: kind == ASKING_HEARTBEAT }
+                }
                 LEAVING => NodeContent::Leaving(fields.stamp()?),
                 ORDER => NodeContent::Order {
                     stamp: fields.stamp()?,
                     nonce: fields.nonce()?,
                     order: fields.order()?,
                 },
-                HERE => NodeContent::Here,
-                DONE => NodeContent::Done { sessions: fields.take().map(u32::from_be_bytes)? },
+                USER_CONNECTED => NodeContent::UserConnected,
+                CONFIRMATION => {
+                    NodeContent::Confirmation { sessions: fields.take().map(u32::from_be_bytes)? }
+                }
                 CHALLENGE => NodeContent::Challenge { node: fields.node()?, nonce: fields.nonce()? },
                 _ => return Err(Undecodable),
             })

@@ -1,4 +1,4 @@
-//! Frames about device sessions: claims and objections.
+//! Frames about the sessions of devices: claims and objections ([`takeover`](crate::takeover)).
 
 use std::time::Duration;
 
@@ -12,23 +12,23 @@ use super::stamp::{Stamp, Undecodable};
 pub(super) const CLAIMS: u8 = 5;
 pub(super) const OBJECTION: u8 = 6;
 
-/// The maximum number of claims in one frame. A node has one claim for each connected device of a
-/// user.
+/// The maximum number of claims in one frame. A user has one claim for each device that is
+/// connected to a node.
 pub(crate) const CLAIMS_AT_ONCE: usize = 64;
 
-/// An objection of one node to a session of another.
+/// An objection of one node to a claim of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Objection {
     pub(crate) stamp: Stamp,
     pub(crate) device: DeviceId,
-    /// The session that should end.
+    /// The session whose claim this is an objection to.
     pub(crate) session: SessionId,
-    /// The term of the session that objects.
+    /// The higher term, which the session on the objecting node has.
     pub(crate) theirs: Term,
 }
 
 impl Writer {
-    /// Claims of this node, at most [`CLAIMS_AT_ONCE`].
+    /// Encodes claims of this node, at most [`CLAIMS_AT_ONCE`].
     pub(crate) fn claims(self, stamp: Stamp, claims: &[SessionClaim]) -> Vec<u8> {
         let mut out = self.start_stamped(CLAIMS, stamp, 40 * claims.len());
         for claim in claims {
@@ -49,7 +49,7 @@ impl Writer {
     }
 }
 
-/// Writes the term of a session of the sending node.
+/// Encodes the term of a session of the sending node.
 fn put_term(out: &mut Vec<u8>, term: Term) {
     out.extend(term.at.as_millis().to_be_bytes());
     out.extend(term.session.number.to_be_bytes());

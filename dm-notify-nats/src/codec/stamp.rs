@@ -1,22 +1,24 @@
-//! Stamps and nonces, which identify frames and requests.
+//! Stamps, which identify frames, and nonces, which identify requests.
 
 use std::fmt;
 
 use dm_core::Timestamp;
 use dm_core::entropy::{Entropy as _, OsEntropy};
 
-/// The sender's time of a frame, and the frame's number among all of the sender.
+/// The time and the number of a frame, by which replays are recognized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
+    /// The time of sending, by the sender's clock.
     pub(crate) at: Timestamp,
-    pub(crate) count: u64,
+    /// The number of the frame among the frames with a stamp of its sender, ascending.
+    pub(crate) number: u64,
 }
 
-/// A random value that identifies a request among those of all nodes.
+/// A random value that identifies a request among the requests of all nodes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Nonce(pub(super) [u8; 16]);
 
-/// The error of bytes that are no frame of this version.
+/// The error of bytes that are not a frame of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Undecodable;
 

@@ -14,10 +14,10 @@ use proptest::prelude::*;
 use super::frame::VERSION;
 use super::*;
 
-const STAMP: Stamp = Stamp { at: Timestamp::from_millis(5), count: u64::MAX };
+const STAMP: Stamp = Stamp { at: Timestamp::from_millis(5), number: u64::MAX };
 const NONCE: Nonce = Nonce([3; 16]);
 const NODE: Writer = Writer(NodeId::from_bytes([7; 8]));
-const MOST: usize = 8 * 1024;
+const LIMIT: usize = 8 * 1024;
 
 fn user() -> UserId {
     "5866666666666666666666666666666666666666666666666666666666666666".parse().unwrap()
@@ -82,7 +82,7 @@ fn decode(bytes: &[u8]) -> Result<Frame<UserContent>, Undecodable> {
 #[test]
 fn frames_on_a_user_s_subject_are_decoded_to_what_was_encoded() {
     for entry in entries() {
-        let frame = decode(&NODE.hint(&entry, MOST)).unwrap();
+        let frame = decode(&NODE.hint(&entry, LIMIT)).unwrap();
         assert_eq!(frame, Frame { from: NODE.0, content: UserContent::Entry(entry.clone()) });
         let number = UserContent::Number { seq: entry.seq, origin: entry.origin.clone() };
         assert_eq!(decode(&NODE.hint(&entry, 0)).unwrap(), Frame { from: NODE.0, content: number });
@@ -100,7 +100,7 @@ fn the_default_device_takes_no_bytes() {
 #[test]
 fn the_size_limit_is_exact_to_the_byte() {
     let entry = entry(message(600, true), None);
-    let whole = NODE.hint(&entry, MOST);
+    let whole = NODE.hint(&entry, LIMIT);
     assert_eq!(NODE.hint(&entry, whole.len()), whole);
     let number = NODE.hint(&entry, whole.len() - 1);
     assert!(matches!(decode(&number).unwrap().content, UserContent::Number { .. }) && number.len() < 100);
@@ -110,7 +110,7 @@ fn the_size_limit_is_exact_to_the_byte() {
 fn bytes_cut_short_or_lengthened_are_refused() {
     for entry in entries() {
         for bytes in
-            [NODE.hint(&entry, MOST), NODE.hint(&entry, 0), NODE.probe(STAMP), NODE.presence_request(NONCE)]
+            [NODE.hint(&entry, LIMIT), NODE.hint(&entry, 0), NODE.probe(STAMP), NODE.presence_request(NONCE)]
         {
             // A frame that ends in a payload is still valid without its last bytes, unless the
             // payload becomes empty.
@@ -132,20 +132,20 @@ fn bytes_cut_short_or_lengthened_are_refused() {
 fn another_version_kind_sender_or_foreign_notice_is_refused() {
     let [message, _, opened, _] = &entries()[..] else { panic!("four entries") };
     let change = |entry: &InboxEntry, at: usize| {
-        let mut bytes = NODE.hint(entry, MOST).to_vec();
+        let mut bytes = NODE.hint(entry, LIMIT).to_vec();
         bytes[at] ^= 0x40;
         decode(&bytes)
     };
     assert_eq!(change(message, 0), Err(Undecodable), "the version");
     assert_eq!(change(message, 1), Err(Undecodable), "the kind");
-    let sender = NODE.hint(message, MOST).windows(32).position(|bytes| bytes == peer().as_bytes()).unwrap();
-    let mut bytes = NODE.hint(message, MOST).to_vec();
+    let sender = NODE.hint(message, LIMIT).windows(32).position(|bytes| bytes == peer().as_bytes()).unwrap();
+    let mut bytes = NODE.hint(message, LIMIT).to_vec();
     bytes[sender..sender + 32].copy_from_slice(&[0; 32]);
     assert_eq!(decode(&bytes), Err(Undecodable), "a sender of small order");
     assert_ne!(peer().as_bytes()[0], 2);
-    // A notice on the subject of a user whom it does not concern.
+    // A notice on the subject of a user who is not a participant of the conversation.
     let participant = "5866666666666666666666666666666666666666666666666666666666666666";
-    let bytes = Bytes::from(NODE.hint(opened, MOST));
+    let bytes = Bytes::from(NODE.hint(opened, LIMIT));
     assert!(Frame::decode_user(&bytes, participant.parse().unwrap()).is_ok(), "the user is a participant");
     let stranger = UserId::from_stored([3; 32]);
     assert_eq!(Frame::decode_user(&bytes, stranger), Err(Undecodable));
@@ -214,11 +214,11 @@ fn frames_for_all_nodes_are_decoded_to_what_was_encoded() {
         order(Some("x"), DisconnectReason::SignedOut),
     ];
     let mut frames = vec![
-        (NODE.alive(stamp, true), NodeContent::Alive { stamp, asks: true }),
-        (NODE.alive(stamp, false), NodeContent::Alive { stamp, asks: false }),
+        (NODE.heartbeat(stamp, true), NodeContent::Heartbeat { stamp, asks: true }),
+        (NODE.heartbeat(stamp, false), NodeContent::Heartbeat { stamp, asks: false }),
         (NODE.leaving(stamp), NodeContent::Leaving(stamp)),
-        (NODE.here(), NodeContent::Here),
-        (NODE.done(7), NodeContent::Done { sessions: 7 }),
+        (NODE.user_connected(), NodeContent::UserConnected),
+        (NODE.confirmation(7), NodeContent::Confirmation { sessions: 7 }),
         (NODE.challenge(NODE.0, NONCE), NodeContent::Challenge { node: NODE.0, nonce: NONCE }),
     ];
     frames.extend(

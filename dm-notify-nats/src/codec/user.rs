@@ -1,4 +1,4 @@
-//! Frames on the subject of a user.
+//! Frames on the subject of a user. `codec.rs` documents their bytes.
 
 use bytes::Bytes;
 use dm_core::notify::SessionClaim;
@@ -20,11 +20,14 @@ const NOTICE: u8 = 2;
 /// The content of a frame on a user's subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum UserContent {
+    /// A hint with its entry.
     Entry(InboxEntry),
+    /// A hint without its entry: the entry's number, and the device that caused the entry.
     Number {
         seq: InboxSeq,
         origin: Option<DeviceId>,
     },
+    /// A probe, by which the sending node learns that its own subscription has begun.
     Probe(Stamp),
     /// A request whether the user is connected. The reply goes to the nonce's subject.
     PresenceRequest(Nonce),
@@ -33,6 +36,7 @@ pub(crate) enum UserContent {
         stamp: Stamp,
         claims: Vec<SessionClaim>,
     },
+    /// An objection to a claim.
     Objection(Objection),
 }
 
@@ -49,15 +53,15 @@ impl UserContent {
 }
 
 impl Writer {
-    /// A hint, with its entry if that takes no more than `most` bytes.
-    pub(crate) fn hint(self, entry: &InboxEntry, most: usize) -> Vec<u8> {
-        let mut out = self.start(ENTRY, entry.cost().min(most) + 64);
-        put_number(&mut out, entry.seq, entry.origin.as_ref());
+    /// Encodes a hint. It has its entry if the frame then takes at most `max_bytes` bytes.
+    pub(crate) fn hint(self, entry: &InboxEntry, max_bytes: usize) -> Vec<u8> {
+        let mut out = self.start(ENTRY, entry.cost().min(max_bytes) + 64);
+        put_seq_and_origin(&mut out, entry.seq, entry.origin.as_ref());
         out.extend(entry.at.as_millis().to_be_bytes());
         match &entry.event {
-            // This saves a copy of a payload that does not fit.
-            Event::Message(message) if message.ciphertext.payload().len() > most => {
-                return self.number(entry.seq, entry.origin.as_ref());
+            // A payload that is too long is not copied first.
+            Event::Message(message) if message.ciphertext.payload().len() > max_bytes => {
+                return self.hint_without_entry(entry.seq, entry.origin.as_ref());
             }
             Event::Message(message) => put_message(&mut out, message),
             Event::Notice(notice) => {
@@ -65,12 +69,12 @@ impl Writer {
                 out.extend(notice.encode());
             }
         }
-        if out.len() > most { self.number(entry.seq, entry.origin.as_ref()) } else { out }
+        if out.len() > max_bytes { self.hint_without_entry(entry.seq, entry.origin.as_ref()) } else { out }
     }
 
-    /// A hint with the number alone, as without a key.
-    pub(crate) fn bare_number(self, seq: InboxSeq) -> Vec<u8> {
-        self.number(seq, None)
+    /// Encodes a hint with only the number, which nodes without a key send.
+    pub(crate) fn hint_with_number_only(self, seq: InboxSeq) -> Vec<u8> {
+        self.hint_without_entry(seq, None)
     }
 
     pub(crate) fn probe(self, stamp: Stamp) -> Vec<u8> {
@@ -83,20 +87,21 @@ impl Writer {
         out
     }
 
-    fn number(self, seq: InboxSeq, origin: Option<&DeviceId>) -> Vec<u8> {
+    /// Encodes a hint without its entry.
+    fn hint_without_entry(self, seq: InboxSeq, origin: Option<&DeviceId>) -> Vec<u8> {
         let mut out = self.start(NUMBER, 80);
-        put_number(&mut out, seq, origin);
+        put_seq_and_origin(&mut out, seq, origin);
         out
     }
 }
 
 impl Frame<UserContent> {
-    /// Reads a frame on the subject of a user.
+    /// Decodes a frame on the subject of a user.
     pub(crate) fn decode_user(bytes: &Bytes, user: UserId) -> Result<Self, Undecodable> {
         Self::read(bytes, |kind, from, fields| {
             Ok(match kind {
                 ENTRY => {
-                    let (seq, origin) = fields.number()?;
+                    let (seq, origin) = fields.seq_and_origin()?;
                     let at = fields.time()?;
                     let event = match fields.take()? {
                         [MESSAGE] => Event::Message(fields.message(bytes)?.into()),
@@ -106,7 +111,7 @@ impl Frame<UserContent> {
                     UserContent::Entry(InboxEntry { seq, at, origin, event })
                 }
                 NUMBER => {
-                    let (seq, origin) = fields.number()?;
+                    let (seq, origin) = fields.seq_and_origin()?;
                     UserContent::Number { seq, origin }
                 }
                 PROBE => UserContent::Probe(fields.stamp()?),
@@ -119,7 +124,7 @@ impl Frame<UserContent> {
     }
 }
 
-fn put_number(out: &mut Vec<u8>, seq: InboxSeq, origin: Option<&DeviceId>) {
+fn put_seq_and_origin(out: &mut Vec<u8>, seq: InboxSeq, origin: Option<&DeviceId>) {
     out.extend(seq.get().to_be_bytes());
     put_device(out, origin);
 }
@@ -152,7 +157,7 @@ fn put_message(out: &mut Vec<u8>, message: &Message) {
     out.extend_from_slice(ciphertext.payload());
 }
 
-/// Decodes a notice. Fails for a conversation that is not the user's.
+/// Decodes a notice. Fails for the notice of a conversation in which the user is not a participant.
 fn notice(bytes: &[u8], user: UserId) -> Result<Notice, Undecodable> {
     match Notice::decode(bytes).map_err(|_| Undecodable)? {
         Notice::ConversationOpened(opened) if opened.participants.side(user).is_none() => Err(Undecodable),

@@ -1,4 +1,4 @@
-//! Credentials and TLS: accepted ones, and the errors of refused ones.
+//! Accepted credentials and certificates, and the errors of refused ones.
 
 use std::error::Error as _;
 

@@ -12,7 +12,7 @@ const MESSAGES: usize = 60;
 /// Conversations of each user with the other two.
 const CHATS: usize = 2;
 
-/// The messages that a device gets that sends nothing: all messages of its user, sent and received.
+/// Receives all messages of a device that sends nothing: those that its user sends and receives.
 async fn watch(mut session: Session) -> Vec<MessageId> {
     let (mut seen, mut last) = (Vec::new(), InboxSeq::ZERO);
     while seen.len() < 2 * CHATS * MESSAGES {

@@ -64,7 +64,7 @@ async fn frames_of_a_node_with_another_key_are_dropped() {
     let foreign = Node::configured(&MemoryStore::new(), &servers(&server), &foreign).await;
     let mut bo = there.connect(&who(2)).await;
     wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
-    // All its frames are dropped: hints, claims, orders and requests.
+    // All frames of the node with another key are refused: hints, claims, orders and requests.
     let before = there.nats.stats().unauthenticated;
     foreign.open(1, 2).await;
     let _same_device = foreign.connect(&who(2)).await;

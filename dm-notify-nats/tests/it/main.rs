@@ -1,7 +1,7 @@
-//! Tests with nodes on one bus and one store. All modules are one program: each further program
-//! would link the client of the bus once more.
+//! Tests with nodes on one bus and one store. All modules are one program, because each further
+//! program would link the client of the bus once more.
 //!
-//! `logs.rs` is a program of its own, since it captures the log of the whole process.
+//! `logs.rs` is a separate program, because it captures the log of the whole process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

@@ -93,7 +93,7 @@ async fn a_node_that_does_not_answer_is_missing_from_the_answer() {
     config.confirm_timeout = Duration::from_millis(50);
     config.heartbeat = Duration::from_secs(1);
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &config).await;
-    // It sends heartbeats, as nodes do, and nothing else.
+    // The fake node sends heartbeats, and nothing else.
     let mut silent = FakeNode::new(bus_client(&server).await, *b"a silent", None);
     silent.wait_until_verified_by(&here).await;
     let ended = in_time("the bound", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
@@ -112,7 +112,8 @@ async fn node_alone(server: &Server) -> Node {
     here
 }
 
-/// Whether an order is known to have reached all nodes. Asserts that it waits for no other node.
+/// Whether an order is known to have reached all nodes. Asserts that the order waits for no other
+/// node.
 async fn is_complete_order(here: &Node) -> bool {
     let ended = in_time("an answer", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
     assert_eq!(ended.confirmed, [here.hub.node()]);
@@ -136,7 +137,7 @@ async fn an_order_does_not_wait_for_an_unverified_node_and_is_not_complete_witho
             mute.wait_until_processed_by(&here, &mut bus, nonce).await;
             assert!(!is_complete_order(&here).await, "the node may have sessions");
         }
-        // It sends no more heartbeats.
+        // The fake node sends no more heartbeats.
         in_time("a complete answer", async { while !is_complete_order(&here).await {} }).await;
     }
 }
@@ -199,11 +200,11 @@ async fn an_order_is_sent_even_while_many_others_wait_for_confirmations() {
         let mut order = Box::pin(async move {
             dm.disconnect(user(1_000 + n), None, DisconnectReason::Refused).await;
         });
-        // The order has begun, and so is ahead of later ones.
+        // The order has begun, so it waits before all later orders.
         assert!((&mut order).now_or_never().is_none());
         tokio::spawn(order);
     }
-    // This order is behind all of them: it gets no permit before its time is over.
+    // This order waits behind the others, and gets no permit before its time limit.
     let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     assert_eq!((ended.sessions, ended.expected), (0, None), "no confirmation was counted");
     assert_ends(&mut banned, DisconnectReason::Refused).await;

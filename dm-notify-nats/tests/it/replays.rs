@@ -108,7 +108,7 @@ async fn replayed_heartbeats_of_nodes_that_are_gone_delay_no_order() {
         }
         let ended = in_time("an answer", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
         assert_eq!(ended.confirmed.len(), 2);
-        // It may be alive for three heartbeats.
+        // The node may count as alive for three heartbeat intervals.
         assert!(matches!(ended.expected, None | Some(2)), "{ended:?}");
     }
     assert_eq!(there.nats.health().peers, Some(vec![here.hub.node()]));
@@ -145,8 +145,8 @@ async fn a_late_claim_ends_no_newer_session() {
     let mut session = here.connect(&who(2)).await;
     let claims_of = |message: &async_nats::Message| message.payload[2..10] == *here.hub.node().as_bytes();
     while !claims_of(&next_frame(&mut bus, CLAIMS).await) {}
-    // The claim was new half a second before the session began: the default device, a term above
-    // the session's, and no age.
+    // The claim was sent half a second before the session began. Its fields: the default device, a
+    // term above the session's, and the age zero.
     late.clock_lag = before.elapsed() + Duration::from_millis(500);
     let claim = [&[0][..], &1_900_000_000_000_u64.to_be_bytes(), &[0; 8], &[0; 8]].concat();
     late.send(CLAIMS, &subject(2), &claim).await;
@@ -255,7 +255,7 @@ async fn a_replayed_order_is_dropped_after_any_number_of_other_frames() {
 
     let mut busy = FakeNode::new(attacker.clone(), *b"one busy", KEY);
     for round in 0..170 {
-        // No more frames than may wait in a node's subscription.
+        // At most as many frames as can wait in a node's subscription.
         for _ in 0..100 {
             busy.send(ALIVE, "dm.nodes", &[]).await;
         }

@@ -20,7 +20,7 @@ async fn assert_replaced(session: &mut Session) {
     assert!(matches!(end, Err(SessionEnd::Replaced)), "{end:?}");
 }
 
-/// Waits for the next claim. Its node is then subscribed.
+/// Waits for the next claim. The node that sent it is then subscribed to the user's subject.
 async fn next_claim(bus: &mut async_nats::Subscriber) {
     while in_time("a claim", bus.next()).await.unwrap().payload.get(1) != Some(&CLAIMS) {}
 }
@@ -120,7 +120,7 @@ async fn a_device_that_alternates_between_nodes_loses_no_message_and_keeps_one_s
         let node = if turn % 2 == 0 { &here } else { &there };
         // Nothing is acknowledged, so each session gets all messages.
         let mut session = node.dm.connect(&who(2)).await.unwrap();
-        // Of two sessions that begin within the time a frame takes, either may stay.
+        // Of two sessions that begin within the transfer time of a frame, either may stay.
         next_claim_of(&mut bus, node).await;
         if let Some(mut before) = before.take() {
             // The session may have deliveries left before it ends.
@@ -156,8 +156,8 @@ async fn frames_of_a_second_notifier_of_a_hub_are_taken_at_once_and_it_claims_ex
     next_claim_of(&mut bus, &here).await;
     here.nats.shutdown(Duration::from_secs(30)).await;
     wait_until("the node is known to be gone", || there.nats.health().peers == Some(Vec::new())).await;
-    // The age is much more than the time that a frame takes: of two sessions that begin within that
-    // time, either may stay.
+    // The age is much more than the transfer time of a frame. Of two sessions that begin within
+    // this time, either may stay.
     wait_until("the session is old enough", || here.hub.claims(user(2))[0].age > Duration::from_secs(2))
         .await;
     // The older session gets no claim: its node has no notifier.

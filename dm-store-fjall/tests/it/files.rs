@@ -10,14 +10,14 @@ use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
 use crate::common::{self, append, at, numbers, open, register, user, who, whole_inbox};
 
-/// The numbers of tables, which are the first bytes of keys.
+// The numbers of tables, which are the first bytes of keys.
 const USER_IDS: u8 = 2;
 const MESSAGES: u8 = 9;
 const INBOX: u8 = 13;
 const FLOORS: u8 = 14;
 
-/// A folder with a conversation of users 1 and 2 and so many messages from 1, one commit each,
-/// closed.
+/// Writes a folder, and closes it: a conversation of users 1 and 2, with `messages` messages from
+/// user 1 that are committed one by one.
 async fn written(folder: &Path, messages: u64) {
     let store = FjallStore::open(folder).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
@@ -26,7 +26,7 @@ async fn written(folder: &Path, messages: u64) {
     }
 }
 
-/// Changes one row of a table, which is named by its number, in a closed folder.
+/// Changes one row in a closed folder. `table` is the number of the row's table.
 fn put(folder: &Path, table: u8, key: &[u8], value: &[u8]) {
     let database = Database::builder(folder).open().unwrap();
     let keyspace = match table {
@@ -57,7 +57,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// Copies a folder as a crash would leave it.
+/// Copies a folder that is open, as a crash at this moment would leave it.
 pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -71,7 +71,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The path of the newest journal, and the end of its batches: its file is longer than they are.
+/// The path of the newest journal, and the offset of the end of its last batch. The file is longer.
 fn journal(folder: &Path) -> (PathBuf, usize) {
     let (path, bytes) =
         contents(folder).into_iter().rfind(|(path, _)| path.extension() == Some("jnl".as_ref())).unwrap();
@@ -166,7 +166,7 @@ async fn a_torn_journal_leaves_a_prefix_of_what_was_committed_or_a_typed_error()
     let (file, end) = journal(&path);
     let file = file.strip_prefix(&path).unwrap();
     let mut seen = Vec::new();
-    // Cut at many places, and with the rest of the preallocated file still there as zeros.
+    // The journal is cut at many offsets, once without and once with zeros behind the cut.
     for cut in (0..20).map(|part| end - part * end / 25) {
         for zeros in [false, true] {
             let torn = folder.path().join("torn");
@@ -259,7 +259,8 @@ impl Drop for SetOnDrop<'_> {
     }
 }
 
-/// fjall's own snapshots see a part of a batch when a flush in the background completes during it.
+/// A snapshot of fjall alone has a part of a batch if a flush in the background completes while the
+/// batch is being committed.
 #[test]
 fn no_reader_sees_a_part_of_a_batch_while_tables_are_flushed() {
     const BATCH: u64 = 500;
@@ -409,8 +410,8 @@ async fn a_damaged_row_is_a_typed_error_and_no_panic() {
     for (table, key, value) in damages {
         let folder = tempfile::tempdir().unwrap();
         written(folder.path(), 1).await;
-        // User 1 has ref 1 or 2, by the order of the two public keys: both inboxes are damaged
-        // alike.
+        // User 1 has ref 1 or 2, depending on the order of the two public keys. So both inboxes are
+        // damaged in the same way.
         put(folder.path(), table, key, &value);
         if table == INBOX || table == FLOORS {
             let mut other = key.to_vec();

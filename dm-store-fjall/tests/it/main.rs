@@ -1,9 +1,9 @@
-//! Tests of what is particular to fjall, and the conformance suite. All modules are one program:
-//! each further program would link fjall and the suite once more.
+//! Tests of the parts that only this store has, and the conformance suite. All modules are one
+//! program, because each further program would link fjall and the suite once more.
 //!
-//! `crash.rs` and `disk.rs` are programs of their own, because their tests start processes. A
-//! process that is being started inherits for a moment all open files of its parent, and with them
-//! locks that another test of the same program has just released.
+//! `crash.rs` and `disk.rs` are separate programs, because their tests start processes. A new
+//! process inherits all open files of its parent for a moment, and with them locks that another
+//! test of the same program has just released.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 

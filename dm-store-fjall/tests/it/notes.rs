@@ -1,4 +1,5 @@
-//! Notes of the newest numbers, and folders of a version that has none.
+//! Notes, which are copies of the newest numbers in rows, and folders of schema version 1, which
+//! has no notes.
 
 use std::path::Path;
 
@@ -9,12 +10,12 @@ use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use crate::common::{append, at, conversation, numbers, open, user, who, whole_inbox};
 use crate::files::copy;
 
-/// The numbers of tables, which are the first bytes of keys.
+// The numbers of tables, which are the first bytes of keys.
 const SCHEMA: u8 = 0;
 const CONVERSATION_IDS: u8 = 6;
 const FLOORS: u8 = 14;
 
-/// Opens the keyspace `dm_rows` of a closed folder, and closes it again.
+/// Calls `look` with the keyspace `dm_rows` of a closed folder, and closes the folder again.
 fn rows<T>(folder: &Path, look: impl FnOnce(&fjall::Keyspace) -> T) -> T {
     let database = Database::builder(folder).open().unwrap();
     let found = look(&database.keyspace("dm_rows", KeyspaceCreateOptions::default).unwrap());
@@ -27,8 +28,8 @@ fn values(folder: &Path, table: u8) -> Vec<Vec<u8>> {
     rows(folder, |rows| rows.prefix([table]).map(|row| row.value().unwrap().to_vec()).collect())
 }
 
-/// Changes a folder to version 1 of the schema: the row of a conversation's id holds its ref only,
-/// and a user of whom nothing expired has no floor.
+/// Changes a folder to version 1 of the schema: the row of a conversation's id has only the ref,
+/// and a user without expired entries has no row in `floors`.
 fn back_to_version_1(folder: &Path) {
     rows(folder, |rows| {
         for table in [CONVERSATION_IDS, FLOORS] {
@@ -47,12 +48,13 @@ fn back_to_version_1(folder: &Path) {
     std::fs::write(folder.join("dm_schema"), "1\n").unwrap();
 }
 
+/// The number of the newest message of conversation 1.
 async fn head(store: &FjallStore) -> u64 {
     store.conversation(conversation(1)).await.unwrap().unwrap().head.get()
 }
 
-/// A folder with a conversation of users 1 and 2 and three messages, of which the first expired
-/// with the notice before it, closed.
+/// Writes a folder, and closes it: a conversation of users 1 and 2 with three messages. The notice
+/// of the conversation and the first message are expired.
 async fn written(folder: &Path) {
     let store = FjallStore::open(folder).unwrap();
     store.commit(vec![open(1, 1, 2), append(1, 1, 1, 1)]).await.unwrap();
@@ -122,7 +124,7 @@ async fn a_store_that_goes_on_after_another_one_noted_everything_gives_no_number
     let open_store = || FjallStore::from_database(database.clone(), &FjallConfig::default()).unwrap();
     let (one, other) = (open_store(), open_store());
     one.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
-    // Closing it notes the numbers of both: they share the memory.
+    // Closing one store notes the numbers of both, because they share an engine.
     drop(one);
     other.commit(vec![append(1, 1, 2, 5), append(1, 1, 3, 5), append(1, 1, 4, 5)]).await.unwrap();
     let killed = folder.path().join("killed");

@@ -1,4 +1,4 @@
-//! The rows of conversations, of their ids, and of their sequences.
+//! The rows of `conversations`, `conversation_ids` and `sequence`.
 
 use dm_core::store::{ConversationId, Participants, Timestamp, UserId};
 
@@ -50,7 +50,8 @@ pub(crate) struct ConversationDetails {
     /// The refs of `a` and `b`.
     pub(crate) refs: [u32; 2],
     pub(crate) participants: Participants,
-    /// A note of the number of the newest message, zero before the first.
+    /// A note, which is a copy of the newest message's number, zero before the first message.
+    /// `None` if the number was never noted.
     pub(crate) note: Option<Note>,
 }
 
@@ -86,7 +87,7 @@ impl ConversationIdRow {
     }
 }
 
-/// The participants of a conversation, from the two users in its row.
+/// The participants of a conversation, from the two users in its row, who must differ.
 pub(crate) fn participants([one, other]: [UserId; 2]) -> Result<Participants, Failure> {
     Participants::new(one, other).map_err(|_| Failure::Damaged("the users of a conversation are the same"))
 }

@@ -1,4 +1,4 @@
-//! The rows of devices.
+//! The rows of `devices`.
 
 use dm_core::store::{DeviceId, InboxSeq, Timestamp};
 

@@ -1,4 +1,4 @@
-//! The rows of inboxes.
+//! The rows of `inbox`.
 
 use dm_core::store::{DeviceId, Notice, Timestamp};
 
@@ -8,7 +8,7 @@ use crate::failure::Failure;
 /// A row of `inbox`: an entry.
 pub(crate) struct EntryRow {
     pub(crate) at: Timestamp,
-    /// The device of the same user that caused the entry, if one did.
+    /// The device that caused the entry; `None` if no device of the inbox's user did.
     pub(crate) origin: Option<DeviceId>,
     pub(crate) content: Content,
 }
@@ -16,9 +16,9 @@ pub(crate) struct EntryRow {
 /// The content of an entry.
 #[derive(Clone, Copy)]
 pub(crate) enum Content {
-    /// The number of a message's row.
+    /// The number of a message's row in `messages`.
     Message(u64),
-    /// A notice, which the entry holds itself.
+    /// A notice, which is encoded in the entry's row.
     Notice(Notice),
 }
 

@@ -4,8 +4,8 @@ use dm_core::store::{DeviceId, InboxSeq, Timestamp, UserId};
 
 use crate::failure::Failure;
 
-/// The rest of a row, from which fields are read in their order. Too few or too many bytes are a
-/// [`Failure::Damaged`].
+/// The remaining bytes of a row, from which fields are read in their order. Too few or too many
+/// bytes are a [`Failure::Damaged`].
 pub(crate) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -13,7 +13,7 @@ impl<'a> Fields<'a> {
         Self(bytes)
     }
 
-    /// Reads the last field: nothing may follow it.
+    /// Reads the last field. Fails if bytes follow it.
     pub(crate) fn last<T>(
         mut self,
         field: impl FnOnce(&mut Self) -> Result<T, Failure>,
@@ -23,7 +23,7 @@ impl<'a> Fields<'a> {
         Ok(value)
     }
 
-    /// Reads the last field, unless the row ends before it, as rows of an older version do.
+    /// Reads the last field. `None` if the row ends before it, as rows of an older version do.
     pub(crate) fn last_if_any<T>(
         self,
         field: impl FnOnce(&mut Self) -> Result<T, Failure>,
@@ -61,7 +61,7 @@ impl<'a> Fields<'a> {
         self.bytes().map(UserId::from_stored)
     }
 
-    /// All bytes that are left.
+    /// All remaining bytes.
     pub(crate) const fn rest(self) -> &'a [u8] {
         self.0
     }

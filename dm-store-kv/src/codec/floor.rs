@@ -1,11 +1,12 @@
-//! The rows of floors, and notes of newest numbers.
+//! The rows of `floors`, and notes. A *note* is a copy of a newest number, which otherwise is only
+//! in memory or in the last row of a log.
 
 use dm_core::store::InboxSeq;
 
 use crate::codec::fields::Fields;
 use crate::failure::Failure;
 
-/// A note: the number that the newest row of a conversation or an inbox had at some time.
+/// A note: the number of the newest row of a conversation or an inbox at the time of the note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Note {
     /// The number of the session in which the note was written.
@@ -24,12 +25,12 @@ impl Note {
     }
 }
 
-/// A row of `floors`: the numbers of a user's inbox that are kept beside its entries.
+/// A row of `floors`: the floor of a user's inbox, and a note of its newest number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FloorRow {
-    /// The newest entry that expired, zero before the first one expires.
+    /// The number of the newest entry that expired, zero before the first one expires.
     pub(crate) floor: InboxSeq,
-    /// A note of the number of the newest entry, which may have expired since.
+    /// A note of the newest entry's number. This entry may have expired since.
     pub(crate) note: Option<Note>,
 }
 

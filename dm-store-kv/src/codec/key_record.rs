@@ -1,4 +1,4 @@
-//! The rows of published keys, and of their announcements.
+//! The rows of `keys` and `announcements`.
 
 use dm_core::store::{KeyBinding, KeyRecord, KeyVersion, UserId, X25519Key};
 
@@ -6,7 +6,7 @@ use crate::codec::fields::Fields;
 use crate::codec::keys::joined;
 use crate::failure::Failure;
 
-/// Encodes a row of `keys`, whose key has the user and the version.
+/// Encodes the value of a row of `keys`. The user and the version are in the row's key.
 pub(crate) fn key_value(record: &KeyRecord) -> Vec<u8> {
     let mut value = Vec::with_capacity(41);
     value.extend(record.key.as_bytes());
@@ -28,14 +28,15 @@ pub(crate) fn key_record(user: UserId, version: u32, mut value: Fields<'_>) -> R
     })
 }
 
-/// A row of `announcements`: a published key, and the conversations whose peers are not told yet.
+/// A row of `announcements`: the conversations whose peers have not got the notice of a published
+/// key yet.
 #[derive(Clone, Copy)]
 pub(crate) struct Announcement {
     /// The publisher's ref.
     pub(crate) user: u32,
-    /// The ref of the last conversation whose peer is told, zero before the first.
+    /// The ref of the last conversation whose peer has got the notice, zero before the first.
     pub(crate) after: u32,
-    /// The ref of the last conversation whose peer is to be told.
+    /// The ref of the last conversation whose peer is to get the notice.
     pub(crate) until: u32,
 }
 

@@ -1,4 +1,4 @@
-//! The rows of messages.
+//! The rows of `messages`.
 
 use bytes::Bytes;
 use dm_core::store::{
@@ -8,7 +8,7 @@ use dm_core::store::{
 use crate::codec::fields::Fields;
 use crate::failure::Failure;
 
-/// The header of a row of `messages`: refs and numbers.
+/// The first fields of a row of `messages`: refs, and the numbers of the message.
 #[derive(Clone, Copy)]
 pub(crate) struct MessageHeader {
     pub(crate) conversation: u32,
@@ -19,6 +19,7 @@ pub(crate) struct MessageHeader {
     pub(crate) recipient_seq: InboxSeq,
 }
 
+// The flags of the optional fields that are present.
 const CLIENT_ID: u8 = 1;
 const SUITE: u8 = 2;
 const EPHEMERAL: u8 = 4;
@@ -37,11 +38,11 @@ impl MessageHeader {
         value.extend(message.id.as_bytes());
         value.extend(message.sent_at.as_millis().to_be_bytes());
         value.extend(message.received_at.as_millis().to_be_bytes());
-        let part = |there: bool, bit: u8| if there { bit } else { 0 };
+        let flag = |is_present: bool, bit: u8| if is_present { bit } else { 0 };
         value.push(
-            part(message.client_id.is_some(), CLIENT_ID)
-                | part(ciphertext.suite().is_some(), SUITE)
-                | part(ciphertext.ephemeral().is_some(), EPHEMERAL),
+            flag(message.client_id.is_some(), CLIENT_ID)
+                | flag(ciphertext.suite().is_some(), SUITE)
+                | flag(ciphertext.ephemeral().is_some(), EPHEMERAL),
         );
         if let Some(id) = message.client_id {
             value.extend(id.as_bytes());
@@ -57,8 +58,7 @@ impl MessageHeader {
         value
     }
 
-    /// Decodes the header. The fields then hold the rest of the row, for
-    /// [`message`](Self::message).
+    /// Decodes the header. `value` then has the rest of the row, for [`message`](Self::message).
     pub(crate) fn decode(value: &mut Fields<'_>) -> Result<Self, Failure> {
         Ok(Self {
             conversation: value.u32()?,
@@ -70,7 +70,8 @@ impl MessageHeader {
         })
     }
 
-    /// Decodes the message in the rest of the row, with the id and the user of its refs.
+    /// Decodes the message from `value`, which is the rest of its row. `conversation` and `sender`
+    /// are the id and the user that the refs in the header stand for.
     pub(crate) fn message(
         self,
         conversation: ConversationId,
@@ -80,16 +81,16 @@ impl MessageHeader {
         let id = MessageId::from_bytes(value.bytes()?);
         let sent_at = value.time()?;
         let received_at = value.time()?;
-        let parts = value.u8()?;
-        if parts > CLIENT_ID | SUITE | EPHEMERAL {
-            return Err(Failure::Damaged("a message has unknown parts"));
+        let flags = value.u8()?;
+        if flags > CLIENT_ID | SUITE | EPHEMERAL {
+            return Err(Failure::Damaged("a message has unknown flags"));
         }
         let client_id =
-            if parts & CLIENT_ID == 0 { None } else { Some(ClientMessageId::from_bytes(value.bytes()?)) };
-        let suite = if parts & SUITE == 0 { None } else { Some(Suite(value.u32()?)) };
+            if flags & CLIENT_ID == 0 { None } else { Some(ClientMessageId::from_bytes(value.bytes()?)) };
+        let suite = if flags & SUITE == 0 { None } else { Some(Suite(value.u32()?)) };
         let nonce: [u8; Ciphertext::NONCE_LEN] = value.bytes()?;
         let ephemeral =
-            if parts & EPHEMERAL == 0 { None } else { Some(value.slice(Ciphertext::EPHEMERAL_LEN)?) };
+            if flags & EPHEMERAL == 0 { None } else { Some(value.slice(Ciphertext::EPHEMERAL_LEN)?) };
         let payload = Bytes::copy_from_slice(value.rest());
         Ok(Message {
             id,

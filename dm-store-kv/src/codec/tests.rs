@@ -1,4 +1,4 @@
-//! Round trips of rows, and rows that the library does not write.
+//! Rows are decoded to the encoded values, and rows that the library does not write are refused.
 
 use bytes::Bytes;
 use dm_core::store::{
@@ -44,9 +44,9 @@ fn a_truncated_message_is_damage_and_no_panic() {
 }
 
 #[test]
-fn a_message_with_any_of_its_parts_is_encoded_and_decoded() {
-    for parts in 0..8 {
-        let message = message(parts & 1 != 0, parts & 2 != 0, parts & 4 != 0);
+fn a_message_with_any_of_its_optional_fields_is_encoded_and_decoded() {
+    for flags in 0..8 {
+        let message = message(flags & 1 != 0, flags & 2 != 0, flags & 4 != 0);
         let (found, back) = decode(&header().encode(&message)).unwrap();
         assert_eq!(back, message);
         let fields = |header: MessageHeader| {
@@ -59,13 +59,13 @@ fn a_message_with_any_of_its_parts_is_encoded_and_decoded() {
 }
 
 #[test]
-fn a_message_with_unknown_parts_is_damage() {
+fn a_message_with_unknown_flags_is_damage() {
     let mut bytes = header().encode(&message(false, false, false));
-    // After three refs, three numbers, an id and two times.
-    let parts = 3 * 4 + 3 * 8 + 16 + 2 * 8;
-    assert_eq!(bytes[parts], 0);
-    bytes[parts] = 8;
-    assert!(matches!(decode(&bytes), Err(Failure::Damaged("a message has unknown parts"))));
+    // The offset of the flags: behind three refs, three numbers, an id and two times.
+    let offset = 3 * 4 + 3 * 8 + 16 + 2 * 8;
+    assert_eq!(bytes[offset], 0);
+    bytes[offset] = 8;
+    assert!(matches!(decode(&bytes), Err(Failure::Damaged("a message has unknown flags"))));
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn users_of_a_conversation_that_are_one_or_in_the_wrong_order_are_damage() {
     }
 }
 
-/// Asserts that a row is read in its length, and neither shorter nor longer.
+/// Asserts that a row is decoded in its own length, and neither shortened nor lengthened.
 fn is_read_in_its_length_only(row: &[u8], reads: impl Fn(Fields<'_>) -> bool) {
     assert!(reads(Fields::new(row)));
     for len in 0..row.len() {

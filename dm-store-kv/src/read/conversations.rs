@@ -6,12 +6,14 @@ use dm_core::store::{
     Conversation, ConversationId, ConversationState, ConversationsQuery, ServerSequence, Timestamp,
 };
 
-use super::newest::newest_of;
+use super::newest::decode_newest;
 use crate::codec::{ConversationRow, Fields, refs_key};
 use crate::failure::Failure;
 use crate::rows::{Rows, RowsExt as _};
 use crate::tables::Tables;
 
+/// A conversation with its newest number and the time of its last activity; `None` if no
+/// conversation has this id.
 pub(super) fn conversation(
     tables: &Tables<impl Rows>,
     id: ConversationId,
@@ -21,11 +23,12 @@ pub(super) fn conversation(
     state(tables, tables.conversation_row(conversation_ref)?, head, last_activity).map(Some)
 }
 
-/// A page in the order of the core's cursor: last activity, newest first, never-active last, then
-/// id, newest first.
+/// A page of a user's conversations, in the order of
+/// [`ConversationCursor`](dm_core::ConversationCursor): descending by last activity, then by id.
+/// Conversations without messages come last. Empty for a user without conversations.
 ///
-/// The newest message of each of the user's conversations is read, from a narrow table. The
-/// participants are read for the page only.
+/// For each conversation of the user, this reads its row and the row of its newest message in
+/// `sequence`, which are narrow. The participants are read only for conversations of the page.
 pub(super) fn conversations(
     tables: &Tables<impl Rows>,
     query: &ConversationsQuery,
@@ -44,7 +47,7 @@ pub(super) fn conversations(
     let mut newest = vec![(ServerSequence::ZERO, None); refs.len()];
     tables.sequence.last_of_each(&refs, |index, key, value| {
         if let Some(newest) = newest.get_mut(index) {
-            *newest = newest_of(Fields::new(key), Fields::new(value))?;
+            *newest = decode_newest(Fields::new(key), Fields::new(value))?;
         }
         Ok(())
     })?;
@@ -63,6 +66,7 @@ pub(super) fn conversations(
     list.into_iter().map(|(last_activity, row, head)| state(tables, row, head, last_activity)).collect()
 }
 
+/// The state of a conversation, from its row in `conversations` and its newest message.
 fn state(
     tables: &Tables<impl Rows>,
     row: ConversationRow,

@@ -8,6 +8,10 @@ use crate::failure::Failure;
 use crate::rows::{Order, Rows};
 use crate::tables::Tables;
 
+/// A page of a conversation's messages, in the order of the query's range. `None` if the
+/// conversation does not exist, or if the reader is not a participant.
+///
+/// The page ends before `max_bytes` are exceeded, but has at least one message if there is one.
 pub(super) fn history(
     tables: &Tables<impl Rows>,
     query: &HistoryQuery,
@@ -33,10 +37,10 @@ pub(super) fn history(
         tables.sequence.walk(&log_key(conversation_ref, from), &log_key(conversation_ref, to), order)?
     {
         let row = SequenceRow::decode(Fields::new(&row?.1))?;
-        let (_, message) = messages.at(row.message)?;
+        let (_, message) = messages.read(row.message)?;
         bytes = bytes.saturating_add(message.cost());
-        let full = page.messages.len() == query.limit || bytes > query.max_bytes;
-        if full && !page.messages.is_empty() {
+        let is_full = page.messages.len() == query.limit || bytes > query.max_bytes;
+        if is_full && !page.messages.is_empty() {
             page.has_more = true;
             break;
         }

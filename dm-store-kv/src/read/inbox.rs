@@ -1,4 +1,5 @@
-//! Reading pages of an inbox, its devices, and how much is pending for one.
+//! Reading pages of an inbox, the devices of a user, and the number of entries that are pending for
+//! a device.
 
 use dm_core::store::{
     Depth, DeviceId, DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, Principal, UserId,
@@ -10,20 +11,20 @@ use crate::failure::Failure;
 use crate::rows::{Rows, RowsExt as _};
 use crate::tables::Tables;
 
-/// The most entries that are examined for one page. If more of them are left out, because the
-/// device caused or acknowledged them, the page ends early and the device asks again. So no read
-/// walks over a whole inbox.
+/// The maximum number of entries that are examined for one page. Entries that the device caused or
+/// acknowledged are examined, but not in the page. So a page can end early, and the device asks for
+/// the next one. No read walks over a whole inbox.
 const MAX_EXAMINED: usize = 4_096;
 
-/// The marks of a device, which are the entries that it acknowledged individually. They are walked
-/// over along with the inbox.
+/// A walk over the marks of a device, in step with a walk over its inbox. A *mark* is an entry that
+/// the device acknowledged individually.
 pub(crate) struct Marks<'a, T: Rows + 'a> {
     rows: T::Walk<'a>,
     next: Option<InboxSeq>,
 }
 
 impl<T: Rows> Marks<'_, T> {
-    /// Whether an entry has a mark. Calls must be in the order of the entries.
+    /// Whether an entry has a mark. The entries of successive calls must ascend.
     pub(crate) fn contains(&mut self, seq: InboxSeq) -> Result<bool, Failure> {
         while self.next.is_some_and(|next| next < seq) {
             self.advance()?;
@@ -40,7 +41,7 @@ impl<T: Rows> Marks<'_, T> {
     }
 }
 
-/// The entry in the key of a mark.
+/// Decodes the number of the entry from the key of a mark.
 pub(crate) fn entry_of_mark(key: &[u8]) -> Result<InboxSeq, Failure> {
     let mut key = Fields::new(key);
     key.u32()?;
@@ -49,7 +50,8 @@ pub(crate) fn entry_of_mark(key: &[u8]) -> Result<InboxSeq, Failure> {
 }
 
 impl<T: Rows> Tables<T> {
-    /// A user's device and its ref, by the device's name. A user has few devices, in adjacent rows.
+    /// The ref and the row of a user's device, by the device's name; `None` if it is not
+    /// registered. Walks over all devices of the user, which are few and in adjacent rows.
     pub(crate) fn device(
         &self,
         user_ref: u32,
@@ -64,7 +66,7 @@ impl<T: Rows> Tables<T> {
         Ok(None)
     }
 
-    /// A user's devices and their refs, in order of registration.
+    /// The ref and the row of each device of a user, in order of registration.
     pub(crate) fn devices_of(
         &self,
         user_ref: u32,
@@ -78,7 +80,7 @@ impl<T: Rows> Tables<T> {
         }))
     }
 
-    /// The marks of a device above an entry. There are none up to its cursor.
+    /// The marks of a device above the entry `after`. The device has no marks up to its cursor.
     pub(crate) fn marks(&self, user: u32, device: u32, after: InboxSeq) -> Result<Marks<'_, T>, Failure> {
         let from = mark_key(user, device, after.next().get());
         let mut marks =
@@ -87,7 +89,7 @@ impl<T: Rows> Tables<T> {
         Ok(marks)
     }
 
-    /// The entries of a user's inbox above an entry.
+    /// The numbers and rows of a user's entries above the entry `after`, in ascending order.
     pub(crate) fn entries_after(
         &self,
         user_ref: u32,
@@ -104,6 +106,12 @@ impl<T: Rows> Tables<T> {
     }
 }
 
+/// A page of the entries that a device has not acknowledged and did not cause. Empty, with zeros,
+/// for an unknown user.
+///
+/// `through` of the page is the number of the entry up to which the page is complete: the head of
+/// the inbox if the page reaches the end, otherwise the last entry in the page or the last examined
+/// one.
 pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<InboxPage, Failure> {
     let none = InboxSeq::ZERO;
     let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
@@ -128,15 +136,15 @@ pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<In
             page.through = seq;
         }
         let origin = row.origin.as_ref();
-        let shown = match row.content {
+        let is_shown = match row.content {
             Content::Message(_) => query.own.shows_message(&query.who.device, origin),
             Content::Notice(_) => query.own.shows_notice(&query.who.device, origin),
         };
-        let acknowledged = match &mut marks {
+        let is_acknowledged = match &mut marks {
             Some(marks) => marks.contains(seq)?,
             None => false,
         };
-        if !shown || acknowledged {
+        if !is_shown || is_acknowledged {
             continue;
         }
         if page.entries.len() == query.limit
@@ -146,7 +154,7 @@ pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<In
             break;
         }
         let event = match row.content {
-            Content::Message(row) => Event::Message(messages.at(row)?.1),
+            Content::Message(row) => Event::Message(messages.read(row)?.1),
             Content::Notice(notice) => Event::Notice(notice),
         };
         let entry = InboxEntry { seq, at: row.at, origin: row.origin, event };
@@ -162,6 +170,7 @@ pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<In
     Ok(page)
 }
 
+/// The devices of a user, in order of registration. Empty for an unknown user.
 pub(super) fn devices(tables: &Tables<impl Rows>, user: UserId) -> Result<Vec<DeviceState>, Failure> {
     let Some(user_ref) = tables.user_ref(user)? else { return Ok(Vec::new()) };
     tables
@@ -173,7 +182,7 @@ pub(super) fn devices(tables: &Tables<impl Rows>, user: UserId) -> Result<Vec<De
         .collect()
 }
 
-/// The newest number of a user's inbox.
+/// The number of the newest entry of a user's inbox; zero for an unknown user.
 pub(super) fn head(tables: &Tables<impl Rows>, user: UserId) -> Result<InboxSeq, Failure> {
     match tables.user_ref(user)? {
         Some(user_ref) => Ok(tables.user_head(user_ref, None)?.head),
@@ -181,6 +190,8 @@ pub(super) fn head(tables: &Tables<impl Rows>, user: UserId) -> Result<InboxSeq,
     }
 }
 
+/// The numbers of messages and notices that are pending for a device: entries above its cursor that
+/// it has not acknowledged and did not cause. All entries count for an unknown device.
 pub(super) fn depth(tables: &Tables<impl Rows>, who: &Principal) -> Result<Depth, Failure> {
     let mut depth = Depth::default();
     let Some(user_ref) = tables.user_ref(who.user)? else { return Ok(depth) };
@@ -191,11 +202,11 @@ pub(super) fn depth(tables: &Tables<impl Rows>, who: &Principal) -> Result<Depth
     let after = cursor.max(tables.floor(user_ref)?);
     for entry in tables.entries_after(user_ref, after)? {
         let (seq, row) = entry?;
-        let acknowledged = match &mut marks {
+        let is_acknowledged = match &mut marks {
             Some(marks) => marks.contains(seq)?,
             None => false,
         };
-        if acknowledged || row.origin.as_ref() == Some(&who.device) {
+        if is_acknowledged || row.origin.as_ref() == Some(&who.device) {
             continue;
         }
         match row.content {

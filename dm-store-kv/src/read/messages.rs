@@ -10,8 +10,8 @@ use crate::failure::Failure;
 use crate::rows::Rows;
 use crate::tables::Tables;
 
-/// Reads the messages of one page. Their conversations and senders are few, and each is looked up
-/// only once.
+/// Reads the messages of one page. A page has few conversations and senders, so each of them is
+/// looked up only once.
 pub(crate) struct Messages<'a, T> {
     tables: &'a Tables<T>,
     conversations: HashMap<u32, ConversationId>,
@@ -23,8 +23,8 @@ impl<'a, T: Rows> Messages<'a, T> {
         Self { tables, conversations: HashMap::new(), users: HashMap::new() }
     }
 
-    /// The header and the message of a row.
-    pub(crate) fn at(&mut self, row: u64) -> Result<(MessageHeader, Arc<Message>), Failure> {
+    /// The header and the message in a row of `messages`, which must exist.
+    pub(crate) fn read(&mut self, row: u64) -> Result<(MessageHeader, Arc<Message>), Failure> {
         let value = self
             .tables
             .messages
@@ -43,7 +43,7 @@ impl<'a, T: Rows> Messages<'a, T> {
         let sender = match self.users.get(&header.sender) {
             Some(known) => *known,
             None => {
-                let user = self.tables.user_of(header.sender)?;
+                let user = self.tables.user_by_ref(header.sender)?;
                 self.users.insert(header.sender, user);
                 user
             }

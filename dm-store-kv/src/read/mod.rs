@@ -1,4 +1,4 @@
-//! Reading: one snapshot for each call.
+//! Reading: the store's reader, which opens one snapshot for each call.
 
 mod conversations;
 mod history;
@@ -12,7 +12,7 @@ use dm_core::store::{
     Timestamp, UserId,
 };
 
-use newest::newest_of;
+use newest::decode_newest;
 
 pub(crate) use inbox::entry_of_mark;
 pub(crate) use messages::Messages;
@@ -22,13 +22,13 @@ use crate::failure::Failure;
 use crate::rows::{Rows, RowsExt as _};
 use crate::tables::Tables;
 
-/// Opens committed states of an engine's tables.
+/// The access of a [`Reader`] to an engine: opens committed states of the engine's tables.
 pub trait Snapshots: Send + Sync + 'static {
     /// A table in one committed state.
     type Table<'a>: Rows;
 
-    /// Calls `read` with the newest committed state, without any part of a batch that is not
-    /// committed.
+    /// Calls `read` with the newest committed state of all tables, and returns the result. The
+    /// state has no part of a batch that is not committed.
     ///
     /// # Errors
     /// An error of the engine or of `read`.
@@ -38,11 +38,11 @@ pub trait Snapshots: Send + Sync + 'static {
     ) -> Result<R, Failure>;
 }
 
-/// The reading half of a store.
+/// The reader of a store: answers all queries from snapshots of the tables.
 pub struct Reader<S>(S);
 
 impl<S: Snapshots> Reader<S> {
-    /// A reading half that reads the states that `snapshots` opens.
+    /// A reader of the states that `snapshots` opens.
     pub const fn new(snapshots: S) -> Self {
         Self(snapshots)
     }
@@ -89,7 +89,7 @@ impl<S: Snapshots> EngineReader for Reader<S> {
 }
 
 impl<T: Rows> Tables<T> {
-    /// A user's current key.
+    /// A user's current key; `None` if the user has published none.
     pub(crate) fn key(&self, user: UserId) -> Result<Option<KeyRecord>, Failure> {
         let Some(user_ref) = self.user_ref(user)? else { return Ok(None) };
         let (from, to) = (codec::refs_key(user_ref, 0), codec::refs_key(user_ref, u32::MAX));
@@ -106,7 +106,7 @@ impl<T: Rows> Tables<T> {
         conversation_ref: u32,
     ) -> Result<(ServerSequence, Option<Timestamp>), Failure> {
         let (from, to) = (log_key(conversation_ref, 0), log_key(conversation_ref, u64::MAX));
-        let newest = self.sequence.last_in(&from, &to, newest_of)?;
+        let newest = self.sequence.last_in(&from, &to, decode_newest)?;
         Ok(newest.unwrap_or((ServerSequence::ZERO, None)))
     }
 }

@@ -5,9 +5,9 @@ use dm_core::store::{ServerSequence, Timestamp};
 use crate::codec::{Fields, SequenceRow};
 use crate::failure::Failure;
 
-/// Decodes the last row of a conversation: its number, and the time at which its message was
-/// received.
-pub(super) fn newest_of(
+/// Decodes a conversation's last row in `sequence`: the number of the newest message, and the time
+/// at which this message was received.
+pub(super) fn decode_newest(
     mut key: Fields<'_>,
     value: Fields<'_>,
 ) -> Result<(ServerSequence, Option<Timestamp>), Failure> {

@@ -19,20 +19,20 @@ pub(super) struct Calls {
     pub(super) inserts: usize,
 }
 
-/// A table whose rows tests change.
+/// The tables whose rows a test can truncate.
 #[derive(Clone, Copy)]
 pub(super) enum Table {
     ConversationIds,
     Floors,
 }
 
-/// The tables of a store.
+/// The tables of a store in memory, and the count of calls on all of them.
 pub(super) struct Memory {
     tables: Tables<Shared>,
     calls: Rc<Cell<Calls>>,
 }
 
-/// A table, which its clones share.
+/// A table. Clones share its rows.
 #[derive(Clone, Default)]
 pub(super) struct Shared {
     rows: Rc<RefCell<Map>>,
@@ -62,7 +62,7 @@ impl Memory {
         self.calls.set(Calls::default());
     }
 
-    /// Truncates all rows of a table to so many bytes.
+    /// Truncates the values of all rows of a table to `bytes`.
     pub(super) fn cut(&self, table: Table, bytes: usize) {
         let table = match table {
             Table::ConversationIds => &self.tables.conversation_ids,

@@ -1,24 +1,26 @@
-//! Acknowledging entries for a device.
+//! Acknowledging entries for a device. An entry that is acknowledged individually, above the
+//! device's cursor, gets a *mark*, which is a row of `acked`.
 
 use dm_core::store::{
     AckDecision, AckState, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Refusal,
 };
 
-use super::{Batch, Stop};
+use super::{BatchWriter, WriteError};
 use crate::codec::{Content, DeviceRow, Fields, MessageHeader, mark_key, refs_key};
 use crate::failure::Failure;
 use crate::read::entry_of_mark;
 use crate::rows::{Changes, Order, RowsExt as _};
 
-impl<T: Changes> Batch<'_, T> {
-    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
+impl<T: Changes> BatchWriter<'_, T> {
+    /// Acknowledges entries, and returns the device's new cursor.
+    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, WriteError> {
         let user = self.heads.user(self.tables, write.who.user)?.ok_or(Refusal::UnknownDevice)?;
         let (user_ref, head) = (user.user_ref, user.head);
         let (device_ref, device) =
             self.tables.device(user_ref, &write.who.device)?.ok_or(Refusal::UnknownDevice)?;
         let floor = self.tables.floor(user_ref)?;
         let state = AckState { cursor: device.cursor, head, floor };
-        let entry_about = |id| Ok::<_, Stop>(self.entry_about(user_ref, id)?);
+        let entry_about = |id| Ok::<_, WriteError>(self.entry_about(user_ref, id)?);
         let AckDecision { done, marks } = write.decide(state, entry_about)?;
         for seq in marks {
             self.tables.acked.insert(&mark_key(user_ref, device_ref, seq.get()), &[])?;
@@ -27,7 +29,8 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Outcome::Acknowledged(Acknowledged { cursor, ..done }))
     }
 
-    /// The entry about a message in a user's inbox; zero if there is none.
+    /// The number of a message's entry in a user's inbox; zero if the message does not exist or is
+    /// not the user's.
     fn entry_about(&self, user_ref: u32, id: MessageId) -> Result<InboxSeq, Failure> {
         let row = self.tables.message_ids.find(id.as_bytes(), |value| value.last(Fields::u64))?;
         let Some(row) = row else { return Ok(InboxSeq::ZERO) };
@@ -46,10 +49,11 @@ impl<T: Changes> Batch<'_, T> {
     }
 
     /// Moves a device's cursor up to the last acknowledged entry before the first unacknowledged
-    /// message, and removes the marks up to there. Entries that the device caused need no
-    /// acknowledgement. Notices and missing entries with an acknowledged entry above them count as
-    /// acknowledged: an acknowledgement by message id cannot name them, and deliveries are in
-    /// order.
+    /// message, at least to `cursor`. Removes the marks up to the new cursor, which is returned.
+    ///
+    /// Entries that the device caused need no acknowledgement. A notice or a missing entry counts
+    /// as acknowledged if an entry above it is acknowledged: an acknowledgement by message id
+    /// cannot name a notice or a missing entry, and deliveries are in order.
     fn advance_cursor(
         &mut self,
         user_ref: u32,
@@ -67,10 +71,10 @@ impl<T: Changes> Batch<'_, T> {
                 if seq > newest {
                     break;
                 }
-                let own = row.origin.as_ref() == Some(&device.device);
+                let is_own = row.origin.as_ref() == Some(&device.device);
                 if marks.contains(seq)? {
                     advanced = seq;
-                } else if !own && matches!(row.content, Content::Message(_)) {
+                } else if !is_own && matches!(row.content, Content::Message(_)) {
                     break;
                 }
             }
@@ -85,7 +89,8 @@ impl<T: Changes> Batch<'_, T> {
         Ok(advanced)
     }
 
-    /// The newest mark of a device. All its marks are above its cursor.
+    /// The highest entry with a mark of a device; `None` if the device has no marks. `cursor` is
+    /// the device's cursor, and all its marks are above it.
     fn newest_mark(
         &self,
         user_ref: u32,

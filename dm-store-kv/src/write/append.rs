@@ -4,21 +4,22 @@ use std::sync::Arc;
 
 use dm_core::store::{AppendMessage, Appended, InboxSeq, Message, Outcome, Refusal, UserId};
 
-use super::{Batch, Stop};
+use super::{BatchWriter, WriteError};
 use crate::codec::{Fields, MessageHeader, SequenceRow, client_id_key, log_key};
 use crate::failure::Failure;
 use crate::heads::{ConversationHead, UserHead};
 use crate::read::Messages;
 use crate::rows::{Changes, RowsExt as _};
 
-impl<T: Changes> Batch<'_, T> {
-    pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {
+impl<T: Changes> BatchWriter<'_, T> {
+    /// Appends a message. A retry with the same client id returns the first message again.
+    pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, WriteError> {
         let conversation =
             self.heads.conversation(self.tables, write.conversation)?.ok_or(Refusal::NotFound)?;
         let sender_id = write.sender.user;
         let recipient_id = conversation.participants.peer_of(sender_id).ok_or(Refusal::NotFound)?;
         let sender = self.participant(sender_id)?;
-        if let Some((message, sender_seq)) = self.sent_before(&write, sender)? {
+        if let Some((message, sender_seq)) = self.earlier_message(&write, sender)? {
             return Ok(write.answer_again(message, sender_seq)?);
         }
         if write.recipient_key_version.is_some() {
@@ -37,8 +38,8 @@ impl<T: Changes> Batch<'_, T> {
             recipient_seq: recipient.head.next(),
         };
         let row = self.insert_message(&message, header)?;
-        let sent = self.append_pointer((sender_id, sender), at, Some(&device), row, &message)?;
-        let received = self.append_pointer((recipient_id, recipient), at, None, row, &message)?;
+        let sent = self.append_message_entry((sender_id, sender), at, Some(&device), row, &message)?;
+        let received = self.append_message_entry((recipient_id, recipient), at, None, row, &message)?;
         let conversation = ConversationHead { head: message.sequence, is_noted: false, ..conversation };
         self.heads.update_conversation(self.tables, message.conversation, conversation)?;
         Ok(Outcome::MessageAppended(Appended {
@@ -49,16 +50,17 @@ impl<T: Changes> Batch<'_, T> {
         }))
     }
 
-    /// The head of a conversation's participant, who has a ref since it was opened.
+    /// The head of a participant of a conversation. A user without a ref is a [`Failure::Damaged`],
+    /// because opening the conversation gave both participants a ref.
     fn participant(&mut self, user: UserId) -> Result<UserHead, Failure> {
         self.heads
             .user(self.tables, user)?
             .ok_or(Failure::Damaged("a participant of a conversation is no user"))
     }
 
-    /// An earlier message of the sender with the same client id, and its entry in the sender's
-    /// inbox.
-    fn sent_before(
+    /// The earlier message of the sender with the same client id, and the number of its entry in
+    /// the sender's inbox. `None` without a client id, or if there is no such message.
+    fn earlier_message(
         &self,
         write: &AppendMessage,
         sender: UserHead,
@@ -68,12 +70,14 @@ impl<T: Changes> Batch<'_, T> {
         let Some(row) = self.tables.client_ids.find(&key, |value| value.last(Fields::u64))? else {
             return Ok(None);
         };
-        let (header, message) = Messages::new(self.tables).at(row)?;
+        let (header, message) = Messages::new(self.tables).read(row)?;
         Ok(Some((message, header.sender_seq)))
     }
 
+    /// Inserts all rows of a message except those in the inboxes. Returns the number of its row in
+    /// `messages`.
     fn insert_message(&mut self, message: &Message, header: MessageHeader) -> Result<u64, Failure> {
-        let row = self.heads.take_row(self.tables)?;
+        let row = self.heads.take_row_number(self.tables)?;
         let key = row.to_be_bytes();
         let sequence_row = SequenceRow { message: row, at: message.received_at };
         let tables = &mut self.tables;

@@ -2,14 +2,15 @@
 
 use dm_core::store::{Conversation, Notice, OpenConversation, Outcome, ServerSequence};
 
-use super::{Batch, Stop};
+use super::{BatchWriter, WriteError};
 use crate::codec::{ConversationDetails, ConversationRow, Fields, refs_key};
 use crate::failure::Failure;
 use crate::heads::ConversationHead;
 use crate::rows::{Changes, RowsExt as _};
 
-impl<T: Changes> Batch<'_, T> {
-    pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {
+impl<T: Changes> BatchWriter<'_, T> {
+    /// Opens the conversation of two users, or returns the one that they already have.
+    pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, WriteError> {
         let participants = write.participants;
         let a = self.user_or_new(participants.a())?.user_ref;
         let b = self.user_or_new(participants.b())?.user_ref;
@@ -33,6 +34,8 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Outcome::ConversationOpened { conversation, created: true, appended })
     }
 
+    /// Inserts the rows of a new conversation. `a` and `b` are the refs of its participants.
+    /// Returns the conversation's ref.
     fn insert_conversation_rows(
         &mut self,
         conversation: Conversation,

@@ -2,13 +2,14 @@
 
 use dm_core::store::{ForgetDevice, InboxSeq, Outcome, RegisterDevice};
 
-use super::{Batch, Stop};
+use super::{BatchWriter, WriteError};
 use crate::codec::{DeviceRow, mark_key, refs_key};
 use crate::failure::Failure;
 use crate::rows::Changes;
 
-impl<T: Changes> Batch<'_, T> {
-    pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, Stop> {
+impl<T: Changes> BatchWriter<'_, T> {
+    /// Registers a device, or returns the cursor of one that is registered.
+    pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, WriteError> {
         let mut registered = 0;
         let mut device_ref = 1_u32;
         let (mut floor, mut head) = (InboxSeq::ZERO, InboxSeq::ZERO);
@@ -31,7 +32,8 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Outcome::DeviceRegistered { cursor })
     }
 
-    pub(super) fn forget_device(&mut self, write: &ForgetDevice) -> Result<Outcome, Stop> {
+    /// Removes a device and its marks.
+    pub(super) fn forget_device(&mut self, write: &ForgetDevice) -> Result<Outcome, WriteError> {
         let device = match self.heads.user(self.tables, write.who.user)? {
             Some(user) => {
                 let found = self.tables.device(user.user_ref, &write.who.device)?;
@@ -47,7 +49,9 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Outcome::DeviceForgotten { existed: true })
     }
 
-    /// Removes the marks of a device from its cursor, below which there are none, up to an entry.
+    /// Removes the marks of a device up to the entry `through`, included. A *mark* is an entry that
+    /// the device acknowledged individually. `cursor` is the device's cursor, and all marks are
+    /// above it.
     pub(super) fn remove_marks(
         &mut self,
         user_ref: u32,

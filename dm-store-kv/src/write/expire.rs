@@ -1,21 +1,22 @@
-//! Expiring the oldest entries of inboxes.
+//! Expiring the oldest entries of inboxes. The *floor* of an inbox is its newest expired entry.
 
 use dm_core::store::{Expire, InboxSeq, Outcome, Timestamp};
 
-use super::{Batch, Stop};
+use super::{BatchWriter, WriteError};
 use crate::codec::{Fields, FloorRow, log_key, oldest_key};
 use crate::failure::Failure;
 use crate::rows::Changes;
 
 /// A row of `oldest`: an inbox that has entries, and the time at which its first one was queued.
 #[derive(Clone, Copy)]
-struct Oldest {
+struct OldestRow {
     at: Timestamp,
     user_ref: u32,
 }
 
-impl<T: Changes> Batch<'_, T> {
-    pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, Stop> {
+impl<T: Changes> BatchWriter<'_, T> {
+    /// Expires at most `limit` entries that were queued before a time, the oldest inboxes first.
+    pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, WriteError> {
         let mut entries = 0;
         while entries < write.limit
             && let Some(oldest) = self.next_to_expire(write.before)?
@@ -25,23 +26,23 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Outcome::Expired { entries, more: self.next_to_expire(write.before)?.is_some() })
     }
 
-    /// The inbox with the oldest entry of all, if that is older than `before`.
-    fn next_to_expire(&mut self, before: Timestamp) -> Result<Option<Oldest>, Failure> {
+    /// The inbox whose first entry is the oldest of all; `None` if no entry is older than `before`.
+    fn next_to_expire(&mut self, before: Timestamp) -> Result<Option<OldestRow>, Failure> {
         let from = self.heads.first_oldest(self.tables)?;
         let Some(from) = from else { return Ok(None) };
         let mut key = Fields::new(&from);
-        let oldest = Oldest { at: key.time()?, user_ref: key.last(Fields::u32)? };
+        let oldest = OldestRow { at: key.time()?, user_ref: key.last(Fields::u32)? };
         Ok((oldest.at < before).then_some(oldest))
     }
 
-    /// Removes up to `limit` entries of an inbox that are older than `before`. Returns their
-    /// number.
-    fn expire_inbox(&mut self, oldest: Oldest, before: Timestamp, limit: usize) -> Result<usize, Failure> {
+    /// Removes at most `limit` entries of an inbox that are older than `before`. Returns the number
+    /// of removed entries, at least 1. `limit` must be at least 1.
+    fn expire_inbox(&mut self, oldest: OldestRow, before: Timestamp, limit: usize) -> Result<usize, Failure> {
         let user_ref = oldest.user_ref;
-        let user = self.tables.user_of(user_ref)?;
-        let FloorRow { floor: held_after, note } = self.tables.floor_row(user_ref)?;
+        let user = self.tables.user_by_ref(user_ref)?;
+        let FloorRow { floor: old_floor, note } = self.tables.floor_row(user_ref)?;
         let (mut removed, mut floor, mut next) = (0, None, None);
-        for entry in self.tables.entries_after(user_ref, held_after)? {
+        for entry in self.tables.entries_after(user_ref, old_floor)? {
             let (seq, row) = entry?;
             if removed == limit || row.at >= before {
                 next = Some(row.at);
@@ -50,16 +51,16 @@ impl<T: Changes> Batch<'_, T> {
             removed += 1;
             floor = Some(seq);
         }
-        // Without an entry to remove, the same row of `oldest` would be found again for ever.
+        // Without an entry to remove, the next step would find the same row of `oldest` again.
         let floor = floor.ok_or(Failure::Damaged("an inbox has no entry as old as its row in `oldest`"))?;
 
         self.tables
             .inbox
-            .remove_between(&log_key(user_ref, held_after.next().get()), &log_key(user_ref, floor.get()))?;
-        // The user is dropped from memory, so that their newest number is noted if it was there. A
-        // note in the row stays if it was not.
-        let known = self.heads.remove_user(user).and_then(|head| self.heads.note(head.get()));
-        let row = FloorRow { floor, note: known.or(note) };
+            .remove_between(&log_key(user_ref, old_floor.next().get()), &log_key(user_ref, floor.get()))?;
+        // The user is dropped from memory. If the user's newest number was in memory, it is noted
+        // in the new row. Otherwise the note of the old row stays.
+        let new_note = self.heads.remove_user(user).and_then(|head| self.heads.note(head.get()));
+        let row = FloorRow { floor, note: new_note.or(note) };
         self.tables.floors.insert(&user_ref.to_be_bytes(), &row.encode())?;
         self.tables.oldest.remove(&oldest_key(oldest.at, user_ref))?;
         if let Some(at) = next {
@@ -76,11 +77,11 @@ impl<T: Changes> Batch<'_, T> {
         Ok(removed)
     }
 
-    /// Inserts the row of `oldest` for an inbox whose first entry was queued at a time.
+    /// Inserts the row in `oldest` for an inbox whose first entry was queued at the time `at`.
     pub(super) fn insert_oldest(&mut self, at: Timestamp, user_ref: u32) -> Result<(), Failure> {
         let key = oldest_key(at, user_ref);
         self.tables.oldest.insert(&key, &[])?;
-        self.heads.oldest_added(key);
+        self.heads.lower_oldest_bound(key);
         Ok(())
     }
 }

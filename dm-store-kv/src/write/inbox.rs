@@ -5,14 +5,14 @@ use std::sync::Arc;
 use dm_core::notify::Notification;
 use dm_core::store::{DeviceId, Event, InboxEntry, InboxSeq, Message, Notice, Timestamp, UserId};
 
-use super::Batch;
+use super::BatchWriter;
 use crate::codec::{Content, EntryRow, log_key};
 use crate::failure::Failure;
 use crate::heads::UserHead;
 use crate::rows::{Changes, RowsExt as _};
 
-impl<T: Changes> Batch<'_, T> {
-    /// The head of a user. A user without a ref gets one.
+impl<T: Changes> BatchWriter<'_, T> {
+    /// The head of a user. A user who has no ref yet gets one.
     pub(super) fn user_or_new(&mut self, user: UserId) -> Result<UserHead, Failure> {
         if let Some(known) = self.heads.user(self.tables, user)? {
             return Ok(known);
@@ -25,8 +25,9 @@ impl<T: Changes> Batch<'_, T> {
         Ok(new)
     }
 
-    /// Appends an entry about a message to the inbox of a user with this head.
-    pub(super) fn append_pointer(
+    /// Appends an entry about a message to the inbox of `owner`, whose head is `user`. `row` is the
+    /// number of the message's row in `messages`. Returns the entry, to notify the user's sessions.
+    pub(super) fn append_message_entry(
         &mut self,
         (owner, user): (UserId, UserHead),
         at: Timestamp,
@@ -38,7 +39,8 @@ impl<T: Changes> Batch<'_, T> {
         self.append_entry((owner, user), at, origin, Content::Message(row), event)
     }
 
-    /// Appends an entry with a notice to the inbox of a user.
+    /// Appends an entry with a notice to the inbox of `owner`. Returns the entry, to notify the
+    /// user's sessions.
     pub(super) fn append_notice(
         &mut self,
         owner: UserId,

@@ -2,20 +2,22 @@
 
 use dm_core::store::{AnnounceKeys, Notice, Outcome, PublishKey, UserId};
 
-use super::{Batch, Stop};
+use super::{BatchWriter, WriteError};
 use crate::codec::{Announcement, Fields, key_value, refs_key};
 use crate::failure::Failure;
 use crate::rows::{Changes, RowsExt as _};
 
-impl<T: Changes> Batch<'_, T> {
-    pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
+impl<T: Changes> BatchWriter<'_, T> {
+    /// Publishes a user's key, and stores an announcement if the user has conversations. The
+    /// announcement is carried out by [`announce_keys`](Self::announce_keys).
+    pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, WriteError> {
         let user_ref = self.user_or_new(write.user)?.user_ref;
         let (record, changed) = write.record_after(self.tables.key(write.user)?);
         if !changed {
             return Ok(Outcome::KeyPublished { record, changed });
         }
         self.tables.keys.insert(&refs_key(user_ref, record.version.get()), &key_value(&record))?;
-        // Peers in all conversations so far. In a later conversation the peer looks the key up.
+        // All conversations so far are announced to. In a later one the peer looks the key up.
         let (from, to) = (refs_key(user_ref, 0), refs_key(user_ref, u32::MAX));
         let newest = self.tables.members.last_in(&from, &to, |mut key, _| {
             key.u32()?;
@@ -28,7 +30,8 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Outcome::KeyPublished { record, changed })
     }
 
-    pub(super) fn announce_keys(&mut self, write: &AnnounceKeys) -> Result<Outcome, Stop> {
+    /// Appends notices of published keys to the inboxes of peers, at most `limit` of them.
+    pub(super) fn announce_keys(&mut self, write: &AnnounceKeys) -> Result<Outcome, WriteError> {
         let mut appended = Vec::new();
         while appended.len() < write.limit
             && let Some((publisher, announcement)) = self.next_announcement()?
@@ -40,13 +43,13 @@ impl<T: Changes> Batch<'_, T> {
                     appended.push(self.append_notice(*peer, write.at, None, notice)?);
                 }
             }
-            let told = peers.last().map_or(announcement.until, |(conversation, _)| *conversation);
-            self.update_announcement(publisher, announcement, told)?;
+            let last_told = peers.last().map_or(announcement.until, |(conversation, _)| *conversation);
+            self.update_announcement(publisher, announcement, last_told)?;
         }
         Ok(Outcome::KeysAnnounced { appended, more: self.next_announcement()?.is_some() })
     }
 
-    /// The first announcement that is not done, with its publisher.
+    /// The first announcement that is not completed, with its publisher; `None` if there is none.
     fn next_announcement(&self) -> Result<Option<(UserId, Announcement)>, Failure> {
         let first = self.tables.announcements.scan(&[], &[u8::MAX; 33])?.next().transpose()?;
         let Some((key, value)) = first else { return Ok(None) };
@@ -54,8 +57,8 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Some((publisher, Announcement::decode(Fields::new(&value))?)))
     }
 
-    /// The next conversations of an announcement, in the order in which they were opened, and the
-    /// peer in each.
+    /// The next conversations of an announcement, at most `limit`, in the order in which they were
+    /// opened: the ref of each, and the publisher's peer in it.
     fn peers(&self, announcement: Announcement, limit: usize) -> Result<Vec<(u32, UserId)>, Failure> {
         let Announcement { user, after, until } = announcement;
         let from = refs_key(user, after.saturating_add(1));
@@ -69,22 +72,23 @@ impl<T: Changes> Batch<'_, T> {
                 key.u32()?;
                 let conversation = key.last(Fields::u32)?;
                 let peer = Fields::new(&peer).last(Fields::u32)?;
-                Ok((conversation, self.tables.user_of(peer)?))
+                Ok((conversation, self.tables.user_by_ref(peer)?))
             })
             .collect()
     }
 
-    /// Stores how far an announcement is done, or removes it if it is done.
+    /// Stores the progress of an announcement, or removes it if it is completed. `last_told` is the
+    /// ref of the last conversation whose peer got the notice.
     fn update_announcement(
         &mut self,
         publisher: UserId,
         announcement: Announcement,
-        told: u32,
+        last_told: u32,
     ) -> Result<(), Failure> {
         let key = *publisher.as_bytes();
-        if told < announcement.until {
-            let left = Announcement { after: told, ..announcement };
-            self.tables.announcements.insert(&key, &left.encode())
+        if last_told < announcement.until {
+            let remaining = Announcement { after: last_told, ..announcement };
+            self.tables.announcements.insert(&key, &remaining.encode())
         } else {
             self.tables.announcements.remove(&key)
         }

@@ -1,4 +1,5 @@
-//! Writing: applying a batch to the tables.
+//! Writing: applying a batch, which is a list of writes that are committed together, to the tables
+//! and to the heads in memory ([`Heads`]).
 
 mod acknowledge;
 mod append;
@@ -15,57 +16,62 @@ use crate::heads::Heads;
 use crate::rows::Changes;
 use crate::tables::Tables;
 
-/// The tables and the heads that a batch changes. Each kind of write has a module.
-struct Batch<'a, T> {
+/// Applies the writes of one batch: changes the tables, and the heads in memory along with them.
+/// Each kind of write has a module.
+struct BatchWriter<'a, T> {
     tables: &'a mut Tables<T>,
     heads: &'a mut Heads,
 }
 
-/// The reason why a write stops.
-enum Stop {
-    /// The write is refused: it changed nothing, and the batch goes on.
+/// The reason why a write was not applied.
+enum WriteError {
+    /// The write is refused and changed nothing. The next writes of the batch are applied.
     Refused(Refusal),
-    /// The engine failed, and the batch with it.
+    /// The engine failed, or a row is damaged. The whole batch fails.
     Failed(Failure),
 }
 
-impl From<Refusal> for Stop {
+impl From<Refusal> for WriteError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<Failure> for Stop {
+impl From<Failure> for WriteError {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
     }
 }
 
-/// Applies the writes of a batch to the tables, one after the other. Outcome *i* is that of write
-/// *i*. The engine then commits the changes. If the commit fails, it clears the heads.
+/// Applies the writes of a batch to the tables, one after the other. Outcome *i* belongs to write
+/// *i*.
+///
+/// `heads` are the newest numbers in memory ([`Heads`]); they change along with the tables. The
+/// engine must then commit. If the commit fails, the engine must call [`Heads::clear`], because the
+/// cached numbers are ahead of the tables.
 ///
 /// # Errors
-/// An error of the engine, or damage. The engine must then commit nothing of the batch, and clear
-/// the heads.
+/// A failure of the engine, or corrupt data in a table. The engine must then roll back and call
+/// [`Heads::clear`].
 pub fn apply<T: Changes>(
     tables: &mut Tables<T>,
     heads: &mut Heads,
-    batch: Vec<Write>,
+    writes: Vec<Write>,
 ) -> Result<Vec<Outcome>, Failure> {
-    heads.begin(tables)?;
-    let mut writes = Batch { tables, heads };
-    batch
+    heads.ensure_session(tables)?;
+    let mut batch = BatchWriter { tables, heads };
+    writes
         .into_iter()
-        .map(|write| match writes.apply(write) {
+        .map(|write| match batch.apply_write(write) {
             Ok(outcome) => Ok(outcome),
-            Err(Stop::Refused(refusal)) => Ok(Outcome::Refused(refusal)),
-            Err(Stop::Failed(failure)) => Err(failure),
+            Err(WriteError::Refused(refusal)) => Ok(Outcome::Refused(refusal)),
+            Err(WriteError::Failed(failure)) => Err(failure),
         })
         .collect()
 }
 
-impl<T: Changes> Batch<'_, T> {
-    fn apply(&mut self, write: Write) -> Result<Outcome, Stop> {
+impl<T: Changes> BatchWriter<'_, T> {
+    fn apply_write(&mut self, write: Write) -> Result<Outcome, WriteError> {
         match write {
             Write::PublishKey(write) => self.publish_key(&write),
             Write::AnnounceKeys(write) => self.announce_keys(&write),

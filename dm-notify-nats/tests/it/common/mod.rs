@@ -61,14 +61,14 @@ impl Node {
         self.dm.send(from, message(to, payload)).await.unwrap();
     }
 
-    /// A session that has caught up.
+    /// Connects, and returns the session after it has delivered all entries so far.
     pub async fn connect(&self, who: &Principal) -> Session {
         let mut session = self.dm.connect(who).await.unwrap();
         while !matches!(next(&mut session).await, Delivery::CaughtUp { .. }) {}
         session
     }
 
-    /// Makes waiting sessions read the store.
+    /// Lets the poll interval pass, so that waiting sessions read the store.
     pub fn poll(&self) {
         self.clock.advance(self.dm.config().poll_interval);
     }
@@ -105,7 +105,7 @@ pub fn config() -> NatsConfig {
     config
 }
 
-/// The same without a key.
+/// The configuration of [`config`] without a key.
 pub fn without_key() -> NatsConfig {
     let mut config = NatsConfig::default();
     config.presence_timeout = PATIENCE;

@@ -25,7 +25,8 @@ impl Harness for Folder {
 
     async fn open(&self) -> Result<FjallStore, StoreError> {
         let mut config = FjallConfig::default();
-        // So few that some users and conversations of a test are in memory and some are not.
+        // Memory for two conversations and two users only, so that a test has some in memory and
+        // some not.
         config.heads_bytes = 2 * FjallConfig::HEAD_BYTES;
         FjallStore::open_with(&self.path, &config)
     }
