@@ -145,7 +145,7 @@ fn temporary_path(path: &Path) -> PathBuf {
 }
 
 /// Creates an empty file that only its user may read and write.
-fn create_private_file(path: &Path) -> Result<(), StoreError> {
+fn create_private_file(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
