@@ -1,4 +1,4 @@
-//! The file of a SQLite store: schema versions, sharing, and lack of space.
+//! The file of a SQLite store: schema versions, a file shared with a host, lack of space, damage.
 
 use std::path::Path;
 
@@ -8,17 +8,19 @@ use rusqlite::Connection;
 
 use crate::common::{self, append, at, open, register, user, who, whole_inbox};
 
+/// The configuration for a file of the host.
 fn hosted() -> SqliteConfig {
     let mut config = SqliteConfig::default();
     config.owner = FileOwner::Host;
     config
 }
 
-/// The numbers of the entries in the inbox of a user.
+/// The numbers of the entries in the inbox of user `n`.
 async fn numbers(store: &SqliteStore, n: u64) -> Vec<u64> {
     store.inbox(whole_inbox(who(n))).await.unwrap().entries.iter().map(|entry| entry.seq.get()).collect()
 }
 
+/// The value of a pragma in the file.
 fn pragma<T: rusqlite::types::FromSql>(path: &Path, name: &str) -> T {
     Connection::open(path).unwrap().query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).unwrap()
 }
@@ -107,7 +109,7 @@ async fn in_a_hosts_file_the_hosts_tables_and_settings_stay_as_they_are() {
         let store = SqliteStore::open_with(&path, &hosted()).unwrap();
         store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
         assert_eq!(numbers(&store, 2).await, [1, 2]);
-        // The host writes on its own connection, between commits of the store.
+        // The host writes on its own connection, between two commits of the store.
         host.execute("INSERT INTO users (name) VALUES ('bo')", []).unwrap();
         store.commit(vec![append(1, 2, 2, 6)]).await.unwrap();
         assert_eq!(numbers(&store, 2).await, [1, 2, 3]);
@@ -257,7 +259,7 @@ async fn reads_wait_while_all_connections_are_in_use() {
     assert_eq!(tasks.join_all().await, [1; 64]);
 }
 
-/// The number of descriptors that this process has of files in a folder.
+/// The number of file descriptors of this process for files in a folder.
 #[cfg(target_os = "linux")]
 fn descriptors(folder: &Path) -> usize {
     let all = std::fs::read_dir("/proc/self/fd").unwrap();

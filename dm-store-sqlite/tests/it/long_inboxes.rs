@@ -1,4 +1,4 @@
-//! Inboxes with more consecutive hidden entries than one page examines.
+//! Inboxes with more consecutive hidden entries than the read of one page examines.
 
 use dm_conformance::build::{ack_entries, ack_up_to};
 use dm_core::store::*;
@@ -6,9 +6,10 @@ use dm_store_sqlite::SqliteStore;
 
 use crate::common::{append, open, register, user, who};
 
-/// Entries that one page examines.
+/// The number of entries that the read of one page examines.
 const EXAMINED: u64 = 4_096;
 
+/// Commits the writes in batches.
 async fn commit(store: &SqliteStore, writes: impl Iterator<Item = Write>) {
     let writes: Vec<_> = writes.collect();
     for batch in writes.chunks(500) {
@@ -16,7 +17,8 @@ async fn commit(store: &SqliteStore, writes: impl Iterator<Item = Write>) {
     }
 }
 
-/// The numbers of the entries on all pages after a number, and the number of pages.
+/// Reads all pages of user 2's inbox after the number `after`. Returns the numbers of the entries,
+/// and the number of pages.
 async fn read(store: &SqliteStore, after: u64, limit: usize, max_bytes: usize) -> (Vec<u64>, usize) {
     let (mut after, mut shown, mut pages) = (InboxSeq::new(after), Vec::new(), 0);
     loop {
@@ -35,7 +37,8 @@ async fn read(store: &SqliteStore, after: u64, limit: usize, max_bytes: usize) -
     }
 }
 
-/// An inbox of one notice, `own` messages of its user, and three of the peer.
+/// Fills user 2's inbox with one notice, then `own` messages that user 2 sent, then three messages
+/// of the peer.
 async fn own(store: &SqliteStore, own: u64) {
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     commit(store, (1..=own).map(|id| append(1, 2, id, id))).await;

@@ -1,4 +1,5 @@
-//! The names of the store's tables: names that a host uses itself, and prefixes of its choice.
+//! The names of the store's tables: names that a host's own tables already have, and other
+//! prefixes.
 
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::common::{self, append, open, who, whole_inbox};
 
-/// The configuration for a file of the host's, with a prefix for the store's tables.
+/// The configuration for a file of the host, with a prefix for the store's tables.
 fn hosted(prefix: &str) -> SqliteConfig {
     let mut config = SqliteConfig::default();
     config.owner = FileOwner::Host;
@@ -19,7 +20,7 @@ fn hosted(prefix: &str) -> SqliteConfig {
     config
 }
 
-/// A file after some statements, without a log.
+/// A file in which the statements `sql` were executed. It has no write-ahead log.
 fn file(folder: &TempDir, sql: &str) -> PathBuf {
     let path = folder.path().join("host.db");
     let host = Connection::open(&path).unwrap();
@@ -28,7 +29,8 @@ fn file(folder: &TempDir, sql: &str) -> PathBuf {
     path
 }
 
-/// Asserts that the file is refused because of a name, for either owner, and stays as it is.
+/// Asserts that opening the file fails with an error about `name`, for either owner, and does not
+/// change the file. `sql` is the text for failed assertions.
 fn is_refused(path: &Path, name: &str, sql: &str) {
     let before = std::fs::read(path).unwrap();
     for owner in [FileOwner::Host, FileOwner::Store] {
@@ -104,7 +106,7 @@ async fn stores_with_different_prefixes_share_a_file_and_nothing_else() {
     }
 }
 
-/// A store whose file also holds another store, with conversations of the same users.
+/// A store in a file that also holds another store, with conversations of the same users.
 struct Neighbour {
     path: PathBuf,
     _folder: TempDir,
@@ -123,7 +125,7 @@ impl Harness for Neighbour {
 
     async fn open(&self) -> Result<SqliteStore, StoreError> {
         let mut config = hosted("other_");
-        // So few that rows are moved after some messages.
+        // So few entries that rows are merged after a few messages.
         config.recent_entries = std::num::NonZeroUsize::new(24).unwrap();
         SqliteStore::open_with(&self.path, &config)
     }
