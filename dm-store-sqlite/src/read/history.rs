@@ -1,4 +1,4 @@
-//! Reading pages of a conversation.
+//! Reads pages of a conversation's messages.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -11,6 +11,9 @@ use crate::database::Database;
 use crate::recent::read::{Part, walk};
 use crate::recent::runs::Runs;
 
+/// A page of messages in the order and range of `query`, at most `query.limit` messages and
+/// `query.max_bytes` bytes. The first message is returned even if it exceeds these limits. `None`
+/// when the conversation does not exist or `query.reader` is not a participant.
 pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Option<HistoryPage>> {
     let conversation: Option<i64> = connection
         .prepare_cached(
@@ -21,7 +24,8 @@ pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Opt
         .optional()?;
     let Some(conversation) = conversation else { return Ok(None) };
 
-    // Between two numbers, both excluded. No message has the highest number.
+    // The page holds messages with `above < sequence < below`. No message has the number
+    // `i64::MAX`, so that `i64::MAX` means no upper limit.
     let (above, below, newest_first) = match query.range {
         HistoryRange::Newest => (0, i64::MAX, true),
         HistoryRange::Before(sequence) => (0, codec::bound(sequence.get()), true),

@@ -1,4 +1,5 @@
-//! Reading pages of an inbox, and the devices of its user.
+//! Reads pages of an inbox, newest numbers of inboxes, devices of a user, and the number of pending
+//! entries.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -15,16 +16,20 @@ use crate::database::Database;
 use crate::recent::read::{newest_entry, walk};
 use crate::recent::runs::Runs;
 
-/// Numbers that one page examines. The page ends there even when it shows few of the entries or
-/// none. The device then asks for the next page, so that one read never walks a whole inbox.
+/// The maximum number of entries that the read of one page examines. The page then ends, even if
+/// few or none of these entries are shown to the device. So no read examines a whole inbox; the
+/// device continues with the next page.
 const NUMBERS_PER_PAGE: i64 = 4_096;
 
-/// The rows of the user and of the device that ask for a page; no device when it is not registered.
+/// The `ref`s of the user and the device that ask for a page.
 struct ReaderRefs {
     user: i64,
+    /// `None` if the device is not registered.
     device: Option<i64>,
 }
 
+/// A page of an inbox: the entries after `query.after` that the device has not acknowledged
+/// individually and that `query.own` does not exclude. An empty page if the user is not known.
 pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPage> {
     let none = InboxSeq::ZERO;
     let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
@@ -34,7 +39,7 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
     let until = after.saturating_add(NUMBERS_PER_PAGE);
     page.through = page.head.min(InboxSeq::new(until.cast_unsigned()));
 
-    // SQLite skips entries that are not shown, before anything of them is decoded.
+    // The statement excludes entries that are not shown, so that they are not decoded.
     let shown = match query.own {
         OwnEntries::Skip | OwnEntries::Include => "(+?5 IS NULL OR r.origin IS NOT +?5)",
         OwnEntries::ReceivedOnly => "r.origin IS +?5 AND r.message IS NOT NULL",
@@ -71,6 +76,7 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
     Ok(page)
 }
 
+/// An entry, from the columns `seq, at, message, notice, origin`.
 fn entry(connection: &Database, row: &Row<'_>) -> Result<InboxEntry> {
     Ok(InboxEntry {
         seq: codec::get_seq(row, 0)?,
@@ -80,8 +86,8 @@ fn entry(connection: &Database, row: &Row<'_>) -> Result<InboxEntry> {
     })
 }
 
-/// The rows of the user and of the device. Fills in the page's newest number and the number of the
-/// newest expired entry.
+/// Finds the user and the device, and sets the page's `head` and `floor`. `None` if the user is not
+/// known.
 fn find_reader(
     connection: &Database,
     runs: &Runs,
@@ -103,7 +109,7 @@ fn find_reader(
     Ok(Some(ReaderRefs { user, device }))
 }
 
-/// The message or the notice of an entry.
+/// The message or the notice of an entry, from the columns of [`entry`].
 fn event(connection: &Database, row: &Row<'_>) -> Result<Event> {
     let message: Option<i64> = row.get(2)?;
     match message {
@@ -121,7 +127,7 @@ fn event(connection: &Database, row: &Row<'_>) -> Result<Event> {
     }
 }
 
-/// The newest number of each user's inbox.
+/// The newest number of each user's inbox, in the order of `users`; zero for an unknown user.
 pub(super) fn heads(connection: &Database, users: &[UserId]) -> Result<Vec<InboxSeq>> {
     let runs = Runs::read(connection)?;
     let mut select = connection
@@ -135,8 +141,8 @@ pub(super) fn heads(connection: &Database, users: &[UserId]) -> Result<Vec<Inbox
     users.iter().map(&mut head).collect()
 }
 
-/// The newest number of an inbox, from the user's row, the newest number that expired, and the
-/// newest number in the large tree.
+/// The newest number of an inbox. Gets the user's `ref`, the number of the newest expired entry,
+/// and the number of the newest entry in the main table.
 fn newest_number(
     connection: &Database,
     runs: &Runs,
@@ -146,6 +152,7 @@ fn newest_number(
     Ok(InboxSeq::new(newest.max(floor).cast_unsigned()))
 }
 
+/// The devices of a user, in the order in which they were registered.
 pub(super) fn devices(connection: &Database, user: UserId) -> Result<Vec<DeviceState>> {
     connection
         .prepare_cached(
@@ -162,6 +169,8 @@ pub(super) fn devices(connection: &Database, user: UserId) -> Result<Vec<DeviceS
         .collect()
 }
 
+/// The numbers of messages and notices in an inbox that a device has neither caused nor
+/// acknowledged. For a device that is not registered, all entries count that it has not caused.
 pub(super) fn depth(connection: &Database, who: &Principal) -> Result<Depth> {
     let mut depth = Depth { messages: 0, notices: 0 };
     let user: Option<(i64, i64, Option<i64>, Option<i64>)> = connection

@@ -1,4 +1,5 @@
-//! Moving recent rows into the large trees, some with each batch.
+//! Merges rows from runs into the main tables, some with each batch. [`recent`](crate::recent)
+//! defines these terms.
 
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Result, Row, params};
@@ -7,19 +8,21 @@ use crate::database::Database;
 use crate::recent::Recent;
 use crate::recent::runs::{Position, RUNS, Runs};
 
-/// Entries written between two moves, at most. A move costs some 20 µs beside its rows.
+/// The minimum number of inbox entries that are written between two merges, unless a full run has
+/// fewer. A merge costs some 20 µs in addition to the cost of its rows.
 const STEP: i64 = 256;
 
 impl Recent {
-    /// Moves rows of the moving generation, at a pace at which all of them are moved when the
-    /// growing generation is full. Then a new generation begins, and the full one is moved next.
+    /// Merges rows of the merging generation, so many that all of them are merged before the
+    /// growing generation is full. When the growing generation is full, merges the remaining rows
+    /// and begins the next generation. Does nothing until [`STEP`] entries were written.
     pub(crate) fn merge(&mut self, connection: &Database) -> Result<()> {
         let full = self.entries >= RUNS * self.run_entries;
         if self.unmerged < STEP.min(self.run_entries) && !full {
             return Ok(());
         }
         let before = (self.runs.inbox_moved, self.runs.sequence_moved);
-        // A quarter more than were written, so that the last is moved in time.
+        // A quarter more than were written, so that the last row is merged in time.
         let entries = if full { i64::MAX } else { self.unmerged + self.unmerged / 4 + 1 };
         self.unmerged = 0;
         let moving = 1 - self.runs.growing();
@@ -45,9 +48,10 @@ impl Recent {
         Ok(())
     }
 
-    /// Deletes the moving generation, whose rows are all moved, and begins a new one.
+    /// Deletes the generation in the tables with index `moved`, whose rows are all merged, and
+    /// begins a new generation in them.
     fn next_generation(&mut self, connection: &Database, moved: i64) -> Result<()> {
-        // Without a condition SQLite frees whole pages and reads no row.
+        // A DELETE without WHERE frees whole pages and reads no rows.
         connection.prepare_cached(&format!("DELETE FROM dm_recent_inbox_{moved}"))?.execute([])?;
         connection.prepare_cached(&format!("DELETE FROM dm_recent_sequence_{moved}"))?.execute([])?;
         if let Some(newest) = &mut self.newest {
@@ -62,7 +66,8 @@ impl Recent {
     }
 }
 
-/// Moves inbox entries in the order of their keys. Returns how far they are moved.
+/// Merges up to `limit` inbox entries with keys above `after`. Leaves out expired entries. Returns
+/// the progress.
 fn move_entries(connection: &Database, table: i64, after: Position, limit: i64) -> Result<Position> {
     let columns = "user, seq, at, message, notice, origin";
     let mut select = connection.prepare_cached(&rows_in_order("inbox", table, "user", columns))?;
@@ -101,7 +106,7 @@ fn move_entries(connection: &Database, table: i64, after: Position, limit: i64) 
     Ok(moved_to(newest, moved, limit))
 }
 
-/// Moves rows of conversations in the order of their keys. Returns how far they are moved.
+/// Merges up to `limit` messages with keys above `after`. Returns the progress.
 fn move_messages(connection: &Database, table: i64, after: Position, limit: i64) -> Result<Position> {
     let columns = "conversation, seq, message, at";
     let mut select = connection.prepare_cached(&rows_in_order("sequence", table, "conversation", columns))?;
@@ -127,18 +132,20 @@ fn move_messages(connection: &Database, table: i64, after: Position, limit: i64)
     Ok(moved_to(newest.map(|(last, _)| last), moved, limit))
 }
 
-/// The position of a generation after `moved` rows of at most `limit` were moved, up to `last`.
+/// The progress after `moved` rows were merged, where `last` is the key of the last row: the end of
+/// the generation if there were fewer rows than `limit`.
 fn moved_to(last: Option<Position>, moved: i64, limit: i64) -> Position {
     last.filter(|_| moved == limit).unwrap_or(Position::END)
 }
 
+/// The key of a row, from its first two columns.
 fn position(row: &Row<'_>) -> Result<Position> {
     Ok(Position { key: row.get(0)?, seq: row.get(1)? })
 }
 
-/// A statement for the rows of all runs of a generation after `(?1, ?2)`, at most `?3`, in the
-/// order of their keys. SQLite merges the runs, each of which is in this order. The plus signs keep
-/// it from planning the statement again for each value.
+/// The statement that selects the rows of all runs in the order of their keys: at most `?3` rows
+/// with keys above `(?1, ?2)`. SQLite merges the runs, because each run is sorted by this key. For
+/// the plus signs, see [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 fn rows_in_order(tree: &str, table: i64, key: &str, columns: &str) -> String {
     let runs: Vec<String> = (0..RUNS)
         .map(|run| {
@@ -163,9 +170,10 @@ mod tests {
     use crate::schema;
     use crate::write::Writer;
 
-    /// Makes runs of eight entries.
+    /// The number of entries in a full generation, so that a run has eight.
     const RECENT: NonZeroUsize = NonZeroUsize::new(128).unwrap();
 
+    /// A writer on a new file in memory, with small runs.
     fn writer() -> Writer {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         let database = Database::new(connection, TablePrefix::default());
@@ -174,7 +182,7 @@ mod tests {
         Writer::new(database, &config).unwrap()
     }
 
-    /// The number of entries and the number of messages in the large trees.
+    /// The number of entries and the number of messages in the main tables.
     fn moved(writer: &Writer) -> (i64, i64) {
         let sql = "SELECT (SELECT count(*) FROM dm_inbox), (SELECT count(*) FROM dm_sequence)";
         writer.connection().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
@@ -198,6 +206,6 @@ mod tests {
         for id in 72..=127 {
             writer.commit(vec![append(1, 1, id).into()]).unwrap();
         }
-        assert_eq!(moved(&writer), (128, 63), "a generation is moved before the next one is full");
+        assert_eq!(moved(&writer), (128, 63), "a generation is merged before the next one is full");
     }
 }

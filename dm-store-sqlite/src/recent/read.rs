@@ -1,4 +1,5 @@
-//! Reading the large tree and the runs as one sequence.
+//! Reads the main table and the runs as one sequence. [`recent`](crate::recent) defines these
+//! terms.
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
@@ -8,41 +9,46 @@ use rusqlite::{OptionalExtension, Params, Result, Row, params};
 use crate::database::Database;
 use crate::recent::runs::{Position, Runs};
 
-/// The rows of one inbox or conversation in one tree, from a number on.
+/// One place that holds rows of an inbox or conversation: the main table or one run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
-    /// The table of recent rows (0 or 1) and the run in it; `None` for the large tree.
+    /// The index of the run's tables (0 or 1) and the number of the run; `None` for the main table.
     recent: Option<(i64, i64)>,
-    /// Rows up to this number are in another tree or expired.
+    /// Only rows with higher numbers are to be read. Rows up to this number are merged, expired or
+    /// not asked for.
     pub(crate) above: i64,
 }
 
 impl Runs {
-    /// The parts of a user's inbox above `floor`, the newest entry that expired, in the order of
-    /// their numbers.
+    /// The main table and the runs with entries of a user above `floor`, the number of the newest
+    /// expired entry or of any later entry. In ascending order of the entries' numbers.
     pub(crate) fn inbox_of(&self, user_ref: i64, floor: i64) -> impl DoubleEndedIterator<Item = Part> {
         self.parts(self.inbox_moved, user_ref, floor)
     }
 
-    /// The parts of a conversation, in the order of their numbers.
+    /// The main table and the runs with messages of a conversation, in ascending order of the
+    /// messages' numbers.
     pub(crate) fn sequence_of(&self, conversation_ref: i64) -> impl DoubleEndedIterator<Item = Part> {
         self.parts(self.sequence_moved, conversation_ref, 0)
     }
 
-    /// The parts of a user's inbox that are not in the large tree.
+    /// The runs with entries of a user that are not merged, in the same order.
     pub(crate) fn recent_inbox_of(&self, user_ref: i64) -> impl DoubleEndedIterator<Item = Part> {
         self.recent(self.inbox_moved, user_ref, 0)
     }
 
-    /// The parts of a conversation that are not in the large tree.
+    /// The runs with messages of a conversation that are not merged, in the same order.
     pub(crate) fn recent_sequence_of(&self, conversation_ref: i64) -> impl DoubleEndedIterator<Item = Part> {
         self.recent(self.sequence_moved, conversation_ref, 0)
     }
 
+    /// The main table, and then the runs.
     fn parts(&self, moved: Position, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Part> {
         std::iter::once(Part { recent: None, above }).chain(self.recent(moved, key, above))
     }
 
+    /// The runs with rows of the owner `key` that are not merged: those of the merging generation,
+    /// then those of the growing one.
     fn recent(&self, moved: Position, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Part> {
         let (growing, moving) = (self.growing(), 1 - self.growing());
         let (unmoved, unmoved_above) = match key.cmp(&moved.key) {
@@ -58,18 +64,21 @@ impl Runs {
 }
 
 impl Part {
-    /// A statement about a part of an inbox: `{rows}` becomes the table, and `{run}` a condition on
-    /// the table's alias `r` and on `?1`, which is [`run`](Self::run).
+    /// Completes a statement on inbox entries.
+    ///
+    /// - `{rows}` is replaced by the name of the table, for which the statement uses the alias `r`.
+    /// - `{run}` is replaced by the condition that selects the run. Its parameter `?1` must be
+    ///   bound to [`run`](Self::run).
     pub(crate) fn inbox_statement(&self, statement: &str) -> String {
         self.statement("dm_inbox", "dm_recent_inbox", statement)
     }
 
-    /// The same for a part of a conversation.
+    /// Completes a statement on messages of conversations in the same way.
     pub(crate) fn sequence_statement(&self, statement: &str) -> String {
         self.statement("dm_sequence", "dm_recent_sequence", statement)
     }
 
-    /// The run's number in its generation; `None` for the large tree.
+    /// The number of the run in its generation; `None` for the main table.
     pub(crate) fn run(&self) -> Option<i64> {
         self.recent.map(|(_, run)| run)
     }
@@ -84,7 +93,8 @@ impl Part {
     }
 }
 
-/// Visits the rows of parts in the order of the parts, until `visit` breaks.
+/// Queries each part in turn and calls `visit` for each row, until `visit` returns `Break`.
+/// `statement` and `params` give the query of a part and its parameters.
 pub(crate) fn walk<P: Params>(
     connection: &Database,
     parts: impl Iterator<Item = Part>,
@@ -104,7 +114,8 @@ pub(crate) fn walk<P: Params>(
     Ok(())
 }
 
-/// The number of the newest entry of an inbox that is in a run; `None` when all are moved.
+/// The number of an inbox's newest entry in runs. `None` when runs hold no entry of the inbox that
+/// is not merged.
 pub(crate) fn newest_entry(connection: &Database, runs: &Runs, user_ref: i64) -> Result<Option<i64>> {
     let statement = "SELECT max(r.seq) FROM {rows} r WHERE {run} AND r.user = +?2 AND r.seq > +?3";
     for part in runs.recent_inbox_of(user_ref).rev() {
@@ -118,8 +129,8 @@ pub(crate) fn newest_entry(connection: &Database, runs: &Runs, user_ref: i64) ->
     Ok(None)
 }
 
-/// The number and time of the newest message of a conversation that is in a run; `None` when all
-/// are moved.
+/// The number and the time of a conversation's newest message in runs. `None` when runs hold no
+/// message of the conversation that is not merged.
 pub(crate) fn newest_message(
     connection: &Database,
     runs: &Runs,

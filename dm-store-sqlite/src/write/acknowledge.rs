@@ -1,4 +1,4 @@
-//! Acknowledging inbox entries for a device.
+//! Acknowledges inbox entries for a device.
 
 use dm_core::store::{
     AckDecision, AckState, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Principal, Refusal,
@@ -27,8 +27,8 @@ impl Batch<'_> {
         Ok(Outcome::Acknowledged(Acknowledged { cursor, ..done }))
     }
 
-    /// The number of the entry about a message in the inbox of the device's user; zero when there
-    /// is none.
+    /// The number of the entry about a message in the inbox of the device's user. Zero if there is
+    /// none.
     fn entry_about(&self, device: Device, id: MessageId) -> rusqlite::Result<InboxSeq> {
         let found = self
             .connection
@@ -42,10 +42,12 @@ impl Batch<'_> {
         Ok(found.unwrap_or(InboxSeq::ZERO))
     }
 
-    /// Advances a device's cursor to the last entry marked as acknowledged before the first open
-    /// message, and deletes the marks up to it. Returns the new cursor. The device's own entries,
-    /// notices and missing entries do not hold the cursor back: an acknowledgement by message id
-    /// cannot name notices and missing entries, and deliveries are in order.
+    /// Advances a device's cursor and returns it. The new cursor is the last entry marked as
+    /// acknowledged before the first open message. The marks up to the cursor are deleted.
+    ///
+    /// The device's own entries, notices and missing entries do not hold the cursor back. An
+    /// acknowledgement by message id cannot name notices and missing entries, and deliveries are in
+    /// order.
     fn advance_cursor(
         &self,
         who: &Principal,
@@ -81,7 +83,8 @@ impl Batch<'_> {
         Ok(advanced)
     }
 
-    /// The first message after a number that the device neither caused nor acknowledged.
+    /// The number of the first entry after `after` about a message that the device neither caused
+    /// nor acknowledged. `None` if there is none.
     fn first_open(&self, who: &Principal, device: Device, after: i64) -> rusqlite::Result<Option<i64>> {
         let statement = "SELECT r.seq FROM {rows} r
                          WHERE {run} AND r.user = +?2 AND r.seq > +?3 AND r.message IS NOT NULL AND r.origin IS NOT +?4

@@ -1,4 +1,4 @@
-//! Appending a message to its conversation and to the inboxes of both participants.
+//! Appends a message to its conversation and to the inboxes of both participants.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ impl Batch<'_> {
         let sender_user = self.user_or_new(sender)?;
         let stale = self.stale_key(&write, recipient)?;
         let message_ref = self.heads.next_message(self.connection)?;
-        // A refused write must not keep the client's id, so every check comes before its insert.
+        // A refused write must not store the client id. So all checks come before the insert.
         if stale.is_some() || !self.insert_client_id(&write, sender_user, message_ref)? {
             return match self.earlier_message(&write, sender_user)? {
                 Some((message, sender_seq)) => Ok(write.answer_again(Arc::new(message), sender_seq)?),
@@ -49,8 +49,9 @@ impl Batch<'_> {
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }
 
-    /// Assigns the client's id to the message that is written next. Returns `false` and changes
-    /// nothing if the sender used the id before. This is one search of the tree instead of two.
+    /// Stores the client id of the message with the row `message_ref`. Returns `true` when it is
+    /// stored or the write has none. Returns `false` and changes nothing if the sender used the id
+    /// before. A single statement checks and inserts, which needs one search of the table.
     fn insert_client_id(
         &mut self,
         write: &AppendMessage,
@@ -66,8 +67,8 @@ impl Batch<'_> {
         Ok(taken > 0)
     }
 
-    /// The message that the sender sent under this client id before, and its number in the sender's
-    /// inbox.
+    /// The message that the sender sent with this client id before, and the number of its entry in
+    /// the sender's inbox. `None` if there is none.
     fn earlier_message(
         &self,
         write: &AppendMessage,
@@ -90,7 +91,7 @@ impl Batch<'_> {
             .optional()
     }
 
-    /// The refusal if the sender encrypted to a key of the recipient that is not the current one.
+    /// The refusal if the sender encrypted with a key of the recipient that is not the current one.
     fn stale_key(&self, write: &AppendMessage, recipient: UserId) -> rusqlite::Result<Option<Refusal>> {
         if write.recipient_key_version.is_none() {
             return Ok(None);
@@ -98,7 +99,7 @@ impl Batch<'_> {
         Ok(write.check_key(crate::read::key(self.connection, recipient)?).err())
     }
 
-    /// Inserts a message and its row in the conversation.
+    /// Inserts the row of a message, and its row in the conversation's sequence.
     fn insert_message(
         &mut self,
         message_ref: i64,

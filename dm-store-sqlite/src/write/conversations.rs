@@ -1,4 +1,4 @@
-//! Opening conversations.
+//! Opens conversations.
 
 use dm_core::store::{Conversation, Event, Notice, OpenConversation, Outcome, ServerSequence};
 use rusqlite::{OptionalExtension, params};

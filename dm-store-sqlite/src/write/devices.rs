@@ -1,4 +1,4 @@
-//! Registering and forgetting devices.
+//! Registers and forgets devices.
 
 use dm_core::store::{ForgetDevice, InboxSeq, Outcome, Principal, RegisterDevice};
 use rusqlite::{OptionalExtension, params};
@@ -12,7 +12,7 @@ pub(super) struct Device {
     pub(super) device_ref: i64,
     pub(super) user_ref: i64,
     pub(super) cursor: InboxSeq,
-    /// The newest entry of the user's inbox that expired.
+    /// The number of the newest expired entry of the user's inbox.
     pub(super) floor: InboxSeq,
 }
 

@@ -1,4 +1,4 @@
-//! Expiring the oldest entries of inboxes.
+//! Expires the oldest entries of inboxes.
 
 use std::ops::ControlFlow;
 
@@ -21,8 +21,9 @@ impl Batch<'_> {
         Ok(Outcome::Expired { entries, more: self.next_to_expire(write.before)?.is_some() })
     }
 
-    /// The user with the oldest entry of all inboxes, if that entry is from before a time. A time
-    /// beyond SQLite's range is stored as a negative number, and such an entry never expires.
+    /// The user with the oldest entry of all inboxes, if that entry is older than `before`: the id
+    /// and the `ref`. A time above `i64::MAX` is stored as a negative number, and such an entry
+    /// never expires.
     fn next_to_expire(&self, before: Timestamp) -> rusqlite::Result<Option<(UserId, i64)>> {
         self.connection
             .prepare_cached(
@@ -33,9 +34,9 @@ impl Batch<'_> {
             .optional()
     }
 
-    /// Removes the oldest entries of one inbox that are from before a time, up to a limit, and
-    /// returns how many. Rows in runs are only hidden by the floor, and deleted with their
-    /// generation.
+    /// Removes up to `limit` of the oldest entries of one inbox that are older than `before`.
+    /// Returns the number of removed entries. Rows in runs stay there until their generation is
+    /// deleted; reads skip them, because their numbers are not above the floor.
     fn expire_inbox(&self, user_ref: i64, before: Timestamp, limit: usize) -> rusqlite::Result<usize> {
         let floor: i64 = self
             .connection

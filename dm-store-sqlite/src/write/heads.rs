@@ -1,5 +1,5 @@
-//! The newest numbers of inboxes and conversations, kept in memory so that a send does not look
-//! them up in the file.
+//! The newest numbers (heads) of inboxes and conversations, kept in memory so that a send does not
+//! read them from the file.
 
 use std::num::NonZeroUsize;
 
@@ -12,21 +12,22 @@ use crate::config::SqliteConfig;
 use crate::database::Database;
 use crate::recent::Recent;
 
-/// The users and conversations of the latest writes; the least recently used are dropped. Always a
-/// copy of the file: it is cleared when a batch fails and when another writer wrote to the store's
-/// tables.
+/// A cache of the users and conversations of the latest writes. The least recently used ones are
+/// dropped. The numbers are always equal to those in the file, because the cache is cleared when a
+/// batch fails and when another writer has changed the store's tables.
 pub(super) struct Heads {
     users: LruCache<UserId, User>,
     conversations: LruCache<ConversationId, ConversationHead>,
-    /// The row of the newest message; `None` until it is looked up.
+    /// The `ref` of the newest message; `None` until it is looked up.
     message: Option<i64>,
 }
 
-/// The numbers of a user that an append to their inbox needs.
+/// The numbers of a user that an append to the user's inbox needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct User {
     pub(super) user_ref: i64,
-    /// The number of the newest entry, or of the newest that expired when none is left.
+    /// The number of the newest entry. If the inbox is empty, the number of the newest expired
+    /// entry.
     pub(super) head: InboxSeq,
     /// Whether the inbox holds no entry.
     pub(super) is_empty: bool,
@@ -42,6 +43,7 @@ pub(super) struct ConversationHead {
 }
 
 impl Heads {
+    /// An empty cache of the configured size.
     pub(super) fn new(config: &SqliteConfig) -> Self {
         let remembered = config.heads_bytes / SqliteConfig::HEAD_BYTES;
         let remembered = NonZeroUsize::new(remembered).unwrap_or(NonZeroUsize::MIN);
@@ -59,7 +61,7 @@ impl Heads {
         (self.users.len(), self.conversations.len()) == (users, conversations)
     }
 
-    /// Drops one user, whose inbox was changed otherwise than by appending.
+    /// Drops a user whose inbox was changed by another write than an append.
     pub(super) fn forget_user(&mut self, user: UserId) {
         self.users.pop(&user);
     }
@@ -72,9 +74,10 @@ impl Heads {
         self.conversations.put(id, head);
     }
 
-    /// Updates a user who was just looked up. Their position in the order of use stays the same:
-    /// changing it again would be half of what these maps cost a send. A user who was dropped since
-    /// the look-up stays dropped.
+    /// Updates a user that was just looked up. Does nothing if the user was dropped since then.
+    ///
+    /// The order of use does not change. Changing it a second time would double the cost of these
+    /// maps for a send.
     pub(super) fn update_user(&mut self, user: UserId, head: User) {
         if let Some(known) = self.users.peek_mut(&user) {
             *known = head;
@@ -88,8 +91,8 @@ impl Heads {
         }
     }
 
-    /// The row of the next message. Repeated calls return the same row until
-    /// [`insert_message`](Self::insert_message).
+    /// The `ref` for the next message. Repeated calls return the same `ref` until
+    /// [`insert_message`](Self::insert_message) is called.
     pub(super) fn next_message(&mut self, connection: &Database) -> Result<i64> {
         let newest = match self.message {
             Some(newest) => newest,
@@ -101,10 +104,12 @@ impl Heads {
         Ok(newest + 1)
     }
 
+    /// Sets the `ref` of the newest message.
     pub(super) fn insert_message(&mut self, message_ref: i64) {
         self.message = Some(message_ref);
     }
 
+    /// The numbers of a user, from the cache or the file. `None` if the user has no row.
     pub(super) fn user(
         &mut self,
         connection: &Database,
@@ -121,6 +126,7 @@ impl Heads {
         Ok(found)
     }
 
+    /// The numbers of a conversation, from the cache or the file. `None` if it does not exist.
     pub(super) fn conversation(
         &mut self,
         connection: &Database,
@@ -137,8 +143,8 @@ impl Heads {
         Ok(found)
     }
 
-    /// Reads a conversation, and with it those of its users who are not in memory: a message to it
-    /// needs them next.
+    /// Reads a conversation from the file. Also reads its users that are not in memory, because a
+    /// message to the conversation needs them next.
     fn read_conversation(
         &mut self,
         connection: &Database,
@@ -168,6 +174,7 @@ impl Heads {
     }
 }
 
+/// Reads a user from the file. `None` if the user has no row.
 fn read_user(connection: &Database, recent: &mut Recent, user: UserId) -> Result<Option<User>> {
     let mut select =
         connection.prepare_cached("SELECT ref, inbox_floor, inbox_head FROM dm_users WHERE pubkey = ?1")?;

@@ -1,4 +1,4 @@
-//! Appending entries to inboxes, and the rows of their users.
+//! Appends entries to inboxes, and creates users.
 
 use dm_core::notify::Notification;
 use dm_core::store::{DeviceId, Event, InboxEntry, InboxSeq, ServerSequence, Timestamp, UserId};
@@ -10,14 +10,14 @@ use crate::codec;
 
 /// The content of an inbox entry.
 pub(super) enum Content {
-    /// A message: its row, the row of its conversation, and its number there.
+    /// A message: its `ref`, the `ref` of its conversation, and its number in the conversation.
     Message { message_ref: i64, conversation_ref: i64, seq: ServerSequence },
-    /// An encoded notice, which the entry's row holds itself.
+    /// An encoded notice, which is stored in the entry's row.
     Notice(Vec<u8>),
 }
 
 impl Batch<'_> {
-    /// A user, for whom a row is inserted if there is none.
+    /// The numbers of a user. Inserts a row if the user has none.
     pub(super) fn user_or_new(&mut self, user: UserId) -> rusqlite::Result<User> {
         if let Some(known) = self.heads.user(self.connection, self.recent, user)? {
             return Ok(known);
@@ -31,7 +31,8 @@ impl Batch<'_> {
         Ok(new)
     }
 
-    /// Appends an entry to the inbox of `owner`, whose numbers before it are `user`.
+    /// Appends an entry to the inbox of `owner`. `user` are the numbers of the owner before the
+    /// append. Returns the notification about the entry.
     pub(super) fn append_entry(
         &mut self,
         (owner, user): (UserId, User),

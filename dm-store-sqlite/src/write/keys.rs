@@ -1,4 +1,4 @@
-//! Publishing keys, and announcing them to the publisher's peers.
+//! Publishes keys, and announces them to the publisher's peers.
 
 use dm_core::store::{AnnounceKeys, Event, Notice, Outcome, PublishKey, UserId};
 use rusqlite::{OptionalExtension, params};
@@ -7,13 +7,13 @@ use super::inbox::Content;
 use super::{Batch, Stop};
 use crate::codec;
 
-/// A published key of which some peers are not notified yet.
+/// A published key about which some peers are not notified yet.
 struct Announcement {
     publisher: UserId,
     user_ref: i64,
-    /// The peers of conversations up to this row are notified.
+    /// The peers in conversations up to this `ref` are notified.
     after: i64,
-    /// The row of the publisher's newest conversation at the time of the publication.
+    /// The `ref` of the newest conversation that the publisher had when the key was published.
     until: i64,
 }
 
@@ -35,7 +35,8 @@ impl Batch<'_> {
                 record.binding.code(),
                 codec::time(record.published_at)
             ])?;
-        // Covers all conversations open now. In later ones the peer looks the key up.
+        // The announcement covers all conversations that exist now. In a later conversation the
+        // peer looks the key up.
         self.connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO dm_announcements (publisher, user, after, until)
@@ -72,6 +73,7 @@ impl Batch<'_> {
         Ok(Outcome::KeysAnnounced { appended, more: self.next_announcement()?.is_some() })
     }
 
+    /// The announcement that is worked on next; `None` when all peers are notified.
     fn next_announcement(&self) -> rusqlite::Result<Option<Announcement>> {
         self.connection
             .prepare_cached(
@@ -88,8 +90,8 @@ impl Batch<'_> {
             .optional()
     }
 
-    /// The next conversations of an announcement, in the order in which they were opened: the row
-    /// of each, and the peer in it.
+    /// The next conversations of an announcement, in the order in which they were opened: the `ref`
+    /// of each conversation and its peer.
     fn peers(&self, announcement: &Announcement, limit: usize) -> rusqlite::Result<Vec<(i64, UserId)>> {
         self.connection
             .prepare_cached(
@@ -107,8 +109,8 @@ impl Batch<'_> {
             .collect()
     }
 
-    /// Notes the row of the last conversation whose peer is notified. Deletes the announcement when
-    /// it was the last one.
+    /// Stores the `ref` of the last conversation whose peer is notified. Deletes the announcement
+    /// when all peers are notified.
     fn advance_announcement(&self, announcement: &Announcement, notified: i64) -> rusqlite::Result<()> {
         if notified < announcement.until {
             self.connection

@@ -1,4 +1,8 @@
-//! Writing: one transaction per batch.
+//! The store's writes. Each batch is one transaction.
+//!
+//! New inbox entries and messages go into runs, from which they are merged into the main tables
+//! ([`recent`](crate::recent)). Parameters are written `+?1` for the reason given at
+//! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 
 mod acknowledge;
 mod append;
@@ -27,13 +31,15 @@ use statements::Statements;
 pub(crate) struct Writer {
     connection: Database,
     heads: Heads,
-    /// `None` before the first batch, after a failed batch, and after another writer's commit.
+    /// The state of the runs. `None` before the first batch, after a failed batch, and after
+    /// another writer's commit.
     recent: Option<Recent>,
     recent_entries: NonZeroUsize,
     last_writer: LastWriter,
 }
 
-/// The state of one batch. The files of this module add the methods for its kinds of writes.
+/// The state that the writes of one batch use. The files of this module add a method for each kind
+/// of write.
 struct Batch<'a> {
     connection: &'a Database,
     heads: &'a mut Heads,
@@ -41,11 +47,11 @@ struct Batch<'a> {
     statements: Statements<'a>,
 }
 
-/// The reason why a write stopped.
+/// The reason why a write was not applied.
 enum Stop {
-    /// The write is refused: it changed nothing, and the batch continues.
+    /// The write is refused and changed nothing. The batch continues.
     Refused(Refusal),
-    /// SQLite failed: the batch fails.
+    /// SQLite failed, and the whole batch fails.
     Failed(rusqlite::Error),
 }
 
@@ -81,7 +87,7 @@ impl Writer {
     /// since the last batch.
     fn begin(&mut self) -> Result<(), StoreError> {
         if !self.connection.is_autocommit() {
-            // The rollback of an earlier batch failed. If it fails again, so does this batch.
+            // The rollback of an earlier batch failed. If it fails again, this batch fails.
             self.connection.execute_batch("ROLLBACK").map_err(from_sqlite)?;
         }
         let begun = self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
@@ -93,6 +99,7 @@ impl Writer {
         Ok(())
     }
 
+    /// Applies all writes of a batch inside the open transaction, and merges rows.
     fn apply(&mut self, batch: Vec<Write>) -> rusqlite::Result<Vec<Outcome>> {
         let recent = match &mut self.recent {
             Some(recent) => recent,
@@ -113,12 +120,14 @@ impl Writer {
         Ok(outcomes)
     }
 
-    /// Rolls back a batch that is known not to be committed.
+    /// Rolls back the transaction of a batch that is certainly not committed, and clears the
+    /// caches.
     fn abandon(&mut self) {
         self.heads.clear();
         self.recent = None;
         self.last_writer.failed();
-        // SQLite may have rolled back by itself. The next batch repeats a rollback that fails.
+        // SQLite may have rolled back by itself. If this rollback fails, `begin` repeats it for the
+        // next batch.
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {
