@@ -1,4 +1,5 @@
-//! A table, as `dm-store-kv` reads and changes it.
+//! A table with its runs, as `dm-store-kv` reads and changes it. [`recent`](crate::recent) defines
+//! the terms main table and run.
 
 use std::cell::OnceCell;
 use std::ops::Bound;
@@ -11,16 +12,18 @@ use crate::recent::newest::NewestNumbers;
 use crate::recent::read::{Walk, last_of_each};
 use crate::tree::{Guard, Transaction, Tree};
 
-/// A table, in one committed state or as a batch changes it.
+/// A table of `dm-store-kv`: a main table and its runs, in a read transaction or in the transaction
+/// of a batch.
 pub(crate) struct Stored<T: Transaction> {
-    /// The large tree: the rows that are not in runs.
+    /// The main table. It holds all rows that are not in runs.
     pub(crate) large: Tree<T>,
-    /// The rows in runs. `None` for a table that never has runs.
+    /// The runs. `None` for a table that never has runs.
     pub(crate) recent: Option<Recent<T>>,
 }
 
 impl Stored<&WriteTransaction> {
-    /// Passes the newest numbers in runs on from the batch before, if they are known.
+    /// Sets the newest numbers in runs to those of the previous batch. With `None` they are read
+    /// when they are needed.
     pub(crate) fn set_newest(&mut self, newest: Option<NewestNumbers>) {
         if let Some(recent) = &mut self.recent {
             recent.newest = newest.map(OnceCell::from).unwrap_or_default();
@@ -58,7 +61,8 @@ impl<T: Transaction> Rows for Stored<T> {
     fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
         let (from, to) = (log_key(owner, after.saturating_add(1)), log_key(owner, u64::MAX));
         let last = match &self.recent {
-            // A read has its tables for one call: reading all newest numbers for it would not pay.
+            // Only in a batch: a read needs one number, and reading all newest numbers would cost
+            // more.
             Some(recent) if T::IS_BATCH => {
                 if let Some(number) = recent.newest()?.get(owner) {
                     return Ok((number > after).then_some(number));
@@ -89,11 +93,15 @@ impl Changes for Stored<&WriteTransaction> {
 
     fn remove(&mut self, key: &[u8]) -> Result<(), Failure> {
         match &self.recent {
+            // The row may be in the main table or in any run, and `remove_between` removes from all
+            // of them. Both of its bounds are included, so this removes exactly the row `key`.
             Some(_) => self.remove_between(key, key),
             None => self.large.remove(key),
         }
     }
 
+    /// Removes the rows between two keys, both included, from the runs and the main table. Rows of
+    /// runs that are merged stay in the runs; reads skip them.
     fn remove_between(&mut self, from: &[u8], to: &[u8]) -> Result<(), Failure> {
         if let Some(recent) = &mut self.recent {
             recent.remove_between(from, to)?;

@@ -1,4 +1,5 @@
-//! Moving rows from the runs into the large tree, some with each batch.
+//! Merges rows from runs into the main table, some with each batch. [`recent`](crate::recent)
+//! defines these terms.
 
 use std::ops::Bound;
 
@@ -10,14 +11,18 @@ use crate::recent::runs::{Moved, Runs};
 use crate::recent::{END, Recent};
 use crate::tree::{Between, Guard, Tree};
 
-/// The rows that are written between two moves. A move costs a look into every run, and changes
-/// pages of the large tree.
+/// The minimum number of rows that are written between two merges, unless a full run has fewer. A
+/// merge looks into every run of the merging generation and changes pages of the main table.
 const STEP: u64 = 256;
 
-/// Moves a quarter more rows than were written since the last move, so that the moving generation
-/// is gone before the next one is full. Does nothing before [`STEP`] rows were written. When the
-/// growing generation is full, the rest of the moving one is moved at once. Returns the runs as
-/// they are then, and the newest numbers in them, if they are known.
+/// Merges a quarter more rows than were written since the last merge, so that all rows of the
+/// merging generation are merged before the growing one is full. Then deletes its runs, one with
+/// each merge. Does nothing until [`STEP`] rows were written.
+///
+/// When the growing generation is full, merges all remaining rows, deletes all remaining runs of
+/// the merging generation, and makes the full generation the merging one.
+///
+/// Returns the new state of the runs, and the newest numbers in them if they are known.
 pub(crate) fn merge(
     mut large: Tree<&WriteTransaction>,
     recent: Recent<&WriteTransaction>,
@@ -35,7 +40,7 @@ pub(crate) fn merge(
     if let Moved::Through(key) = &runs.moved {
         runs.moved = move_rows(&mut large, &trees, key, rows)?;
     } else {
-        // One run with each batch: freeing its pages takes as long as a small commit.
+        // One run with each merge, because freeing its pages takes as long as a small commit.
         let deleted = if is_full { moving } else { moving.min(1) };
         for tree in trees.drain(..deleted) {
             tree.delete()?;
@@ -55,7 +60,8 @@ pub(crate) fn merge(
     Ok((runs, newest))
 }
 
-/// Moves up to `limit` rows after a key, in the order of the keys. Returns how far they are moved.
+/// Merges up to `limit` rows with keys above `after`, in the order of the keys. Returns the
+/// progress.
 fn move_rows(
     large: &mut Tree<&WriteTransaction>,
     runs: &[Tree<&WriteTransaction>],
@@ -73,15 +79,17 @@ fn move_rows(
     Ok(Moved::Through(last))
 }
 
-/// The rows of several runs in the order of their keys.
+/// An iterator over the rows of several runs in the order of their keys.
 struct Merged<'a>(Vec<Run<'a>>);
 
+/// The rows of one run that have not been returned yet. A run without such rows is dropped.
 struct Run<'a> {
     next: (Guard<'a>, Guard<'a>),
     rest: Between<'a>,
 }
 
 impl<'a> Merged<'a> {
+    /// The rows of `runs` with keys above `after`.
     fn new(runs: &'a [Tree<&WriteTransaction>], after: &[u8]) -> Result<Self, Failure> {
         let mut merged = Vec::with_capacity(runs.len());
         for run in runs {
@@ -93,6 +101,7 @@ impl<'a> Merged<'a> {
         Ok(Self(merged))
     }
 
+    /// The row with the lowest key; `None` after the last row.
     fn next(&mut self) -> Result<Option<(Guard<'a>, Guard<'a>)>, Failure> {
         let lowest = self.0.iter().enumerate().min_by(|(_, a), (_, b)| a.next.0.cmp(&b.next.0));
         let Some((index, _)) = lowest else { return Ok(None) };

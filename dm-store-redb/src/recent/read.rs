@@ -1,4 +1,5 @@
-//! Reading the large tree and the runs of a table as one sequence.
+//! Reads the main table and the runs of a log as one sequence. [`recent`](crate::recent) defines
+//! these terms.
 
 use std::ops::{Bound, Range};
 
@@ -7,34 +8,36 @@ use dm_store_kv::{Failure, Order};
 use crate::recent::{END, Recent};
 use crate::tree::{Between, Row, Transaction, Tree};
 
-/// The number of owners from which on reading all runs once is cheaper than a look into each run
-/// for each owner: the list of 10,000 conversations then takes 6 ms, as long as without runs.
+/// The minimum number of owners for which all rows in runs are read once, instead of a look-up in
+/// each run for each owner. The list of 10,000 conversations then takes 6 ms, as long as without
+/// runs.
 const MANY: usize = 512;
 
-/// A walk over the rows of a table, tree after tree. Each tree is opened when the one before it has
-/// ended.
+/// An iterator over the rows of a table: first those of the main table, then those of each run, or
+/// the other way round. The next table is opened when the rows of the current one end.
 pub(crate) struct Walk<'a, T: Transaction> {
+    /// The rows of the current table.
     rows: Between<'a>,
     order: Order,
-    /// `None` in a table without runs.
+    /// `None` for a table without runs.
     rest: Option<Rest<'a, T>>,
 }
 
-/// The trees that the walk has not come to.
+/// The main table and the runs that are not read yet.
 struct Rest<'a, T: Transaction> {
     large: &'a Tree<T>,
     recent: &'a Recent<T>,
-    /// The indexes of the runs that are left.
+    /// The indexes of the runs that are not read yet.
     runs: Range<usize>,
     from: Vec<u8>,
     to: Vec<u8>,
-    /// Whether the large tree is left. It is the first one in ascending order and the last one in
-    /// descending order.
+    /// Whether the main table is not read yet. It is the first table in ascending order, and the
+    /// last one in descending order.
     large_is_left: bool,
 }
 
 impl<'a, T: Transaction> Walk<'a, T> {
-    /// A walk over the rows between two keys, both included.
+    /// The rows between two keys, both included.
     pub(crate) fn new(
         large: &'a Tree<T>,
         recent: Option<&'a Recent<T>>,
@@ -57,7 +60,7 @@ impl<'a, T: Transaction> Walk<'a, T> {
 }
 
 impl<'a, T: Transaction> Rest<'a, T> {
-    /// The rows of the next tree.
+    /// The rows of the next table; `None` when all tables are read.
     fn next(&mut self, order: Order) -> Result<Option<Between<'a>>, Failure> {
         let (large, recent) = (self.large, self.recent);
         loop {
@@ -101,8 +104,8 @@ impl<'a, T: Transaction> Iterator for Walk<'a, T> {
     }
 }
 
-/// Visits the last row of each owner, as
-/// [`Rows::last_of_each`](dm_store_kv::Rows::last_of_each) describes it.
+/// Calls `visit` for the last row of each owner: the implementation of
+/// [`Rows::last_of_each`](dm_store_kv::Rows::last_of_each).
 pub(crate) fn last_of_each<T: Transaction>(
     large: &Tree<T>,
     recent: Option<&Recent<T>>,
@@ -122,7 +125,7 @@ pub(crate) fn last_of_each<T: Transaction>(
         if let Some(first) = to.first_chunk_mut() {
             *first = from;
         }
-        // With many owners, those that are left have no rows in runs.
+        // With many owners, `last_in_runs` has found the owners with rows in runs.
         let row = if owners.len() >= MANY {
             large.between(Bound::Included(&from), &to)?.next_back()
         } else {
@@ -136,7 +139,8 @@ pub(crate) fn last_of_each<T: Transaction>(
     Ok(())
 }
 
-/// Visits the last row of each owner that has rows in runs, and sets `found` at its index.
+/// Calls `visit` for the last row of each owner with rows in runs, and sets `found` at the owner's
+/// index.
 fn last_in_runs<T: Transaction>(
     recent: &Recent<T>,
     owners: &[u32],
@@ -145,7 +149,8 @@ fn last_in_runs<T: Transaction>(
 ) -> Result<(), Failure> {
     for run in (0..recent.trees.len()).rev() {
         let Some(rows) = recent.between(run, &[], &END)? else { continue };
-        // Rows and owners are walked from their ends: the first row of an owner is its last one.
+        // Rows and owners are both read in descending order, so that the first row of an owner is
+        // the owner's last one.
         let mut left = owners.iter().zip(&mut *found).enumerate().rev().peekable();
         for row in rows.rev() {
             let (key, value) = row?;

@@ -1,52 +1,58 @@
-//! The catalogue of a log's runs: one row of `dm_schema`.
+//! The state of a log's runs, stored in one row of `dm_schema`. [`recent`](crate::recent) defines
+//! the terms.
 
 use dm_store_kv::Failure;
 
-/// The runs of a generation.
+/// The number of runs in a full generation.
 pub(crate) const RUNS: u64 = 8;
 
-/// The extent to which the moving generation is moved into the large tree.
+/// How far the merging generation is merged into the main table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Moved {
-    /// Rows up to this key are moved. With an empty key, none is.
+    /// Rows up to this key are merged. The empty key is lower than all keys and means that none is.
     Through(Vec<u8>),
-    /// All rows are moved.
+    /// All rows are merged.
     All,
 }
 
-/// The runs of a log. They have numbers, in the order in which they are created. Those from
-/// `oldest` to before `growing` are the moving generation, those from `growing` to before `end` the
-/// growing one.
+/// The runs of a log, and the progress of merging them. Runs are numbered in the order in which
+/// they are created. The runs `oldest..growing` are the merging generation, and the runs
+/// `growing..end` are the growing generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Runs {
     pub(crate) oldest: u64,
     pub(crate) growing: u64,
     pub(crate) end: u64,
-    /// Rows that were written to the newest run.
+    /// The number of rows written to the newest run.
     pub(crate) rows: u64,
-    /// Rows that were written to runs since rows were last moved.
+    /// The number of rows written to runs since rows were last merged.
     pub(crate) unmerged: u64,
     pub(crate) moved: Moved,
 }
 
 impl Runs {
-    /// The catalogue of a log without runs.
+    /// The state of a log without runs.
     pub(crate) const NONE: Self =
         Self { oldest: 0, growing: 0, end: 0, rows: 0, unmerged: 0, moved: Moved::All };
 
-    /// Whether the growing generation has all its runs, of `run_rows` rows each.
+    /// Whether the growing generation has all its runs and the newest run has at least `run_rows`
+    /// rows.
     pub(crate) const fn is_full(&self, run_rows: u64) -> bool {
         self.end - self.growing >= RUNS && self.rows >= run_rows
     }
 
-    /// Makes the growing generation the moving one. The next row begins a new generation.
+    /// Makes the growing generation the merging one. The next row begins a new generation.
     pub(crate) fn next_generation(&mut self) {
         self.growing = self.end;
         self.moved = Moved::Through(Vec::new());
     }
 
-    /// The value of the row. Integers of 8 bytes: oldest, growing, end, rows, unmerged; then `1`
-    /// when all rows are moved, or `0` and the key up to which they are.
+    /// Encodes the state for its row in `dm_schema`:
+    ///
+    /// - the integers `oldest`, `growing`, `end`, `rows` and `unmerged`, big-endian in 8 bytes
+    ///   each;
+    /// - then the byte 1 when all rows are merged, or the byte 0 and the key up to which rows are
+    ///   merged.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let numbers = [self.oldest, self.growing, self.end, self.rows, self.unmerged];
         let mut row: Vec<u8> = numbers.into_iter().flat_map(u64::to_be_bytes).collect();
@@ -60,6 +66,7 @@ impl Runs {
         row
     }
 
+    /// Decodes the value that [`encode`](Self::encode) returned.
     pub(crate) fn decode(row: &[u8]) -> Result<Self, Failure> {
         let damaged = || Failure::Damaged("a row about runs is not as the library writes it");
         let (numbers, rest) = row.split_first_chunk::<40>().ok_or_else(damaged)?;
@@ -71,7 +78,7 @@ impl Runs {
             Some((0, key)) => Moved::Through(key.to_vec()),
             _ => return Err(damaged()),
         };
-        // Each read opens all runs, so that their number must be bounded.
+        // Each read looks into all runs, so the number of runs must have a limit.
         if oldest > growing || growing > end || end - oldest > 2 * RUNS {
             return Err(damaged());
         }
