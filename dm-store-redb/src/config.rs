@@ -62,12 +62,12 @@ pub struct RedbConfig {
 ///
 /// | | quick | walk |
 /// |---|---|---|
-/// | opening after SIGKILL, 150,000 messages (272 MiB), 3 runs | 1 ms | 0.3 s |
-/// | opening after SIGKILL, 1,000,000 messages (1.1 GiB), 2 runs | 1 ms | 1.3 and 1.4 s |
-/// | opening after a clean close, 1,000,000 messages, 2 runs | 0.5 ms | 0.4 ms |
-/// | commits of 256, 150,000 messages, 3 runs | 32,000 to 35,000 msg/s | 31,000 to 35,000 msg/s |
-/// | commits of 256, 1,000,000 messages, 2 runs | 28,000 msg/s | 27,000 and 29,000 msg/s |
-/// | commits of 1, 2 runs | 1,490 and 1,630 msg/s | 1,820 and 1,860 msg/s |
+/// | opening after SIGKILL, 150,000 messages (272 MiB), 3 measurements | 1 ms | 0.3 s |
+/// | opening after SIGKILL, 1,000,000 messages (1.1 GiB), 2 measurements | 1 ms | 1.3 and 1.4 s |
+/// | opening after a clean close, 1,000,000 messages, 2 measurements | 0.5 ms | 0.4 ms |
+/// | commits of 256, 150,000 messages, 3 measurements | 32,000 to 35,000 msg/s | 31,000 to 35,000 msg/s |
+/// | commits of 256, 1,000,000 messages, 2 measurements | 28,000 msg/s | 27,000 and 29,000 msg/s |
+/// | commits of 1, 2 measurements | 1,490 and 1,630 msg/s | 1,820 and 1,860 msg/s |
 ///
 /// With a million messages, a walk takes more than a second, during which users wait for the
 /// service. A larger file takes longer. With quick recovery a large commit costs the same as with a

@@ -1,4 +1,7 @@
 //! Reads single conversations and pages of a user's conversations.
+//!
+//! For the plus signs in statements, see
+//! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

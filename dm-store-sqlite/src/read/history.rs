@@ -1,4 +1,7 @@
 //! Reads pages of a conversation's messages.
+//!
+//! For the plus signs in statements, see
+//! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -1,5 +1,8 @@
 //! Reads pages of an inbox, newest numbers of inboxes, devices of a user, and the number of pending
 //! entries.
+//!
+//! For the plus signs in statements, see
+//! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -29,7 +32,7 @@ struct ReaderRefs {
 }
 
 /// A page of an inbox: the entries after `query.after` that the device has not acknowledged
-/// individually and that `query.own` does not exclude. An empty page if the user is not known.
+/// individually and that `query.own` does not exclude. The page is empty if the user has no row.
 pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPage> {
     let none = InboxSeq::ZERO;
     let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };

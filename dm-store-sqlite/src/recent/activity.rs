@@ -1,5 +1,8 @@
 //! The newest messages in a user's conversations, found in the user's inbox entries that are in
 //! runs ([`recent`](crate::recent)).
+//!
+//! For the plus signs in statements, see
+//! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

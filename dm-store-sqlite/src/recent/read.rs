@@ -1,5 +1,8 @@
 //! Reads the main table and the runs as one sequence. [`recent`](crate::recent) defines these
 //! terms.
+//!
+//! For the plus signs in statements, see
+//! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;

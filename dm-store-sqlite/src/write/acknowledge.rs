@@ -10,6 +10,8 @@ use super::{Batch, Stop};
 use crate::codec;
 
 impl Batch<'_> {
+    /// Marks entries as acknowledged and advances the device's cursor. Refused if the device is not
+    /// registered.
     pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
         let who = &write.who;
         let device = self.device(who)?.ok_or(Refusal::UnknownDevice)?;
@@ -44,6 +46,7 @@ impl Batch<'_> {
 
     /// Advances a device's cursor and returns it. The new cursor is the last entry marked as
     /// acknowledged before the first open message. The marks up to the cursor are deleted.
+    /// A message is open if the device neither caused nor acknowledged it.
     ///
     /// The device's own entries, notices and missing entries do not hold the cursor back. An
     /// acknowledgement by message id cannot name notices and missing entries, and deliveries are in
@@ -83,8 +86,7 @@ impl Batch<'_> {
         Ok(advanced)
     }
 
-    /// The number of the first entry after `after` about a message that the device neither caused
-    /// nor acknowledged. `None` if there is none.
+    /// The number of the first entry after `after` about an open message. `None` if there is none.
     fn first_open(&self, who: &Principal, device: Device, after: i64) -> rusqlite::Result<Option<i64>> {
         let statement = "SELECT r.seq FROM {rows} r
                          WHERE {run} AND r.user = +?2 AND r.seq > +?3 AND r.message IS NOT NULL AND r.origin IS NOT +?4

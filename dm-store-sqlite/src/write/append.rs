@@ -11,6 +11,8 @@ use super::{Batch, Stop};
 use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
 
 impl Batch<'_> {
+    /// Appends a message. Appends nothing if the sender has used the client id before: then returns
+    /// the stored message again, or refuses the write if it differs from that message.
     pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {
         let conversation = self
             .heads

@@ -9,6 +9,7 @@ use super::{Batch, Stop};
 use crate::codec;
 
 impl Batch<'_> {
+    /// Opens a conversation of two users, or returns the one that they already have.
     pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {
         let participants = write.participants;
         let a = self.user_or_new(participants.a())?;

@@ -35,6 +35,7 @@ impl Batch<'_> {
             .optional()
     }
 
+    /// Registers a device and returns its cursor. Changes nothing if the device is registered.
     pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, Stop> {
         if let Some(device) = self.device(&write.who)? {
             return Ok(Outcome::DeviceRegistered { cursor: device.cursor });
@@ -61,6 +62,7 @@ impl Batch<'_> {
         Ok(Outcome::DeviceRegistered { cursor })
     }
 
+    /// Deletes a device and its marks of acknowledged entries.
     pub(super) fn forget_device(&mut self, write: &ForgetDevice) -> Result<Outcome, Stop> {
         let Some(device) = self.device(&write.who)? else {
             return Ok(Outcome::DeviceForgotten { existed: false });

@@ -10,6 +10,7 @@ use crate::codec;
 use crate::recent::read::walk;
 
 impl Batch<'_> {
+    /// Removes up to `write.limit` entries that are older than `write.before`, from all inboxes.
     pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, Stop> {
         let mut entries = 0;
         while entries < write.limit

@@ -18,6 +18,8 @@ struct Announcement {
 }
 
 impl Batch<'_> {
+    /// Publishes a key, and creates its announcement if the user has conversations. Changes nothing
+    /// if the key is the current one.
     pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
         let user_ref = self.user_or_new(write.user)?.user_ref;
         let (record, changed) = write.record_after(crate::read::key(self.connection, write.user)?);
@@ -46,6 +48,7 @@ impl Batch<'_> {
         Ok(Outcome::KeyPublished { record, changed })
     }
 
+    /// Appends a notice to the inboxes of up to `write.limit` peers of publishers.
     pub(super) fn announce_keys(&mut self, write: &AnnounceKeys) -> Result<Outcome, Stop> {
         let mut appended = Vec::new();
         while appended.len() < write.limit
