@@ -11,7 +11,7 @@ mod conversations;
 mod history;
 mod inbox;
 #[cfg(test)]
-mod tests;
+mod planning_tests;
 
 use std::num::NonZeroUsize;
 

@@ -35,7 +35,7 @@ fn connect(path: &Path) -> Database {
 
 /// Creates a file, and fills its main tables and all its runs by writes of each kind. Returns the
 /// writer, whose statements the test checks as well.
-fn fill(path: &Path) -> Writer {
+fn create_filled_file(path: &Path) -> Writer {
     let database = connect(path);
     schema::migrate(&database).unwrap();
     let config = SqliteConfig { recent_entries: NonZeroUsize::new(32).unwrap(), ..SqliteConfig::default() };
@@ -65,7 +65,7 @@ fn fill(path: &Path) -> Writer {
 fn no_statement_is_planned_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.db");
-    let writer = fill(&path);
+    let writer = create_filled_file(&path);
     let connection = connect(&path);
     let run_times = RunTimes::default();
     for n in 1..=USERS {
