@@ -6,7 +6,7 @@ use rusqlite::{Result, Row, params};
 
 use crate::database::Database;
 use crate::recent::Recent;
-use crate::recent::runs::{Position, RUNS, Runs};
+use crate::recent::runs::{MergeProgress, RUNS, Runs};
 
 /// The minimum number of inbox entries that are written between two merges, unless a full run has
 /// fewer. A merge costs some 20 µs in addition to the cost of its rows.
@@ -21,29 +21,30 @@ impl Recent {
         if self.unmerged < STEP.min(self.run_entries) && !full {
             return Ok(());
         }
-        let before = (self.runs.inbox_moved, self.runs.sequence_moved);
+        let before = (self.runs.inbox_progress, self.runs.sequence_progress);
         // A quarter more than were written, so that the last row is merged in time.
         let entries = if full { i64::MAX } else { self.unmerged + self.unmerged / 4 + 1 };
         self.unmerged = 0;
         let moving = 1 - self.runs.growing();
-        if self.runs.inbox_moved != Position::END {
-            self.runs.inbox_moved = move_entries(connection, moving, self.runs.inbox_moved, entries)?;
+        if self.runs.inbox_progress != MergeProgress::EVERYTHING {
+            self.runs.inbox_progress = move_entries(connection, moving, self.runs.inbox_progress, entries)?;
         }
-        if self.runs.sequence_moved != Position::END {
+        if self.runs.sequence_progress != MergeProgress::EVERYTHING {
             let messages = if full { i64::MAX } else { entries / 2 + 1 };
-            self.runs.sequence_moved = move_messages(connection, moving, self.runs.sequence_moved, messages)?;
+            self.runs.sequence_progress =
+                move_messages(connection, moving, self.runs.sequence_progress, messages)?;
         }
         if full {
             self.next_generation(connection, moving)?;
         }
-        if full || before != (self.runs.inbox_moved, self.runs.sequence_moved) {
-            let Runs { generation, inbox_moved: inbox, sequence_moved: sequence, .. } = self.runs;
+        if full || before != (self.runs.inbox_progress, self.runs.sequence_progress) {
+            let Runs { generation, inbox_progress: inbox, sequence_progress: sequence, .. } = self.runs;
             connection
                 .prepare_cached(
                     "UPDATE dm_merge SET generation = ?1, user = ?2, user_seq = ?3, conversation = ?4,
                                          conversation_seq = ?5",
                 )?
-                .execute([generation, inbox.key, inbox.seq, sequence.key, sequence.seq])?;
+                .execute([generation, inbox.owner_ref, inbox.seq, sequence.owner_ref, sequence.seq])?;
         }
         Ok(())
     }
@@ -58,8 +59,8 @@ impl Recent {
             newest.clear(moved);
         }
         self.runs.generation += 1;
-        self.runs.inbox_moved = Position::START;
-        self.runs.sequence_moved = Position::START;
+        self.runs.inbox_progress = MergeProgress::NOTHING;
+        self.runs.sequence_progress = MergeProgress::NOTHING;
         self.runs.set_count(moved, 0);
         self.entries = 0;
         Ok(())
@@ -68,7 +69,12 @@ impl Recent {
 
 /// Merges up to `limit` inbox entries with keys above `after`. Leaves out expired entries. Returns
 /// the progress.
-fn move_entries(connection: &Database, table: i64, after: Position, limit: i64) -> Result<Position> {
+fn move_entries(
+    connection: &Database,
+    table: i64,
+    after: MergeProgress,
+    limit: i64,
+) -> Result<MergeProgress> {
     let columns = "user, seq, at, message, notice, origin";
     let mut select = connection.prepare_cached(&rows_in_order("inbox", table, "user", columns))?;
     let mut insert = connection.prepare_cached(
@@ -76,71 +82,76 @@ fn move_entries(connection: &Database, table: i64, after: Position, limit: i64) 
     )?;
     let mut floor = connection.prepare_cached("SELECT inbox_floor FROM dm_users WHERE ref = ?1")?;
     let mut head = connection.prepare_cached("UPDATE dm_users SET inbox_head = ?2 WHERE ref = ?1")?;
-    let mut rows = select.query(params![after.key, after.seq, limit])?;
-    let mut newest: Option<Position> = None;
+    let mut rows = select.query(params![after.owner_ref, after.seq, limit])?;
+    let mut newest: Option<MergeProgress> = None;
     let (mut moved, mut expired) = (0, 0);
     while let Some(row) = rows.next()? {
-        let position = position(row)?;
-        if newest.is_none_or(|last| last.key != position.key) {
+        let key = row_key(row)?;
+        if newest.is_none_or(|last| last.owner_ref != key.owner_ref) {
             if let Some(last) = newest {
-                head.execute([last.key, last.seq])?;
+                head.execute([last.owner_ref, last.seq])?;
             }
-            expired = floor.query_row([position.key], |row| row.get(0))?;
+            expired = floor.query_row([key.owner_ref], |row| row.get(0))?;
         }
-        if position.seq > expired {
+        if key.seq > expired {
             insert.execute(params![
-                position.key,
-                position.seq,
+                key.owner_ref,
+                key.seq,
                 row.get::<_, i64>(2)?,
                 row.get::<_, Option<i64>>(3)?,
                 ToSqlOutput::Borrowed(row.get_ref(4)?),
                 ToSqlOutput::Borrowed(row.get_ref(5)?)
             ])?;
         }
-        newest = Some(position);
+        newest = Some(key);
         moved += 1;
     }
     if let Some(last) = newest {
-        head.execute([last.key, last.seq])?;
+        head.execute([last.owner_ref, last.seq])?;
     }
     Ok(moved_to(newest, moved, limit))
 }
 
 /// Merges up to `limit` messages with keys above `after`. Returns the progress.
-fn move_messages(connection: &Database, table: i64, after: Position, limit: i64) -> Result<Position> {
+fn move_messages(
+    connection: &Database,
+    table: i64,
+    after: MergeProgress,
+    limit: i64,
+) -> Result<MergeProgress> {
     let columns = "conversation, seq, message, at";
     let mut select = connection.prepare_cached(&rows_in_order("sequence", table, "conversation", columns))?;
     let mut insert = connection
         .prepare_cached("INSERT INTO dm_sequence (conversation, seq, message) VALUES (?1, ?2, ?3)")?;
     let mut head =
         connection.prepare_cached("UPDATE dm_conversations SET head = ?2, last_at = ?3 WHERE ref = ?1")?;
-    let mut rows = select.query(params![after.key, after.seq, limit])?;
-    let mut newest: Option<(Position, i64)> = None;
+    let mut rows = select.query(params![after.owner_ref, after.seq, limit])?;
+    let mut newest: Option<(MergeProgress, i64)> = None;
     let mut moved = 0;
     while let Some(row) = rows.next()? {
-        let position = position(row)?;
-        if let Some((last, at)) = newest.filter(|(last, _)| last.key != position.key) {
-            head.execute([last.key, last.seq, at])?;
+        let key = row_key(row)?;
+        if let Some((last, at)) = newest.filter(|(last, _)| last.owner_ref != key.owner_ref) {
+            head.execute([last.owner_ref, last.seq, at])?;
         }
-        insert.execute([position.key, position.seq, row.get(2)?])?;
-        newest = Some((position, row.get(3)?));
+        insert.execute([key.owner_ref, key.seq, row.get(2)?])?;
+        newest = Some((key, row.get(3)?));
         moved += 1;
     }
     if let Some((last, at)) = newest {
-        head.execute([last.key, last.seq, at])?;
+        head.execute([last.owner_ref, last.seq, at])?;
     }
     Ok(moved_to(newest.map(|(last, _)| last), moved, limit))
 }
 
 /// The progress after `moved` rows were merged, where `last` is the key of the last row: the end of
 /// the generation if there were fewer rows than `limit`.
-fn moved_to(last: Option<Position>, moved: i64, limit: i64) -> Position {
-    last.filter(|_| moved == limit).unwrap_or(Position::END)
+fn moved_to(last: Option<MergeProgress>, moved: i64, limit: i64) -> MergeProgress {
+    last.filter(|_| moved == limit).unwrap_or(MergeProgress::EVERYTHING)
 }
 
 /// The key of a row, from its first two columns.
-fn position(row: &Row<'_>) -> Result<Position> {
-    Ok(Position { key: row.get(0)?, seq: row.get(1)? })
+fn row_key(row: &Row<'_>) -> Result<MergeProgress> {
+    Ok(MergeProgress { owner_ref: row.get(0)?, seq: row.get(1)? })
 }
 
 /// The statement that selects the rows of all runs in the order of their keys: at most `?3` rows

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use rusqlite::{OptionalExtension, Params, Result, Row, params};
 
 use crate::database::Database;
-use crate::recent::runs::{Position, Runs};
+use crate::recent::runs::{MergeProgress, Runs};
 
 /// One place that holds rows of an inbox or conversation: the main table or one run.
 #[derive(Clone, Copy, Debug)]
@@ -26,35 +26,35 @@ impl Runs {
     /// The main table and the runs with entries of a user above `floor`, the number of the newest
     /// expired entry or of any later entry. In ascending order of the entries' numbers.
     pub(crate) fn inbox_of(&self, user_ref: i64, floor: i64) -> impl DoubleEndedIterator<Item = Part> {
-        self.parts(self.inbox_moved, user_ref, floor)
+        self.parts(self.inbox_progress, user_ref, floor)
     }
 
     /// The main table and the runs with messages of a conversation, in ascending order of the
     /// messages' numbers.
     pub(crate) fn sequence_of(&self, conversation_ref: i64) -> impl DoubleEndedIterator<Item = Part> {
-        self.parts(self.sequence_moved, conversation_ref, 0)
+        self.parts(self.sequence_progress, conversation_ref, 0)
     }
 
     /// The runs with entries of a user that are not merged, in the same order.
     pub(crate) fn recent_inbox_of(&self, user_ref: i64) -> impl DoubleEndedIterator<Item = Part> {
-        self.recent(self.inbox_moved, user_ref, 0)
+        self.recent(self.inbox_progress, user_ref, 0)
     }
 
     /// The runs with messages of a conversation that are not merged, in the same order.
     pub(crate) fn recent_sequence_of(&self, conversation_ref: i64) -> impl DoubleEndedIterator<Item = Part> {
-        self.recent(self.sequence_moved, conversation_ref, 0)
+        self.recent(self.sequence_progress, conversation_ref, 0)
     }
 
     /// The main table, and then the runs.
-    fn parts(&self, moved: Position, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Part> {
+    fn parts(&self, moved: MergeProgress, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Part> {
         std::iter::once(Part { recent: None, above }).chain(self.recent(moved, key, above))
     }
 
     /// The runs with rows of the owner `key` that are not merged: those of the merging generation,
     /// then those of the growing one.
-    fn recent(&self, moved: Position, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Part> {
+    fn recent(&self, moved: MergeProgress, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Part> {
         let (growing, moving) = (self.growing(), 1 - self.growing());
-        let (unmoved, unmoved_above) = match key.cmp(&moved.key) {
+        let (unmoved, unmoved_above) = match key.cmp(&moved.owner_ref) {
             Ordering::Less => (0, above),
             Ordering::Equal => (self.count(moving), above.max(moved.seq)),
             Ordering::Greater => (self.count(moving), above),

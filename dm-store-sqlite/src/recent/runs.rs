@@ -37,18 +37,18 @@ const fn table(generation: i64) -> i64 {
 /// How far the merging generation is merged: the key of the row that was merged last. All rows with
 /// a lower key are merged as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Position {
+pub(crate) struct MergeProgress {
     /// The `ref` of the user or of the conversation.
-    pub(crate) key: i64,
+    pub(crate) owner_ref: i64,
     /// The number of the entry or of the message.
     pub(crate) seq: i64,
 }
 
-impl Position {
+impl MergeProgress {
     /// No row is merged.
-    pub(crate) const START: Self = Self { key: 0, seq: 0 };
+    pub(crate) const NOTHING: Self = Self { owner_ref: 0, seq: 0 };
     /// All rows are merged.
-    pub(crate) const END: Self = Self { key: i64::MAX, seq: i64::MAX };
+    pub(crate) const EVERYTHING: Self = Self { owner_ref: i64::MAX, seq: i64::MAX };
 }
 
 /// The runs and the progress of merging them, in one snapshot of the database.
@@ -57,9 +57,9 @@ pub(crate) struct Runs {
     /// The number of the growing generation. The merging generation has the number before it.
     pub(crate) generation: i64,
     /// How far inbox entries are merged.
-    pub(crate) inbox_moved: Position,
+    pub(crate) inbox_progress: MergeProgress,
     /// How far messages of conversations are merged.
-    pub(crate) sequence_moved: Position,
+    pub(crate) sequence_progress: MergeProgress,
     /// The number of runs in tables 0 and in tables 1. They are counted in the tables of inbox
     /// entries only, because a message is in the same run as the first of its entries.
     counts: [i64; 2],
@@ -78,8 +78,8 @@ impl Runs {
             .query_row([], |row| {
                 Ok(Self {
                     generation: row.get(0)?,
-                    inbox_moved: Position { key: row.get(1)?, seq: row.get(2)? },
-                    sequence_moved: Position { key: row.get(3)?, seq: row.get(4)? },
+                    inbox_progress: MergeProgress { owner_ref: row.get(1)?, seq: row.get(2)? },
+                    sequence_progress: MergeProgress { owner_ref: row.get(3)?, seq: row.get(4)? },
                     counts: [row.get(5)?, row.get(6)?],
                 })
             })
