@@ -10,15 +10,16 @@ use crate::recent::runs::{MergeProgress, RUNS, Runs};
 
 /// The minimum number of inbox entries that are written between two merges, unless a full run has
 /// fewer. A merge costs some 20 µs in addition to the cost of its rows.
-const STEP: i64 = 256;
+const MIN_ENTRIES_BETWEEN_MERGES: i64 = 256;
 
 impl Recent {
     /// Merges rows of the merging generation, so many that all of them are merged before the
     /// growing generation is full. When the growing generation is full, merges the remaining rows
-    /// and begins the next generation. Does nothing until [`STEP`] entries were written.
+    /// and begins the next generation. Does nothing until [`MIN_ENTRIES_BETWEEN_MERGES`] entries
+    /// were written.
     pub(crate) fn merge(&mut self, connection: &Database) -> Result<()> {
         let full = self.entries >= RUNS * self.run_entries;
-        if self.unmerged < STEP.min(self.run_entries) && !full {
+        if self.unmerged < MIN_ENTRIES_BETWEEN_MERGES.min(self.run_entries) && !full {
             return Ok(());
         }
         let before = (self.runs.inbox_progress, self.runs.sequence_progress);
@@ -27,12 +28,12 @@ impl Recent {
         self.unmerged = 0;
         let moving = 1 - self.runs.growing();
         if self.runs.inbox_progress != MergeProgress::EVERYTHING {
-            self.runs.inbox_progress = move_entries(connection, moving, self.runs.inbox_progress, entries)?;
+            self.runs.inbox_progress = merge_entries(connection, moving, self.runs.inbox_progress, entries)?;
         }
         if self.runs.sequence_progress != MergeProgress::EVERYTHING {
             let messages = if full { i64::MAX } else { entries / 2 + 1 };
             self.runs.sequence_progress =
-                move_messages(connection, moving, self.runs.sequence_progress, messages)?;
+                merge_messages(connection, moving, self.runs.sequence_progress, messages)?;
         }
         if full {
             self.next_generation(connection, moving)?;
@@ -49,19 +50,19 @@ impl Recent {
         Ok(())
     }
 
-    /// Deletes the generation in the tables with index `moved`, whose rows are all merged, and
+    /// Deletes the generation in the tables with index `table`, whose rows are all merged, and
     /// begins a new generation in them.
-    fn next_generation(&mut self, connection: &Database, moved: i64) -> Result<()> {
+    fn next_generation(&mut self, connection: &Database, table: i64) -> Result<()> {
         // A DELETE without WHERE frees whole pages and reads no rows.
-        connection.prepare_cached(&format!("DELETE FROM dm_recent_inbox_{moved}"))?.execute([])?;
-        connection.prepare_cached(&format!("DELETE FROM dm_recent_sequence_{moved}"))?.execute([])?;
+        connection.prepare_cached(&format!("DELETE FROM dm_recent_inbox_{table}"))?.execute([])?;
+        connection.prepare_cached(&format!("DELETE FROM dm_recent_sequence_{table}"))?.execute([])?;
         if let Some(newest) = &mut self.newest {
-            newest.clear(moved);
+            newest.clear(table);
         }
         self.runs.generation += 1;
         self.runs.inbox_progress = MergeProgress::NOTHING;
         self.runs.sequence_progress = MergeProgress::NOTHING;
-        self.runs.set_count(moved, 0);
+        self.runs.set_count(table, 0);
         self.entries = 0;
         Ok(())
     }
@@ -69,31 +70,31 @@ impl Recent {
 
 /// Merges up to `limit` inbox entries with keys above `after`. Leaves out expired entries. Returns
 /// the progress.
-fn move_entries(
+fn merge_entries(
     connection: &Database,
     table: i64,
     after: MergeProgress,
     limit: i64,
 ) -> Result<MergeProgress> {
     let columns = "user, seq, at, message, notice, origin";
-    let mut select = connection.prepare_cached(&rows_in_order("inbox", table, "user", columns))?;
+    let mut select = connection.prepare_cached(&rows_by_key("inbox", table, "user", columns))?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO dm_inbox (user, seq, at, message, notice, origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    let mut floor = connection.prepare_cached("SELECT inbox_floor FROM dm_users WHERE ref = ?1")?;
-    let mut head = connection.prepare_cached("UPDATE dm_users SET inbox_head = ?2 WHERE ref = ?1")?;
+    let mut select_floor = connection.prepare_cached("SELECT inbox_floor FROM dm_users WHERE ref = ?1")?;
+    let mut update_head = connection.prepare_cached("UPDATE dm_users SET inbox_head = ?2 WHERE ref = ?1")?;
     let mut rows = select.query(params![after.owner_ref, after.seq, limit])?;
-    let mut newest: Option<MergeProgress> = None;
-    let (mut moved, mut expired) = (0, 0);
+    let mut last: Option<MergeProgress> = None;
+    let (mut merged, mut floor) = (0, 0);
     while let Some(row) = rows.next()? {
         let key = row_key(row)?;
-        if newest.is_none_or(|last| last.owner_ref != key.owner_ref) {
-            if let Some(last) = newest {
-                head.execute([last.owner_ref, last.seq])?;
+        if last.is_none_or(|last| last.owner_ref != key.owner_ref) {
+            if let Some(last) = last {
+                update_head.execute([last.owner_ref, last.seq])?;
             }
-            expired = floor.query_row([key.owner_ref], |row| row.get(0))?;
+            floor = select_floor.query_row([key.owner_ref], |row| row.get(0))?;
         }
-        if key.seq > expired {
+        if key.seq > floor {
             insert.execute(params![
                 key.owner_ref,
                 key.seq,
@@ -103,50 +104,50 @@ fn move_entries(
                 ToSqlOutput::Borrowed(row.get_ref(5)?)
             ])?;
         }
-        newest = Some(key);
-        moved += 1;
+        last = Some(key);
+        merged += 1;
     }
-    if let Some(last) = newest {
-        head.execute([last.owner_ref, last.seq])?;
+    if let Some(last) = last {
+        update_head.execute([last.owner_ref, last.seq])?;
     }
-    Ok(moved_to(newest, moved, limit))
+    Ok(progress_after(last, merged, limit))
 }
 
 /// Merges up to `limit` messages with keys above `after`. Returns the progress.
-fn move_messages(
+fn merge_messages(
     connection: &Database,
     table: i64,
     after: MergeProgress,
     limit: i64,
 ) -> Result<MergeProgress> {
     let columns = "conversation, seq, message, at";
-    let mut select = connection.prepare_cached(&rows_in_order("sequence", table, "conversation", columns))?;
+    let mut select = connection.prepare_cached(&rows_by_key("sequence", table, "conversation", columns))?;
     let mut insert = connection
         .prepare_cached("INSERT INTO dm_sequence (conversation, seq, message) VALUES (?1, ?2, ?3)")?;
-    let mut head =
+    let mut update_head =
         connection.prepare_cached("UPDATE dm_conversations SET head = ?2, last_at = ?3 WHERE ref = ?1")?;
     let mut rows = select.query(params![after.owner_ref, after.seq, limit])?;
-    let mut newest: Option<(MergeProgress, i64)> = None;
-    let mut moved = 0;
+    let mut last: Option<(MergeProgress, i64)> = None;
+    let mut merged = 0;
     while let Some(row) = rows.next()? {
         let key = row_key(row)?;
-        if let Some((last, at)) = newest.filter(|(last, _)| last.owner_ref != key.owner_ref) {
-            head.execute([last.owner_ref, last.seq, at])?;
+        if let Some((last, at)) = last.filter(|(last, _)| last.owner_ref != key.owner_ref) {
+            update_head.execute([last.owner_ref, last.seq, at])?;
         }
         insert.execute([key.owner_ref, key.seq, row.get(2)?])?;
-        newest = Some((key, row.get(3)?));
-        moved += 1;
+        last = Some((key, row.get(3)?));
+        merged += 1;
     }
-    if let Some((last, at)) = newest {
-        head.execute([last.owner_ref, last.seq, at])?;
+    if let Some((last, at)) = last {
+        update_head.execute([last.owner_ref, last.seq, at])?;
     }
-    Ok(moved_to(newest.map(|(last, _)| last), moved, limit))
+    Ok(progress_after(last.map(|(key, _)| key), merged, limit))
 }
 
-/// The progress after `moved` rows were merged, where `last` is the key of the last row: the end of
-/// the generation if there were fewer rows than `limit`.
-fn moved_to(last: Option<MergeProgress>, moved: i64, limit: i64) -> MergeProgress {
-    last.filter(|_| moved == limit).unwrap_or(MergeProgress::EVERYTHING)
+/// The progress after `merged` rows were merged, where `last` is the key of the last row: the end
+/// of the generation if there were fewer rows than `limit`.
+fn progress_after(last: Option<MergeProgress>, merged: i64, limit: i64) -> MergeProgress {
+    last.filter(|_| merged == limit).unwrap_or(MergeProgress::EVERYTHING)
 }
 
 /// The key of a row, from its first two columns.
@@ -157,7 +158,7 @@ fn row_key(row: &Row<'_>) -> Result<MergeProgress> {
 /// The statement that selects the rows of all runs in the order of their keys: at most `?3` rows
 /// with keys above `(?1, ?2)`. SQLite merges the runs, because each run is sorted by this key. For
 /// the plus signs, see [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
-fn rows_in_order(tree: &str, table: i64, key: &str, columns: &str) -> String {
+fn rows_by_key(tree: &str, table: i64, key: &str, columns: &str) -> String {
     let runs: Vec<String> = (0..RUNS)
         .map(|run| {
             format!(
@@ -194,7 +195,7 @@ mod tests {
     }
 
     /// The number of entries and the number of messages in the main tables.
-    fn moved(writer: &Writer) -> (i64, i64) {
+    fn merged_counts(writer: &Writer) -> (i64, i64) {
         let sql = "SELECT (SELECT count(*) FROM dm_inbox), (SELECT count(*) FROM dm_sequence)";
         writer.connection().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
     }
@@ -210,13 +211,13 @@ mod tests {
         let mut found = Vec::new();
         for id in 64..=71 {
             writer.commit(vec![append(1, 1, id).into()]).unwrap();
-            found.push(moved(&writer));
+            found.push(merged_counts(&writer));
         }
         let (none, step, next) = ((0, 0), (11, 6), (22, 12));
         assert_eq!(found, [none, none, none, step, step, step, step, next]);
         for id in 72..=127 {
             writer.commit(vec![append(1, 1, id).into()]).unwrap();
         }
-        assert_eq!(moved(&writer), (128, 63), "a generation is merged before the next one is full");
+        assert_eq!(merged_counts(&writer), (128, 63), "a generation is merged before the next one is full");
     }
 }
