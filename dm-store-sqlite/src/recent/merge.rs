@@ -26,17 +26,18 @@ impl Recent {
         // A quarter more than were written, so that the last row is merged in time.
         let entries = if full { i64::MAX } else { self.unmerged + self.unmerged / 4 + 1 };
         self.unmerged = 0;
-        let moving = 1 - self.runs.growing();
+        let merging_table = 1 - self.runs.growing_table();
         if self.runs.inbox_progress != MergeProgress::EVERYTHING {
-            self.runs.inbox_progress = merge_entries(connection, moving, self.runs.inbox_progress, entries)?;
+            self.runs.inbox_progress =
+                merge_entries(connection, merging_table, self.runs.inbox_progress, entries)?;
         }
         if self.runs.sequence_progress != MergeProgress::EVERYTHING {
             let messages = if full { i64::MAX } else { entries / 2 + 1 };
             self.runs.sequence_progress =
-                merge_messages(connection, moving, self.runs.sequence_progress, messages)?;
+                merge_messages(connection, merging_table, self.runs.sequence_progress, messages)?;
         }
         if full {
-            self.next_generation(connection, moving)?;
+            self.next_generation(connection, merging_table)?;
         }
         if full || before != (self.runs.inbox_progress, self.runs.sequence_progress) {
             let Runs { generation, inbox_progress: inbox, sequence_progress: sequence, .. } = self.runs;
@@ -62,7 +63,7 @@ impl Recent {
         self.runs.generation += 1;
         self.runs.inbox_progress = MergeProgress::NOTHING;
         self.runs.sequence_progress = MergeProgress::NOTHING;
-        self.runs.set_count(table, 0);
+        self.runs.set_run_count(table, 0);
         self.entries = 0;
         Ok(())
     }

@@ -74,13 +74,13 @@ impl Recent {
     pub(crate) fn read(connection: &Database, entries: NonZeroUsize) -> Result<Self> {
         let run_entries = (codec::count(entries.get()) / RUNS).max(1);
         let runs = Runs::read(connection)?;
-        let table = runs.growing();
+        let table = runs.growing_table();
         let entries: i64 = connection
             .prepare_cached(&format!(
                 "SELECT count(*) FROM dm_recent_inbox_{table} WHERE run = (SELECT max(run) FROM dm_recent_inbox_{table})"
             ))?
             .query_row([], |row| row.get(0))?;
-        let earlier = (runs.count(table) - 1).max(0) * run_entries;
+        let earlier = (runs.run_count(table) - 1).max(0) * run_entries;
         Ok(Self { runs, entries: earlier + entries, unmerged: 0, run_entries, newest: None })
     }
 
@@ -115,16 +115,16 @@ impl Recent {
     /// Updates the state after a message was inserted into the current run.
     pub(crate) fn insert_message(&mut self, conversation_ref: i64, seq: i64) {
         if let Some(newest) = &mut self.newest {
-            newest.insert_message(self.runs.growing(), conversation_ref, seq);
+            newest.insert_message(self.runs.growing_table(), conversation_ref, seq);
         }
     }
 
     /// Updates the state after an inbox entry was inserted into the current run.
     pub(crate) fn insert_entry(&mut self, user_ref: i64, seq: i64) {
         if let Some(newest) = &mut self.newest {
-            newest.insert_entry(self.runs.growing(), user_ref, seq);
+            newest.insert_entry(self.runs.growing_table(), user_ref, seq);
         }
-        self.runs.set_count(self.runs.growing(), self.run() + 1);
+        self.runs.set_run_count(self.runs.growing_table(), self.run() + 1);
         self.entries += 1;
         self.unmerged += 1;
     }

@@ -53,16 +53,17 @@ impl Runs {
     /// The runs with rows of the owner `key` that are not merged: those of the merging generation,
     /// then those of the growing one.
     fn recent(&self, moved: MergeProgress, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Part> {
-        let (growing, moving) = (self.growing(), 1 - self.growing());
-        let (unmoved, unmoved_above) = match key.cmp(&moved.owner_ref) {
+        let (growing_table, merging_table) = (self.growing_table(), 1 - self.growing_table());
+        let (merging_runs, merging_above) = match key.cmp(&moved.owner_ref) {
             Ordering::Less => (0, above),
-            Ordering::Equal => (self.count(moving), above.max(moved.seq)),
-            Ordering::Greater => (self.count(moving), above),
+            Ordering::Equal => (self.run_count(merging_table), above.max(moved.seq)),
+            Ordering::Greater => (self.run_count(merging_table), above),
         };
         let in_runs = |table: i64, runs: i64, above: i64| {
             (0..runs).map(move |run| Part { recent: Some((table, run)), above })
         };
-        in_runs(moving, unmoved, unmoved_above).chain(in_runs(growing, self.count(growing), above))
+        let merging = in_runs(merging_table, merging_runs, merging_above);
+        merging.chain(in_runs(growing_table, self.run_count(growing_table), above))
     }
 }
 

@@ -62,7 +62,7 @@ pub(crate) struct Runs {
     pub(crate) sequence_progress: MergeProgress,
     /// The number of runs in tables 0 and in tables 1. They are counted in the tables of inbox
     /// entries only, because a message is in the same run as the first of its entries.
-    counts: [i64; 2],
+    run_counts: [i64; 2],
 }
 
 impl Runs {
@@ -80,33 +80,33 @@ impl Runs {
                     generation: row.get(0)?,
                     inbox_progress: MergeProgress { owner_ref: row.get(1)?, seq: row.get(2)? },
                     sequence_progress: MergeProgress { owner_ref: row.get(3)?, seq: row.get(4)? },
-                    counts: [row.get(5)?, row.get(6)?],
+                    run_counts: [row.get(5)?, row.get(6)?],
                 })
             })
     }
 
     /// The index (0 or 1) of the tables that hold the growing generation. The merging generation is
     /// in the other tables.
-    pub(crate) const fn growing(&self) -> i64 {
+    pub(crate) const fn growing_table(&self) -> i64 {
         table(self.generation)
     }
 
     /// The number of runs in the tables with index `table` (0 or 1).
-    pub(crate) const fn count(&self, table: i64) -> i64 {
-        let [even, odd] = self.counts;
+    pub(crate) const fn run_count(&self, table: i64) -> i64 {
+        let [even, odd] = self.run_counts;
         if table == 0 { even } else { odd }
     }
 
     /// Sets the number of runs in the tables with index `table` (0 or 1).
-    pub(crate) const fn set_count(&mut self, table: i64, count: i64) {
-        let [even, odd] = &mut self.counts;
+    pub(crate) const fn set_run_count(&mut self, table: i64, count: i64) {
+        let [even, odd] = &mut self.run_counts;
         *(if table == 0 { even } else { odd }) = count;
     }
 
     /// The runs of both generations, from the oldest. No run before the last one gets new rows.
     pub(crate) fn run_ids(&self) -> impl Iterator<Item = RunId> {
         let runs = |generation: i64| {
-            (0..self.count(table(generation))).map(move |number| RunId { generation, number })
+            (0..self.run_count(table(generation))).map(move |number| RunId { generation, number })
         };
         runs(self.generation - 1).chain(runs(self.generation))
     }

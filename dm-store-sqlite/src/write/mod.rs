@@ -105,7 +105,7 @@ impl Writer {
             Some(recent) => recent,
             unknown => unknown.insert(Recent::read(&self.connection, self.recent_entries)?),
         };
-        let statements = Statements::new(&self.connection, recent.runs.growing());
+        let statements = Statements::new(&self.connection, recent.runs.growing_table());
         let mut writes = Batch { connection: &self.connection, heads: &mut self.heads, recent, statements };
         let outcomes = batch
             .into_iter()

@@ -9,7 +9,7 @@ use crate::database::Database;
 pub(super) struct Statements<'a> {
     connection: &'a Database,
     /// The index (0 or 1) of the tables that hold the growing generation.
-    growing: i64,
+    growing_table: i64,
     client_id: Option<CachedStatement<'a>>,
     message: Option<CachedStatement<'a>>,
     sequence: Option<CachedStatement<'a>>,
@@ -17,8 +17,8 @@ pub(super) struct Statements<'a> {
 }
 
 impl<'a> Statements<'a> {
-    pub(super) const fn new(connection: &'a Database, growing: i64) -> Self {
-        Self { connection, growing, client_id: None, message: None, sequence: None, entry: None }
+    pub(super) const fn new(connection: &'a Database, growing_table: i64) -> Self {
+        Self { connection, growing_table, client_id: None, message: None, sequence: None, entry: None }
     }
 
     /// Inserts `client_id, sender, message`. Inserts nothing if the sender used the client id
@@ -39,7 +39,7 @@ impl<'a> Statements<'a> {
 
     /// Inserts `run, conversation, seq, message, at`.
     pub(super) fn sequence(&mut self) -> Result<&mut CachedStatement<'a>> {
-        let sql = if self.growing == 0 {
+        let sql = if self.growing_table == 0 {
             "INSERT INTO dm_recent_sequence_0 (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
         } else {
             "INSERT INTO dm_recent_sequence_1 (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
@@ -49,7 +49,7 @@ impl<'a> Statements<'a> {
 
     /// Inserts `run, user, seq, at, message, notice, origin, conversation, conversation_seq`.
     pub(super) fn entry(&mut self) -> Result<&mut CachedStatement<'a>> {
-        let sql = if self.growing == 0 {
+        let sql = if self.growing_table == 0 {
             "INSERT INTO dm_recent_inbox_0 (run, user, seq, at, message, notice, origin, conversation,
                                             conversation_seq)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
