@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec::{self, MESSAGE};
 use crate::database::Database;
-use crate::recent::read::{Part, walk};
+use crate::recent::read::{RowSource, walk};
 use crate::recent::runs::Runs;
 
 /// A page of messages in the order and range of `query`, at most `query.limit` messages and
@@ -54,13 +54,13 @@ pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Opt
         Ok(ControlFlow::Continue(()))
     };
     let runs = Runs::read(connection)?;
-    let parts = runs.sequence_of(conversation);
-    let sql = |part: &Part| part.sequence_statement(&statement);
-    let params = |part: &Part| (part.run(), conversation, part.above.max(above), below);
+    let sources = runs.sequence_sources(conversation);
+    let sql = |source: &RowSource| source.sequence_statement(&statement);
+    let params = |source: &RowSource| (source.run(), conversation, source.after.max(above), below);
     if newest_first {
-        walk(connection, parts.rev(), sql, params, visit)?;
+        walk(connection, sources.rev(), sql, params, visit)?;
     } else {
-        walk(connection, parts, sql, params, visit)?;
+        walk(connection, sources, sql, params, visit)?;
     }
     Ok(Some(page))
 }

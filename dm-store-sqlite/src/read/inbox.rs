@@ -60,9 +60,9 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
     let mut bytes = 0_usize;
     walk(
         connection,
-        runs.inbox_of(reader.user, after),
-        |part| part.inbox_statement(&statement),
-        |part| (part.run(), reader.user, part.above, until, passed_over, reader.device),
+        runs.inbox_sources(reader.user, after),
+        |source| source.inbox_statement(&statement),
+        |source| (source.run(), reader.user, source.after, until, passed_over, reader.device),
         |row| {
             let entry = entry(connection, row)?;
             bytes = bytes.saturating_add(entry.cost());
@@ -192,9 +192,9 @@ pub(super) fn depth(connection: &Database, who: &Principal) -> Result<Depth> {
     let origin = codec::origin(Some(&who.device));
     walk(
         connection,
-        Runs::read(connection)?.inbox_of(user_ref, floor.max(cursor.unwrap_or(0))),
-        |part| part.inbox_statement(statement),
-        |part| (part.run(), user_ref, part.above, origin, device_ref),
+        Runs::read(connection)?.inbox_sources(user_ref, floor.max(cursor.unwrap_or(0))),
+        |source| source.inbox_statement(statement),
+        |source| (source.run(), user_ref, source.after, origin, device_ref),
         |row| {
             depth.messages += codec::get_number(row, 0)?;
             depth.notices += codec::get_number(row, 1)?;

@@ -14,60 +14,81 @@ use crate::recent::runs::{MergeProgress, Runs};
 
 /// One place that holds rows of an inbox or conversation: the main table or one run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Part {
+pub(crate) struct RowSource {
     /// The index of the run's tables (0 or 1) and the number of the run; `None` for the main table.
-    recent: Option<(i64, i64)>,
+    table_and_run: Option<(i64, i64)>,
     /// Only rows with higher numbers are to be read. Rows up to this number are merged, expired or
     /// not asked for.
-    pub(crate) above: i64,
+    pub(crate) after: i64,
 }
 
 impl Runs {
     /// The main table and the runs with entries of a user above `floor`, the number of the newest
     /// expired entry or of any later entry. In ascending order of the entries' numbers.
-    pub(crate) fn inbox_of(&self, user_ref: i64, floor: i64) -> impl DoubleEndedIterator<Item = Part> {
-        self.parts(self.inbox_progress, user_ref, floor)
+    pub(crate) fn inbox_sources(
+        &self,
+        user_ref: i64,
+        floor: i64,
+    ) -> impl DoubleEndedIterator<Item = RowSource> {
+        self.all_sources(self.inbox_progress, user_ref, floor)
     }
 
     /// The main table and the runs with messages of a conversation, in ascending order of the
     /// messages' numbers.
-    pub(crate) fn sequence_of(&self, conversation_ref: i64) -> impl DoubleEndedIterator<Item = Part> {
-        self.parts(self.sequence_progress, conversation_ref, 0)
+    pub(crate) fn sequence_sources(
+        &self,
+        conversation_ref: i64,
+    ) -> impl DoubleEndedIterator<Item = RowSource> {
+        self.all_sources(self.sequence_progress, conversation_ref, 0)
     }
 
     /// The runs with entries of a user that are not merged, in the same order.
-    pub(crate) fn recent_inbox_of(&self, user_ref: i64) -> impl DoubleEndedIterator<Item = Part> {
-        self.recent(self.inbox_progress, user_ref, 0)
+    pub(crate) fn recent_inbox_sources(&self, user_ref: i64) -> impl DoubleEndedIterator<Item = RowSource> {
+        self.recent_sources(self.inbox_progress, user_ref, 0)
     }
 
     /// The runs with messages of a conversation that are not merged, in the same order.
-    pub(crate) fn recent_sequence_of(&self, conversation_ref: i64) -> impl DoubleEndedIterator<Item = Part> {
-        self.recent(self.sequence_progress, conversation_ref, 0)
+    pub(crate) fn recent_sequence_sources(
+        &self,
+        conversation_ref: i64,
+    ) -> impl DoubleEndedIterator<Item = RowSource> {
+        self.recent_sources(self.sequence_progress, conversation_ref, 0)
     }
 
     /// The main table, and then the runs.
-    fn parts(&self, moved: MergeProgress, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Part> {
-        std::iter::once(Part { recent: None, above }).chain(self.recent(moved, key, above))
+    fn all_sources(
+        &self,
+        progress: MergeProgress,
+        owner_ref: i64,
+        after: i64,
+    ) -> impl DoubleEndedIterator<Item = RowSource> {
+        let main_table = RowSource { table_and_run: None, after };
+        std::iter::once(main_table).chain(self.recent_sources(progress, owner_ref, after))
     }
 
-    /// The runs with rows of the owner `key` that are not merged: those of the merging generation,
-    /// then those of the growing one.
-    fn recent(&self, moved: MergeProgress, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Part> {
+    /// The runs with rows of the owner that are not merged: those of the merging generation, then
+    /// those of the growing one.
+    fn recent_sources(
+        &self,
+        progress: MergeProgress,
+        owner_ref: i64,
+        after: i64,
+    ) -> impl DoubleEndedIterator<Item = RowSource> {
         let (growing_table, merging_table) = (self.growing_table(), 1 - self.growing_table());
-        let (merging_runs, merging_above) = match key.cmp(&moved.owner_ref) {
-            Ordering::Less => (0, above),
-            Ordering::Equal => (self.run_count(merging_table), above.max(moved.seq)),
-            Ordering::Greater => (self.run_count(merging_table), above),
+        let (merging_runs, merging_after) = match owner_ref.cmp(&progress.owner_ref) {
+            Ordering::Less => (0, after),
+            Ordering::Equal => (self.run_count(merging_table), after.max(progress.seq)),
+            Ordering::Greater => (self.run_count(merging_table), after),
         };
-        let in_runs = |table: i64, runs: i64, above: i64| {
-            (0..runs).map(move |run| Part { recent: Some((table, run)), above })
+        let in_runs = |table: i64, runs: i64, after: i64| {
+            (0..runs).map(move |run| RowSource { table_and_run: Some((table, run)), after })
         };
-        let merging = in_runs(merging_table, merging_runs, merging_above);
-        merging.chain(in_runs(growing_table, self.run_count(growing_table), above))
+        let merging = in_runs(merging_table, merging_runs, merging_after);
+        merging.chain(in_runs(growing_table, self.run_count(growing_table), after))
     }
 }
 
-impl Part {
+impl RowSource {
     /// Completes a statement on inbox entries.
     ///
     /// - `{rows}` is replaced by the name of the table, for which the statement uses the alias `r`.
@@ -84,12 +105,12 @@ impl Part {
 
     /// The number of the run in its generation; `None` for the main table.
     pub(crate) fn run(&self) -> Option<i64> {
-        self.recent.map(|(_, run)| run)
+        self.table_and_run.map(|(_, run)| run)
     }
 
-    fn statement(&self, all: &str, recent: &str, statement: &str) -> String {
-        match self.recent {
-            None => statement.replace("{rows}", all).replace("{run}", "+?1 IS NULL"),
+    fn statement(&self, main_table: &str, recent: &str, statement: &str) -> String {
+        match self.table_and_run {
+            None => statement.replace("{rows}", main_table).replace("{run}", "+?1 IS NULL"),
             Some((table, _)) => {
                 statement.replace("{rows}", &format!("{recent}_{table}")).replace("{run}", "r.run = +?1")
             }
@@ -97,18 +118,18 @@ impl Part {
     }
 }
 
-/// Queries each part in turn and calls `visit` for each row, until `visit` returns `Break`.
-/// `statement` and `params` give the query of a part and its parameters.
+/// Queries each source in turn and calls `visit` for each row, until `visit` returns `Break`.
+/// `statement` and `params` give the query of a source and its parameters.
 pub(crate) fn walk<P: Params>(
     connection: &Database,
-    parts: impl Iterator<Item = Part>,
-    statement: impl Fn(&Part) -> String,
-    params: impl Fn(&Part) -> P,
+    sources: impl Iterator<Item = RowSource>,
+    statement: impl Fn(&RowSource) -> String,
+    params: impl Fn(&RowSource) -> P,
     mut visit: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
-    for part in parts {
-        let mut select = connection.prepare_cached(&statement(&part))?;
-        let mut rows = select.query(params(&part))?;
+    for source in sources {
+        let mut select = connection.prepare_cached(&statement(&source))?;
+        let mut rows = select.query(params(&source))?;
         while let Some(row) = rows.next()? {
             if visit(row)?.is_break() {
                 return Ok(());
@@ -122,10 +143,10 @@ pub(crate) fn walk<P: Params>(
 /// is not merged.
 pub(crate) fn newest_entry(connection: &Database, runs: &Runs, user_ref: i64) -> Result<Option<i64>> {
     let statement = "SELECT max(r.seq) FROM {rows} r WHERE {run} AND r.user = +?2 AND r.seq > +?3";
-    for part in runs.recent_inbox_of(user_ref).rev() {
+    for source in runs.recent_inbox_sources(user_ref).rev() {
         let newest: Option<i64> = connection
-            .prepare_cached(&part.inbox_statement(statement))?
-            .query_row(params![part.run(), user_ref, part.above], |row| row.get(0))?;
+            .prepare_cached(&source.inbox_statement(statement))?
+            .query_row(params![source.run(), user_ref, source.after], |row| row.get(0))?;
         if newest.is_some() {
             return Ok(newest);
         }
@@ -142,10 +163,10 @@ pub(crate) fn newest_message(
 ) -> Result<Option<(i64, i64)>> {
     let statement = "SELECT r.seq, r.at FROM {rows} r WHERE {run} AND r.conversation = +?2 AND r.seq > +?3
                      ORDER BY r.seq DESC LIMIT 1";
-    for part in runs.recent_sequence_of(conversation_ref).rev() {
+    for source in runs.recent_sequence_sources(conversation_ref).rev() {
         let newest = connection
-            .prepare_cached(&part.sequence_statement(statement))?
-            .query_row(params![part.run(), conversation_ref, part.above], |row| {
+            .prepare_cached(&source.sequence_statement(statement))?
+            .query_row(params![source.run(), conversation_ref, source.after], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .optional()?;

@@ -93,15 +93,15 @@ impl Batch<'_> {
                            AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?5 AND k.seq = r.seq)
                          ORDER BY r.seq LIMIT 1";
         let after = after.max(codec::bound(device.floor.get()));
-        for part in self.recent.runs.inbox_of(device.user_ref, after) {
+        for source in self.recent.runs.inbox_sources(device.user_ref, after) {
             let found = self
                 .connection
-                .prepare_cached(&part.inbox_statement(statement))?
+                .prepare_cached(&source.inbox_statement(statement))?
                 .query_row(
                     params![
-                        part.run(),
+                        source.run(),
                         device.user_ref,
-                        part.above,
+                        source.after,
                         codec::origin(Some(&who.device)),
                         device.device_ref
                     ],

@@ -48,9 +48,9 @@ impl Batch<'_> {
             "SELECT r.seq, r.at FROM {rows} r WHERE {run} AND r.user = +?2 AND r.seq > +?3 ORDER BY r.seq";
         walk(
             self.connection,
-            self.recent.runs.inbox_of(user_ref, floor),
-            |part| part.inbox_statement(statement),
-            |part| (part.run(), user_ref, part.above),
+            self.recent.runs.inbox_sources(user_ref, floor),
+            |source| source.inbox_statement(statement),
+            |source| (source.run(), user_ref, source.after),
             |row| {
                 let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
                 if removed == limit || at < 0 || at >= codec::bound(before.as_millis()) {
