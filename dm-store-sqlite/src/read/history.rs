@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec::{self, MESSAGE};
 use crate::database::Database;
-use crate::recent::read::{RowSource, walk};
+use crate::recent::read::{RowSource, for_each_row};
 use crate::recent::runs::Runs;
 
 /// A page of messages in the order and range of `query`, at most `query.limit` messages and
@@ -35,9 +35,9 @@ pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Opt
         HistoryRange::After(sequence) => (codec::bound(sequence.get()), i64::MAX, false),
     };
     let statement = format!(
-        "SELECT {MESSAGE} FROM {{rows}} r JOIN dm_messages m ON m.ref = r.message
+        "SELECT {MESSAGE} FROM {{table}} r JOIN dm_messages m ON m.ref = r.message
          JOIN dm_conversations c ON c.ref = m.conversation JOIN dm_users u ON u.ref = m.sender
-         WHERE {{run}} AND r.conversation = +?2 AND r.seq > +?3 AND r.seq < +?4 ORDER BY r.seq {}",
+         WHERE {{run_condition}} AND r.conversation = +?2 AND r.seq > +?3 AND r.seq < +?4 ORDER BY r.seq {}",
         if newest_first { "DESC" } else { "ASC" }
     );
     let mut page = HistoryPage::default();
@@ -55,12 +55,12 @@ pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Opt
     };
     let runs = Runs::read(connection)?;
     let sources = runs.sequence_sources(conversation);
-    let sql = |source: &RowSource| source.sequence_statement(&statement);
-    let params = |source: &RowSource| (source.run(), conversation, source.after.max(above), below);
+    let sql = |source: &RowSource| source.sequence_sql(&statement);
+    let params = |source: &RowSource| (source.run_number(), conversation, source.after.max(above), below);
     if newest_first {
-        walk(connection, sources.rev(), sql, params, visit)?;
+        for_each_row(connection, sources.rev(), sql, params, visit)?;
     } else {
-        walk(connection, sources, sql, params, visit)?;
+        for_each_row(connection, sources, sql, params, visit)?;
     }
     Ok(Some(page))
 }

@@ -16,7 +16,7 @@ use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec::{self, MESSAGE};
 use crate::database::Database;
-use crate::recent::read::{newest_entry, walk};
+use crate::recent::read::{for_each_row, newest_entry};
 use crate::recent::runs::Runs;
 
 /// The maximum number of entries that the read of one page examines. The page then ends, even if
@@ -49,7 +49,8 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
     };
     let statement = format!(
         "SELECT r.seq, r.at, r.message, r.notice, r.origin
-         FROM {{rows}} r WHERE {{run}} AND r.user = +?2 AND r.seq > +?3 AND r.seq <= +?4 AND {shown}
+         FROM {{table}} r
+         WHERE {{run_condition}} AND r.user = +?2 AND r.seq > +?3 AND r.seq <= +?4 AND {shown}
            AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?6 AND k.seq = r.seq)
          ORDER BY r.seq"
     );
@@ -58,11 +59,11 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
         OwnEntries::Include | OwnEntries::ReceivedOnly => None,
     };
     let mut bytes = 0_usize;
-    walk(
+    for_each_row(
         connection,
         runs.inbox_sources(reader.user, after),
-        |source| source.inbox_statement(&statement),
-        |source| (source.run(), reader.user, source.after, until, passed_over, reader.device),
+        |source| source.inbox_sql(&statement),
+        |source| (source.run_number(), reader.user, source.after, until, passed_over, reader.device),
         |row| {
             let entry = entry(connection, row)?;
             bytes = bytes.saturating_add(entry.cost());
@@ -186,15 +187,15 @@ pub(super) fn depth(connection: &Database, who: &Principal) -> Result<Depth> {
         })
         .optional()?;
     let Some((user_ref, floor, device_ref, cursor)) = user else { return Ok(depth) };
-    let statement = "SELECT count(r.message), count(*) - count(r.message) FROM {rows} r
-                     WHERE {run} AND r.user = +?2 AND r.seq > +?3 AND r.origin IS NOT +?4
+    let statement = "SELECT count(r.message), count(*) - count(r.message) FROM {table} r
+                     WHERE {run_condition} AND r.user = +?2 AND r.seq > +?3 AND r.origin IS NOT +?4
                        AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?5 AND k.seq = r.seq)";
     let origin = codec::origin(Some(&who.device));
-    walk(
+    for_each_row(
         connection,
         Runs::read(connection)?.inbox_sources(user_ref, floor.max(cursor.unwrap_or(0))),
-        |source| source.inbox_statement(statement),
-        |source| (source.run(), user_ref, source.after, origin, device_ref),
+        |source| source.inbox_sql(statement),
+        |source| (source.run_number(), user_ref, source.after, origin, device_ref),
         |row| {
             depth.messages += codec::get_number(row, 0)?;
             depth.notices += codec::get_number(row, 1)?;

@@ -91,36 +91,37 @@ impl Runs {
 impl RowSource {
     /// Completes a statement on inbox entries.
     ///
-    /// - `{rows}` is replaced by the name of the table, for which the statement uses the alias `r`.
-    /// - `{run}` is replaced by the condition that selects the run. Its parameter `?1` must be
-    ///   bound to [`run`](Self::run).
-    pub(crate) fn inbox_statement(&self, statement: &str) -> String {
+    /// - `{table}` is replaced by the name of the table, for which the statement uses the alias
+    ///   `r`.
+    /// - `{run_condition}` is replaced by the condition that selects the run. Its parameter `?1`
+    ///   must be bound to [`run_number`](Self::run_number).
+    pub(crate) fn inbox_sql(&self, statement: &str) -> String {
         self.statement("dm_inbox", "dm_recent_inbox", statement)
     }
 
     /// Completes a statement on messages of conversations in the same way.
-    pub(crate) fn sequence_statement(&self, statement: &str) -> String {
+    pub(crate) fn sequence_sql(&self, statement: &str) -> String {
         self.statement("dm_sequence", "dm_recent_sequence", statement)
     }
 
     /// The number of the run in its generation; `None` for the main table.
-    pub(crate) fn run(&self) -> Option<i64> {
+    pub(crate) fn run_number(&self) -> Option<i64> {
         self.table_and_run.map(|(_, run)| run)
     }
 
     fn statement(&self, main_table: &str, recent: &str, statement: &str) -> String {
         match self.table_and_run {
-            None => statement.replace("{rows}", main_table).replace("{run}", "+?1 IS NULL"),
-            Some((table, _)) => {
-                statement.replace("{rows}", &format!("{recent}_{table}")).replace("{run}", "r.run = +?1")
-            }
+            None => statement.replace("{table}", main_table).replace("{run_condition}", "+?1 IS NULL"),
+            Some((table, _)) => statement
+                .replace("{table}", &format!("{recent}_{table}"))
+                .replace("{run_condition}", "r.run = +?1"),
         }
     }
 }
 
 /// Queries each source in turn and calls `visit` for each row, until `visit` returns `Break`.
 /// `statement` and `params` give the query of a source and its parameters.
-pub(crate) fn walk<P: Params>(
+pub(crate) fn for_each_row<P: Params>(
     connection: &Database,
     sources: impl Iterator<Item = RowSource>,
     statement: impl Fn(&RowSource) -> String,
@@ -142,11 +143,11 @@ pub(crate) fn walk<P: Params>(
 /// The number of an inbox's newest entry in runs. `None` when runs hold no entry of the inbox that
 /// is not merged.
 pub(crate) fn newest_entry(connection: &Database, runs: &Runs, user_ref: i64) -> Result<Option<i64>> {
-    let statement = "SELECT max(r.seq) FROM {rows} r WHERE {run} AND r.user = +?2 AND r.seq > +?3";
+    let statement = "SELECT max(r.seq) FROM {table} r WHERE {run_condition} AND r.user = +?2 AND r.seq > +?3";
     for source in runs.recent_inbox_sources(user_ref).rev() {
         let newest: Option<i64> = connection
-            .prepare_cached(&source.inbox_statement(statement))?
-            .query_row(params![source.run(), user_ref, source.after], |row| row.get(0))?;
+            .prepare_cached(&source.inbox_sql(statement))?
+            .query_row(params![source.run_number(), user_ref, source.after], |row| row.get(0))?;
         if newest.is_some() {
             return Ok(newest);
         }
@@ -161,12 +162,13 @@ pub(crate) fn newest_message(
     runs: &Runs,
     conversation_ref: i64,
 ) -> Result<Option<(i64, i64)>> {
-    let statement = "SELECT r.seq, r.at FROM {rows} r WHERE {run} AND r.conversation = +?2 AND r.seq > +?3
+    let statement = "SELECT r.seq, r.at FROM {table} r
+                     WHERE {run_condition} AND r.conversation = +?2 AND r.seq > +?3
                      ORDER BY r.seq DESC LIMIT 1";
     for source in runs.recent_sequence_sources(conversation_ref).rev() {
         let newest = connection
-            .prepare_cached(&source.sequence_statement(statement))?
-            .query_row(params![source.run(), conversation_ref, source.after], |row| {
+            .prepare_cached(&source.sequence_sql(statement))?
+            .query_row(params![source.run_number(), conversation_ref, source.after], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .optional()?;

@@ -88,18 +88,19 @@ impl Batch<'_> {
 
     /// The number of the first entry after `after` about an open message. `None` if there is none.
     fn first_open(&self, who: &Principal, device: Device, after: i64) -> rusqlite::Result<Option<i64>> {
-        let statement = "SELECT r.seq FROM {rows} r
-                         WHERE {run} AND r.user = +?2 AND r.seq > +?3 AND r.message IS NOT NULL AND r.origin IS NOT +?4
+        let statement = "SELECT r.seq FROM {table} r
+                         WHERE {run_condition} AND r.user = +?2 AND r.seq > +?3
+                           AND r.message IS NOT NULL AND r.origin IS NOT +?4
                            AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?5 AND k.seq = r.seq)
                          ORDER BY r.seq LIMIT 1";
         let after = after.max(codec::bound(device.floor.get()));
         for source in self.recent.runs.inbox_sources(device.user_ref, after) {
             let found = self
                 .connection
-                .prepare_cached(&source.inbox_statement(statement))?
+                .prepare_cached(&source.inbox_sql(statement))?
                 .query_row(
                     params![
-                        source.run(),
+                        source.run_number(),
                         device.user_ref,
                         source.after,
                         codec::origin(Some(&who.device)),

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{Batch, Stop};
 use crate::codec;
-use crate::recent::read::walk;
+use crate::recent::read::for_each_row;
 
 impl Batch<'_> {
     /// Removes up to `write.limit` entries that are older than `write.before`, from all inboxes.
@@ -44,13 +44,13 @@ impl Batch<'_> {
             .prepare_cached("SELECT inbox_floor FROM dm_users WHERE ref = ?1")?
             .query_row([user_ref], |row| row.get(0))?;
         let (mut removed, mut floor_after, mut oldest_at) = (0, None, None);
-        let statement =
-            "SELECT r.seq, r.at FROM {rows} r WHERE {run} AND r.user = +?2 AND r.seq > +?3 ORDER BY r.seq";
-        walk(
+        let statement = "SELECT r.seq, r.at FROM {table} r
+                         WHERE {run_condition} AND r.user = +?2 AND r.seq > +?3 ORDER BY r.seq";
+        for_each_row(
             self.connection,
             self.recent.runs.inbox_sources(user_ref, floor),
-            |source| source.inbox_statement(statement),
-            |source| (source.run(), user_ref, source.after),
+            |source| source.inbox_sql(statement),
+            |source| (source.run_number(), user_ref, source.after),
             |row| {
                 let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
                 if removed == limit || at < 0 || at >= codec::bound(before.as_millis()) {
