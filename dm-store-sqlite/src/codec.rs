@@ -18,12 +18,12 @@ pub(crate) const MESSAGE_COLUMNS: usize = 11;
 
 /// A number of an entry or message, or another count, as an SQL value. A number above `i64::MAX`
 /// becomes `i64::MAX`, a number that no row has.
-pub(crate) fn bound(number: u64) -> i64 {
+pub(crate) fn u64_to_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A row count or page size as an SQL value, with the same limit as [`bound`].
-pub(crate) fn count(number: usize) -> i64 {
+/// A row count or page size as an SQL value, with the same limit as [`u64_to_i64`].
+pub(crate) fn usize_to_i64(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn numbers_beyond_sqlites_range_become_its_highest_number() {
-        assert_eq!(bound(7), 7);
-        assert_eq!(bound(u64::MAX), i64::MAX);
+        assert_eq!(u64_to_i64(7), 7);
+        assert_eq!(u64_to_i64(u64::MAX), i64::MAX);
     }
 }

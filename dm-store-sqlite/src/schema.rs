@@ -72,7 +72,7 @@ fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize))
     }
     reached(migrations.len());
     database
-        .execute("UPDATE dm_schema SET version = ?1", [crate::codec::count(migrations.len())])
+        .execute("UPDATE dm_schema SET version = ?1", [crate::codec::usize_to_i64(migrations.len())])
         .map_err(from_sqlite)?;
     reached(migrations.len() + 1);
     transaction.commit().map_err(from_sqlite)?;

@@ -31,8 +31,8 @@ pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Opt
     // `i64::MAX`, so that `i64::MAX` means no upper limit.
     let (above, below, newest_first) = match query.range {
         HistoryRange::Newest => (0, i64::MAX, true),
-        HistoryRange::Before(sequence) => (0, codec::bound(sequence.get()), true),
-        HistoryRange::After(sequence) => (codec::bound(sequence.get()), i64::MAX, false),
+        HistoryRange::Before(sequence) => (0, codec::u64_to_i64(sequence.get()), true),
+        HistoryRange::After(sequence) => (codec::u64_to_i64(sequence.get()), i64::MAX, false),
     };
     let statement = format!(
         "SELECT {MESSAGE} FROM {{table}} r JOIN dm_messages m ON m.ref = r.message

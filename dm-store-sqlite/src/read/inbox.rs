@@ -38,7 +38,7 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
     let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
     let runs = Runs::read(connection)?;
     let Some(reader) = find_reader(connection, &runs, &query.who, &mut page)? else { return Ok(page) };
-    let after = codec::bound(query.after.max(page.floor).get());
+    let after = codec::u64_to_i64(query.after.max(page.floor).get());
     let until = after.saturating_add(NUMBERS_PER_PAGE);
     page.through = page.head.min(InboxSeq::new(until.cast_unsigned()));
 

@@ -72,7 +72,7 @@ pub(crate) struct Recent {
 impl Recent {
     /// Reads the state from the file. A generation is full at `entries` inbox entries.
     pub(crate) fn read(connection: &Database, entries: NonZeroUsize) -> Result<Self> {
-        let run_entries = (codec::count(entries.get()) / RUNS).max(1);
+        let run_entries = (codec::usize_to_i64(entries.get()) / RUNS).max(1);
         let runs = Runs::read(connection)?;
         let table = runs.growing_table();
         let entries: i64 = connection

@@ -23,7 +23,7 @@ impl Batch<'_> {
         for seq in marks {
             self.connection
                 .prepare_cached("INSERT OR IGNORE INTO dm_acked (device, seq) VALUES (?1, ?2)")?
-                .execute(params![device.device_ref, codec::bound(seq.get())])?;
+                .execute(params![device.device_ref, codec::u64_to_i64(seq.get())])?;
         }
         let cursor = self.advance_cursor(who, device, done.cursor)?;
         Ok(Outcome::Acknowledged(Acknowledged { cursor, ..done }))
@@ -61,7 +61,7 @@ impl Batch<'_> {
             .connection
             .prepare_cached("SELECT max(seq) FROM dm_acked WHERE device = +?1")?
             .query_row([device.device_ref], |row| row.get(0))?;
-        let mut advanced = codec::bound(cursor.get());
+        let mut advanced = codec::u64_to_i64(cursor.get());
         if newest.is_some_and(|newest| newest > advanced) {
             let open = self.first_open(who, device, advanced)?.unwrap_or(i64::MAX);
             let ahead: Option<i64> = self
@@ -81,7 +81,7 @@ impl Batch<'_> {
         if advanced != device.cursor {
             self.connection
                 .prepare_cached("UPDATE dm_devices SET cursor = ?2 WHERE ref = ?1")?
-                .execute(params![device.device_ref, codec::bound(advanced.get())])?;
+                .execute(params![device.device_ref, codec::u64_to_i64(advanced.get())])?;
         }
         Ok(advanced)
     }
@@ -93,7 +93,7 @@ impl Batch<'_> {
                            AND r.message IS NOT NULL AND r.origin IS NOT +?4
                            AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?5 AND k.seq = r.seq)
                          ORDER BY r.seq LIMIT 1";
-        let after = after.max(codec::bound(device.floor.get()));
+        let after = after.max(codec::u64_to_i64(device.floor.get()));
         for source in self.recent.runs.inbox_sources(device.user_ref, after) {
             let found = self
                 .connection

@@ -111,7 +111,7 @@ impl Batch<'_> {
         recipient: User,
     ) -> rusqlite::Result<()> {
         let ciphertext = &message.ciphertext;
-        let seq = codec::bound(message.sequence.get());
+        let seq = codec::u64_to_i64(message.sequence.get());
         let at = codec::time(message.received_at);
         self.statements.message()?.execute(params![
             message_ref,
@@ -119,8 +119,8 @@ impl Batch<'_> {
             conversation.conversation_ref,
             seq,
             sender.user_ref,
-            codec::bound(sender.head.next().get()),
-            codec::bound(recipient.head.next().get()),
+            codec::u64_to_i64(sender.head.next().get()),
+            codec::u64_to_i64(recipient.head.next().get()),
             message.client_id.as_ref().map(|id| id.as_bytes()),
             codec::time(message.sent_at),
             at,

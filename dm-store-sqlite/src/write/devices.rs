@@ -56,7 +56,7 @@ impl Batch<'_> {
             .execute(params![
                 user.user_ref,
                 write.who.device.as_str(),
-                codec::bound(cursor.get()),
+                codec::u64_to_i64(cursor.get()),
                 codec::time(write.at)
             ])?;
         Ok(Outcome::DeviceRegistered { cursor })

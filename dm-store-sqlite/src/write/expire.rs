@@ -31,7 +31,9 @@ impl Batch<'_> {
                 "SELECT pubkey, ref FROM dm_users WHERE oldest_at >= 0 AND oldest_at < ?1
                  ORDER BY oldest_at LIMIT 1",
             )?
-            .query_row([codec::bound(before.as_millis())], |row| Ok((codec::get_user(row, 0)?, row.get(1)?)))
+            .query_row([codec::u64_to_i64(before.as_millis())], |row| {
+                Ok((codec::get_user(row, 0)?, row.get(1)?))
+            })
             .optional()
     }
 
@@ -53,7 +55,7 @@ impl Batch<'_> {
             |source| (source.run_number(), user_ref, source.after),
             |row| {
                 let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
-                if removed == limit || at < 0 || at >= codec::bound(before.as_millis()) {
+                if removed == limit || at < 0 || at >= codec::u64_to_i64(before.as_millis()) {
                     oldest_at = Some(at);
                     return Ok(ControlFlow::Break(()));
                 }

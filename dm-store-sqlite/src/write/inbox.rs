@@ -44,14 +44,14 @@ impl Batch<'_> {
         let seq = user.head.next();
         let (message, notice, conversation, conversation_seq) = match content {
             Content::Message { message_ref, conversation_ref, seq } => {
-                (Some(message_ref), None, Some(conversation_ref), Some(codec::bound(seq.get())))
+                (Some(message_ref), None, Some(conversation_ref), Some(codec::u64_to_i64(seq.get())))
             }
             Content::Notice(notice) => (None, Some(notice), None, None),
         };
         self.statements.entry()?.execute(params![
             self.recent.run(),
             user.user_ref,
-            codec::bound(seq.get()),
+            codec::u64_to_i64(seq.get()),
             codec::time(at),
             message,
             notice,
@@ -59,7 +59,7 @@ impl Batch<'_> {
             conversation,
             conversation_seq
         ])?;
-        self.recent.insert_entry(user.user_ref, codec::bound(seq.get()));
+        self.recent.insert_entry(user.user_ref, codec::u64_to_i64(seq.get()));
         if user.is_empty {
             self.connection
                 .prepare_cached("UPDATE dm_users SET oldest_at = ?2 WHERE ref = ?1")?

@@ -106,7 +106,12 @@ impl Batch<'_> {
                  ) t JOIN dm_users u ON u.ref = t.peer ORDER BY t.ref",
             )?
             .query_map(
-                params![announcement.user_ref, announcement.after, announcement.until, codec::count(limit)],
+                params![
+                    announcement.user_ref,
+                    announcement.after,
+                    announcement.until,
+                    codec::usize_to_i64(limit)
+                ],
                 |row| Ok((row.get(0)?, codec::get_user(row, 1)?)),
             )?
             .collect()
