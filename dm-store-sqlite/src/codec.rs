@@ -10,11 +10,11 @@ use rusqlite::{Result, Row};
 
 /// The columns of a message in SQL, in the order in which [`message`] reads them. The aliases are
 /// `m` for `dm_messages`, `c` for the conversation, and `u` for the sender.
-pub(crate) const MESSAGE: &str = "m.id, c.id, m.seq, u.pubkey, m.client_id, m.sent_at, m.received_at, m.suite, \
-                                  m.nonce, m.ephemeral, m.payload";
+pub(crate) const MESSAGE_COLUMNS: &str = "m.id, c.id, m.seq, u.pubkey, m.client_id, m.sent_at, m.received_at, \
+                                          m.suite, m.nonce, m.ephemeral, m.payload";
 
-/// The number of columns of [`MESSAGE`].
-pub(crate) const MESSAGE_COLUMNS: usize = 11;
+/// The number of columns of [`MESSAGE_COLUMNS`].
+pub(crate) const MESSAGE_COLUMN_COUNT: usize = 11;
 
 /// A number of an entry or message, or another count, as an SQL value. A number above `i64::MAX`
 /// becomes `i64::MAX`, a number that no row has.
@@ -98,7 +98,7 @@ pub(crate) fn key_record(user: UserId, row: &Row<'_>, column: usize) -> Result<K
     })
 }
 
-/// A message from the columns of [`MESSAGE`], starting at `column`.
+/// A message from the columns of [`MESSAGE_COLUMNS`], starting at `column`.
 pub(crate) fn message(row: &Row<'_>, column: usize) -> Result<Message> {
     let client_id: Option<[u8; 16]> = row.get(column + 4)?;
     let suite: Option<u32> = row.get(column + 7)?;

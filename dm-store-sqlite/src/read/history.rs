@@ -9,7 +9,7 @@ use std::sync::Arc;
 use dm_core::store::{HistoryPage, HistoryQuery, HistoryRange};
 use rusqlite::{OptionalExtension, Result, Row, params};
 
-use crate::codec::{self, MESSAGE};
+use crate::codec::{self, MESSAGE_COLUMNS};
 use crate::database::Database;
 use crate::recent::read::{RowSource, for_each_row};
 use crate::recent::runs::Runs;
@@ -35,7 +35,7 @@ pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Opt
         HistoryRange::After(sequence) => (codec::u64_to_i64(sequence.get()), i64::MAX, false),
     };
     let statement = format!(
-        "SELECT {MESSAGE} FROM {{table}} r JOIN dm_messages m ON m.ref = r.message
+        "SELECT {MESSAGE_COLUMNS} FROM {{table}} r JOIN dm_messages m ON m.ref = r.message
          JOIN dm_conversations c ON c.ref = m.conversation JOIN dm_users u ON u.ref = m.sender
          WHERE {{run_condition}} AND r.conversation = +?2 AND r.seq > +?3 AND r.seq < +?4 ORDER BY r.seq {}",
         if newest_first { "DESC" } else { "ASC" }

@@ -14,7 +14,7 @@ use dm_core::store::{
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Result, Row, params};
 
-use crate::codec::{self, MESSAGE};
+use crate::codec::{self, MESSAGE_COLUMNS};
 use crate::database::Database;
 use crate::recent::read::{for_each_row, newest_entry};
 use crate::recent::runs::Runs;
@@ -119,7 +119,7 @@ fn event(connection: &Database, row: &Row<'_>) -> Result<Event> {
     match message {
         Some(message) => connection
             .prepare_cached(&format!(
-                "SELECT {MESSAGE} FROM dm_messages m
+                "SELECT {MESSAGE_COLUMNS} FROM dm_messages m
                  JOIN dm_conversations c ON c.ref = m.conversation JOIN dm_users u ON u.ref = m.sender
                  WHERE m.ref = +?1"
             ))?

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, params};
 use super::heads::{ConversationHead, User};
 use super::inbox::Content;
 use super::{Batch, Stop};
-use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
+use crate::codec::{self, MESSAGE_COLUMNS, MESSAGE_COLUMN_COUNT};
 
 impl Batch<'_> {
     /// Appends a message. Appends nothing if the sender has used the client id before: then returns
@@ -85,11 +85,13 @@ impl Batch<'_> {
         let Some(message) = message else { return Ok(None) };
         self.connection
             .prepare_cached(&format!(
-                "SELECT {MESSAGE}, m.sender_seq FROM dm_messages m
+                "SELECT {MESSAGE_COLUMNS}, m.sender_seq FROM dm_messages m
                  JOIN dm_conversations c ON c.ref = m.conversation JOIN dm_users u ON u.ref = m.sender
                  WHERE m.ref = +?1"
             ))?
-            .query_row([message], |row| Ok((codec::message(row, 0)?, codec::get_seq(row, MESSAGE_COLUMNS)?)))
+            .query_row([message], |row| {
+                Ok((codec::message(row, 0)?, codec::get_seq(row, MESSAGE_COLUMN_COUNT)?))
+            })
             .optional()
     }
 
