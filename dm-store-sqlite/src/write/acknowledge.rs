@@ -6,19 +6,19 @@ use dm_core::store::{
 use rusqlite::{OptionalExtension, params};
 
 use super::devices::Device;
-use super::{Batch, Stop};
+use super::{Batch, WriteError};
 use crate::codec;
 
 impl Batch<'_> {
     /// Marks entries as acknowledged and advances the device's cursor. Refused if the device is not
     /// registered.
-    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
+    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, WriteError> {
         let who = &write.who;
         let device = self.device(who)?.ok_or(Refusal::UnknownDevice)?;
         let head =
             self.heads.user(self.connection, self.recent, who.user)?.ok_or(Refusal::UnknownDevice)?.head;
         let state = AckState { cursor: device.cursor, head, floor: device.floor };
-        let entry_about = |id| Ok::<_, Stop>(self.entry_about(device, id)?);
+        let entry_about = |id| Ok::<_, WriteError>(self.entry_about(device, id)?);
         let AckDecision { done, marks } = write.decide(state, entry_about)?;
         for seq in marks {
             self.connection

@@ -7,13 +7,13 @@ use rusqlite::{OptionalExtension, params};
 
 use super::heads::{ConversationHead, User};
 use super::inbox::Content;
-use super::{Batch, Stop};
+use super::{Batch, WriteError};
 use crate::codec::{self, MESSAGE_COLUMNS, MESSAGE_COLUMN_COUNT};
 
 impl Batch<'_> {
     /// Appends a message. Appends nothing if the sender has used the client id before: then returns
     /// the stored message again, or refuses the write if it differs from that message.
-    pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {
+    pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, WriteError> {
         let conversation = self
             .heads
             .conversation(self.connection, self.recent, write.conversation)?

@@ -5,12 +5,12 @@ use rusqlite::{OptionalExtension, params};
 
 use super::heads::ConversationHead;
 use super::inbox::Content;
-use super::{Batch, Stop};
+use super::{Batch, WriteError};
 use crate::codec;
 
 impl Batch<'_> {
     /// Opens a conversation of two users, or returns the one that they already have.
-    pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {
+    pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, WriteError> {
         let participants = write.participants;
         let a = self.user_or_new(participants.a())?;
         let b = self.user_or_new(participants.b())?;

@@ -3,7 +3,7 @@
 use dm_core::store::{ForgetDevice, InboxSeq, Outcome, Principal, RegisterDevice};
 use rusqlite::{OptionalExtension, params};
 
-use super::{Batch, Stop};
+use super::{Batch, WriteError};
 use crate::codec;
 
 /// A registered device.
@@ -36,7 +36,7 @@ impl Batch<'_> {
     }
 
     /// Registers a device and returns its cursor. Changes nothing if the device is registered.
-    pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, Stop> {
+    pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, WriteError> {
         if let Some(device) = self.device(&write.who)? {
             return Ok(Outcome::DeviceRegistered { cursor: device.cursor });
         }
@@ -63,7 +63,7 @@ impl Batch<'_> {
     }
 
     /// Deletes a device and its marks of acknowledged entries.
-    pub(super) fn forget_device(&mut self, write: &ForgetDevice) -> Result<Outcome, Stop> {
+    pub(super) fn forget_device(&mut self, write: &ForgetDevice) -> Result<Outcome, WriteError> {
         let Some(device) = self.device(&write.who)? else {
             return Ok(Outcome::DeviceForgotten { existed: false });
         };

@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 use dm_core::store::{Expire, Outcome, Timestamp, UserId};
 use rusqlite::{OptionalExtension, params};
 
-use super::{Batch, Stop};
+use super::{Batch, WriteError};
 use crate::codec;
 use crate::recent::read::for_each_row;
 
 impl Batch<'_> {
     /// Removes up to `write.limit` entries that are older than `write.before`, from all inboxes.
-    pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, Stop> {
+    pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, WriteError> {
         let mut entries = 0;
         while entries < write.limit
             && let Some((user, user_ref)) = self.next_to_expire(write.before)?

@@ -4,7 +4,7 @@ use dm_core::store::{AnnounceKeys, Event, Notice, Outcome, PublishKey, UserId};
 use rusqlite::{OptionalExtension, params};
 
 use super::inbox::Content;
-use super::{Batch, Stop};
+use super::{Batch, WriteError};
 use crate::codec;
 
 /// A published key about which some peers are not notified yet.
@@ -20,7 +20,7 @@ struct Announcement {
 impl Batch<'_> {
     /// Publishes a key, and creates its announcement if the user has conversations. Changes nothing
     /// if the key is the current one.
-    pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
+    pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, WriteError> {
         let user_ref = self.user_or_new(write.user)?.user_ref;
         let (record, changed) = write.record_after(crate::read::key(self.connection, write.user)?);
         if !changed {
@@ -49,7 +49,7 @@ impl Batch<'_> {
     }
 
     /// Appends a notice to the inboxes of up to `write.limit` peers of publishers.
-    pub(super) fn announce_keys(&mut self, write: &AnnounceKeys) -> Result<Outcome, Stop> {
+    pub(super) fn announce_keys(&mut self, write: &AnnounceKeys) -> Result<Outcome, WriteError> {
         let mut appended = Vec::new();
         while appended.len() < write.limit
             && let Some(announcement) = self.next_announcement()?

@@ -48,20 +48,20 @@ struct Batch<'a> {
 }
 
 /// The reason why a write was not applied.
-enum Stop {
+enum WriteError {
     /// The write is refused and changed nothing. The batch continues.
     Refused(Refusal),
     /// SQLite failed, and the whole batch fails.
     Failed(rusqlite::Error),
 }
 
-impl From<Refusal> for Stop {
+impl From<Refusal> for WriteError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<rusqlite::Error> for Stop {
+impl From<rusqlite::Error> for WriteError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Failed(error)
     }
@@ -111,8 +111,8 @@ impl Writer {
             .into_iter()
             .map(|write| match writes.apply(write) {
                 Ok(outcome) => Ok(outcome),
-                Err(Stop::Refused(refusal)) => Ok(Outcome::Refused(refusal)),
-                Err(Stop::Failed(error)) => Err(error),
+                Err(WriteError::Refused(refusal)) => Ok(Outcome::Refused(refusal)),
+                Err(WriteError::Failed(error)) => Err(error),
             })
             .collect::<rusqlite::Result<_>>()?;
         drop(writes);
@@ -158,7 +158,7 @@ impl EngineWriter for Writer {
 }
 
 impl Batch<'_> {
-    fn apply(&mut self, write: Write) -> Result<Outcome, Stop> {
+    fn apply(&mut self, write: Write) -> Result<Outcome, WriteError> {
         match write {
             Write::PublishKey(write) => self.publish_key(&write),
             Write::AnnounceKeys(write) => self.announce_keys(&write),
