@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, params};
 use super::heads::{ConversationHead, User};
 use super::inbox::Content;
 use super::{Batch, WriteError};
-use crate::codec::{self, MESSAGE_COLUMNS, MESSAGE_COLUMN_COUNT};
+use crate::codec::{self, MESSAGE_COLUMN_COUNT, MESSAGE_COLUMNS};
 
 impl Batch<'_> {
     /// Appends a message. Appends nothing if the sender has used the client id before: then returns
