@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dm_core::store::{AppendMessage, Appended, Event, InboxSeq, Message, Outcome, Refusal, UserId};
 use rusqlite::{OptionalExtension, params};
 
-use super::heads::{ConversationHead, User};
+use super::heads::{ConversationHead, UserHead};
 use super::inbox::Content;
 use super::{Batch, WriteError};
 use crate::codec::{self, MESSAGE_COLUMN_COUNT, MESSAGE_COLUMNS};
@@ -57,7 +57,7 @@ impl Batch<'_> {
     fn insert_client_id(
         &mut self,
         write: &AppendMessage,
-        sender: User,
+        sender: UserHead,
         message_ref: i64,
     ) -> rusqlite::Result<bool> {
         let Some(client_id) = write.client_id else { return Ok(true) };
@@ -74,7 +74,7 @@ impl Batch<'_> {
     fn earlier_message(
         &self,
         write: &AppendMessage,
-        sender: User,
+        sender: UserHead,
     ) -> rusqlite::Result<Option<(Message, InboxSeq)>> {
         let Some(client_id) = write.client_id else { return Ok(None) };
         let message: Option<i64> = self
@@ -109,8 +109,8 @@ impl Batch<'_> {
         message_ref: i64,
         message: &Message,
         conversation: ConversationHead,
-        sender: User,
-        recipient: User,
+        sender: UserHead,
+        recipient: UserHead,
     ) -> rusqlite::Result<()> {
         let ciphertext = &message.ciphertext;
         let seq = codec::u64_to_i64(message.sequence.get());

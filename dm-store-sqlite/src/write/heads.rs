@@ -16,7 +16,7 @@ use crate::recent::Recent;
 /// dropped. The numbers are always equal to those in the file, because the cache is cleared when a
 /// batch fails and when another writer has changed the store's tables.
 pub(super) struct Heads {
-    users: LruCache<UserId, User>,
+    users: LruCache<UserId, UserHead>,
     conversations: LruCache<ConversationId, ConversationHead>,
     /// The `ref` of the newest message; `None` until it is looked up.
     message: Option<i64>,
@@ -24,7 +24,7 @@ pub(super) struct Heads {
 
 /// The numbers of a user that an append to the user's inbox needs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct User {
+pub(super) struct UserHead {
     pub(super) user_ref: i64,
     /// The number of the newest entry. If the inbox is empty, the number of the newest expired
     /// entry.
@@ -66,7 +66,7 @@ impl Heads {
         self.users.pop(&user);
     }
 
-    pub(super) fn insert_user(&mut self, user: UserId, head: User) {
+    pub(super) fn insert_user(&mut self, user: UserId, head: UserHead) {
         self.users.put(user, head);
     }
 
@@ -78,7 +78,7 @@ impl Heads {
     ///
     /// The order of use does not change. Changing it a second time would double the cost of these
     /// maps for a send.
-    pub(super) fn update_user(&mut self, user: UserId, head: User) {
+    pub(super) fn update_user(&mut self, user: UserId, head: UserHead) {
         if let Some(known) = self.users.peek_mut(&user) {
             *known = head;
         }
@@ -115,7 +115,7 @@ impl Heads {
         connection: &Database,
         recent: &mut Recent,
         user: UserId,
-    ) -> Result<Option<User>> {
+    ) -> Result<Option<UserHead>> {
         if let Some(known) = self.users.get(&user) {
             return Ok(Some(*known));
         }
@@ -175,7 +175,7 @@ impl Heads {
 }
 
 /// Reads a user from the file. `None` if the user has no row.
-fn read_user(connection: &Database, recent: &mut Recent, user: UserId) -> Result<Option<User>> {
+fn read_user(connection: &Database, recent: &mut Recent, user: UserId) -> Result<Option<UserHead>> {
     let mut select =
         connection.prepare_cached("SELECT ref, inbox_floor, inbox_head FROM dm_users WHERE pubkey = ?1")?;
     let mut rows = select.query([user.as_bytes()])?;
@@ -183,10 +183,10 @@ fn read_user(connection: &Database, recent: &mut Recent, user: UserId) -> Result
 }
 
 /// A user, from columns `ref, inbox_floor, inbox_head` starting at `column`.
-fn get_user(connection: &Database, recent: &mut Recent, row: &Row<'_>, column: usize) -> Result<User> {
+fn get_user(connection: &Database, recent: &mut Recent, row: &Row<'_>, column: usize) -> Result<UserHead> {
     let (user_ref, floor, moved): (i64, i64, i64) =
         (row.get(column)?, row.get(column + 1)?, row.get(column + 2)?);
     let newest = recent.newest_entry(connection, user_ref)?.unwrap_or(moved);
     let head = InboxSeq::new(newest.max(floor).cast_unsigned());
-    Ok(User { user_ref, head, is_empty: newest <= floor })
+    Ok(UserHead { user_ref, head, is_empty: newest <= floor })
 }

@@ -5,7 +5,7 @@ use dm_core::store::{DeviceId, Event, InboxEntry, InboxSeq, ServerSequence, Time
 use rusqlite::params;
 
 use super::Batch;
-use super::heads::User;
+use super::heads::UserHead;
 use crate::codec;
 
 /// The content of an inbox entry.
@@ -18,7 +18,7 @@ pub(super) enum Content {
 
 impl Batch<'_> {
     /// The numbers of a user. Inserts a row if the user has none.
-    pub(super) fn user_or_new(&mut self, user: UserId) -> rusqlite::Result<User> {
+    pub(super) fn user_or_new(&mut self, user: UserId) -> rusqlite::Result<UserHead> {
         if let Some(known) = self.heads.user(self.connection, self.recent, user)? {
             return Ok(known);
         }
@@ -26,7 +26,7 @@ impl Batch<'_> {
             .prepare_cached("INSERT INTO dm_users (pubkey) VALUES (?1)")?
             .execute([user.as_bytes()])?;
         let new =
-            User { user_ref: self.connection.last_insert_rowid(), head: InboxSeq::ZERO, is_empty: true };
+            UserHead { user_ref: self.connection.last_insert_rowid(), head: InboxSeq::ZERO, is_empty: true };
         self.heads.insert_user(user, new);
         Ok(new)
     }
@@ -35,7 +35,7 @@ impl Batch<'_> {
     /// append. Returns the notification about the entry.
     pub(super) fn append_entry(
         &mut self,
-        (owner, user): (UserId, User),
+        (owner, user): (UserId, UserHead),
         at: Timestamp,
         origin: Option<&DeviceId>,
         content: Content,
@@ -65,7 +65,7 @@ impl Batch<'_> {
                 .prepare_cached("UPDATE dm_users SET oldest_at = ?2 WHERE ref = ?1")?
                 .execute(params![user.user_ref, codec::time(at)])?;
         }
-        self.heads.update_user(owner, User { head: seq, is_empty: false, ..user });
+        self.heads.update_user(owner, UserHead { head: seq, is_empty: false, ..user });
         Ok(Notification { user: owner, entry: InboxEntry { seq, at, origin: origin.cloned(), event } })
     }
 }
