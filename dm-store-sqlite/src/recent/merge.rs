@@ -5,27 +5,28 @@ use rusqlite::types::ToSqlOutput;
 use rusqlite::{Result, Row, params};
 
 use crate::database::Database;
-use crate::recent::Recent;
+use crate::recent::RecentRows;
 use crate::recent::runs::{MergeProgress, RUNS, Runs};
 
 /// The minimum number of inbox entries that are written between two merges, unless a full run has
 /// fewer. A merge costs some 20 µs in addition to the cost of its rows.
 const MIN_ENTRIES_BETWEEN_MERGES: i64 = 256;
 
-impl Recent {
+impl RecentRows {
     /// Merges rows of the merging generation, so many that all of them are merged before the
     /// growing generation is full. When the growing generation is full, merges the remaining rows
     /// and begins the next generation. Does nothing until [`MIN_ENTRIES_BETWEEN_MERGES`] entries
     /// were written.
     pub(crate) fn merge(&mut self, connection: &Database) -> Result<()> {
-        let full = self.entries >= RUNS * self.run_entries;
-        if self.unmerged < MIN_ENTRIES_BETWEEN_MERGES.min(self.run_entries) && !full {
+        let full = self.growing_entries >= RUNS * self.entries_per_run;
+        if self.entries_since_merge < MIN_ENTRIES_BETWEEN_MERGES.min(self.entries_per_run) && !full {
             return Ok(());
         }
         let before = (self.runs.inbox_progress, self.runs.sequence_progress);
         // A quarter more than were written, so that the last row is merged in time.
-        let entries = if full { i64::MAX } else { self.unmerged + self.unmerged / 4 + 1 };
-        self.unmerged = 0;
+        let entries =
+            if full { i64::MAX } else { self.entries_since_merge + self.entries_since_merge / 4 + 1 };
+        self.entries_since_merge = 0;
         let merging_table = 1 - self.runs.growing_table();
         if self.runs.inbox_progress != MergeProgress::EVERYTHING {
             self.runs.inbox_progress =
@@ -64,7 +65,7 @@ impl Recent {
         self.runs.inbox_progress = MergeProgress::NOTHING;
         self.runs.sequence_progress = MergeProgress::NOTHING;
         self.runs.set_run_count(table, 0);
-        self.entries = 0;
+        self.growing_entries = 0;
         Ok(())
     }
 }

@@ -38,8 +38,8 @@
 //!
 //! [`runs`] tells which runs exist and how far they are merged. [`read`] reads the main table and
 //! the runs as one sequence. [`newest`] keeps the newest numbers of the rows in runs. [`activity`]
-//! finds the newest messages in runs for lists of conversations. [`merge`] merges rows. `Recent`,
-//! below, is the writer's state.
+//! finds the newest messages in runs for lists of conversations. [`merge`] merges rows.
+//! `RecentRows`, below, is the writer's state.
 
 pub(crate) mod activity;
 pub(crate) mod merge;
@@ -57,22 +57,22 @@ use crate::recent::newest::NewestNumbers;
 use crate::recent::runs::{RUNS, Runs};
 
 /// The writer's state of the runs. It is always equal to the state in the file.
-pub(crate) struct Recent {
+pub(crate) struct RecentRows {
     pub(crate) runs: Runs,
     /// The number of inbox entries in the growing generation.
-    entries: i64,
+    growing_entries: i64,
     /// The number of inbox entries written since rows were last merged.
-    unmerged: i64,
+    entries_since_merge: i64,
     /// The number of inbox entries in a full run.
-    run_entries: i64,
+    entries_per_run: i64,
     /// `None` until the first look-up of a user or conversation that is not in memory.
     newest: Option<NewestNumbers>,
 }
 
-impl Recent {
+impl RecentRows {
     /// Reads the state from the file. A generation is full at `entries` inbox entries.
     pub(crate) fn read(connection: &Database, entries: NonZeroUsize) -> Result<Self> {
-        let run_entries = (codec::usize_to_i64(entries.get()) / RUNS).max(1);
+        let entries_per_run = (codec::usize_to_i64(entries.get()) / RUNS).max(1);
         let runs = Runs::read(connection)?;
         let table = runs.growing_table();
         let entries: i64 = connection
@@ -80,13 +80,19 @@ impl Recent {
                 "SELECT count(*) FROM dm_recent_inbox_{table} WHERE run = (SELECT max(run) FROM dm_recent_inbox_{table})"
             ))?
             .query_row([], |row| row.get(0))?;
-        let earlier = (runs.run_count(table) - 1).max(0) * run_entries;
-        Ok(Self { runs, entries: earlier + entries, unmerged: 0, run_entries, newest: None })
+        let earlier = (runs.run_count(table) - 1).max(0) * entries_per_run;
+        Ok(Self {
+            runs,
+            growing_entries: earlier + entries,
+            entries_since_merge: 0,
+            entries_per_run,
+            newest: None,
+        })
     }
 
     /// The number, in the growing generation, of the run that gets the next row.
-    pub(crate) fn run(&self) -> i64 {
-        (self.entries / self.run_entries).min(RUNS - 1)
+    pub(crate) fn current_run(&self) -> i64 {
+        (self.growing_entries / self.entries_per_run).min(RUNS - 1)
     }
 
     /// The number of a user's newest entry in runs, which may have expired. `None` if the user has
@@ -113,19 +119,19 @@ impl Recent {
     }
 
     /// Updates the state after a message was inserted into the current run.
-    pub(crate) fn insert_message(&mut self, conversation_ref: i64, seq: i64) {
+    pub(crate) fn record_message(&mut self, conversation_ref: i64, seq: i64) {
         if let Some(newest) = &mut self.newest {
             newest.insert_message(self.runs.growing_table(), conversation_ref, seq);
         }
     }
 
     /// Updates the state after an inbox entry was inserted into the current run.
-    pub(crate) fn insert_entry(&mut self, user_ref: i64, seq: i64) {
+    pub(crate) fn record_entry(&mut self, user_ref: i64, seq: i64) {
         if let Some(newest) = &mut self.newest {
             newest.insert_entry(self.runs.growing_table(), user_ref, seq);
         }
-        self.runs.set_run_count(self.runs.growing_table(), self.run() + 1);
-        self.entries += 1;
-        self.unmerged += 1;
+        self.runs.set_run_count(self.runs.growing_table(), self.current_run() + 1);
+        self.growing_entries += 1;
+        self.entries_since_merge += 1;
     }
 }

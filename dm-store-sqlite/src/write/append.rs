@@ -133,13 +133,13 @@ impl Batch<'_> {
         ])?;
         self.heads.insert_message(message_ref);
         self.statements.sequence()?.execute(params![
-            self.recent.run(),
+            self.recent.current_run(),
             conversation.conversation_ref,
             seq,
             message_ref,
             at
         ])?;
-        self.recent.insert_message(conversation.conversation_ref, seq);
+        self.recent.record_message(conversation.conversation_ref, seq);
         Ok(())
     }
 }

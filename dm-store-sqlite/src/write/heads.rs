@@ -10,7 +10,7 @@ use rusqlite::{Result, Row};
 use crate::codec;
 use crate::config::SqliteConfig;
 use crate::database::Database;
-use crate::recent::Recent;
+use crate::recent::RecentRows;
 
 /// A cache of the users and conversations of the latest writes. The least recently used ones are
 /// dropped. The numbers are always equal to those in the file, because the cache is cleared when a
@@ -113,7 +113,7 @@ impl Heads {
     pub(super) fn user(
         &mut self,
         connection: &Database,
-        recent: &mut Recent,
+        recent: &mut RecentRows,
         user: UserId,
     ) -> Result<Option<UserHead>> {
         if let Some(known) = self.users.get(&user) {
@@ -130,7 +130,7 @@ impl Heads {
     pub(super) fn conversation(
         &mut self,
         connection: &Database,
-        recent: &mut Recent,
+        recent: &mut RecentRows,
         id: ConversationId,
     ) -> Result<Option<ConversationHead>> {
         if let Some(known) = self.conversations.get(&id) {
@@ -148,7 +148,7 @@ impl Heads {
     fn read_conversation(
         &mut self,
         connection: &Database,
-        recent: &mut Recent,
+        recent: &mut RecentRows,
         id: ConversationId,
     ) -> Result<Option<ConversationHead>> {
         let mut select = connection.prepare_cached(
@@ -175,7 +175,7 @@ impl Heads {
 }
 
 /// Reads a user from the file. `None` if the user has no row.
-fn read_user(connection: &Database, recent: &mut Recent, user: UserId) -> Result<Option<UserHead>> {
+fn read_user(connection: &Database, recent: &mut RecentRows, user: UserId) -> Result<Option<UserHead>> {
     let mut select =
         connection.prepare_cached("SELECT ref, inbox_floor, inbox_head FROM dm_users WHERE pubkey = ?1")?;
     let mut rows = select.query([user.as_bytes()])?;
@@ -183,7 +183,12 @@ fn read_user(connection: &Database, recent: &mut Recent, user: UserId) -> Result
 }
 
 /// A user, from columns `ref, inbox_floor, inbox_head` starting at `column`.
-fn get_user(connection: &Database, recent: &mut Recent, row: &Row<'_>, column: usize) -> Result<UserHead> {
+fn get_user(
+    connection: &Database,
+    recent: &mut RecentRows,
+    row: &Row<'_>,
+    column: usize,
+) -> Result<UserHead> {
     let (user_ref, floor, moved): (i64, i64, i64) =
         (row.get(column)?, row.get(column + 1)?, row.get(column + 2)?);
     let newest = recent.newest_entry(connection, user_ref)?.unwrap_or(moved);

@@ -49,7 +49,7 @@ impl Batch<'_> {
             Content::Notice(notice) => (None, Some(notice), None, None),
         };
         self.statements.entry()?.execute(params![
-            self.recent.run(),
+            self.recent.current_run(),
             user.user_ref,
             codec::u64_to_i64(seq.get()),
             codec::time(at),
@@ -59,7 +59,7 @@ impl Batch<'_> {
             conversation,
             conversation_seq
         ])?;
-        self.recent.insert_entry(user.user_ref, codec::u64_to_i64(seq.get()));
+        self.recent.record_entry(user.user_ref, codec::u64_to_i64(seq.get()));
         if user.is_empty {
             self.connection
                 .prepare_cached("UPDATE dm_users SET oldest_at = ?2 WHERE ref = ?1")?

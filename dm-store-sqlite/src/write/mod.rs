@@ -22,7 +22,7 @@ use dm_core::store::{EngineWriter, Outcome, Refusal, StoreError, StoreErrorKind,
 use crate::config::SqliteConfig;
 use crate::database::Database;
 use crate::error::{did_not_commit, from_sqlite};
-use crate::recent::Recent;
+use crate::recent::RecentRows;
 use heads::Heads;
 use last_writer::LastWriter;
 use statements::Statements;
@@ -33,7 +33,7 @@ pub(crate) struct Writer {
     heads: Heads,
     /// The state of the runs. `None` before the first batch, after a failed batch, and after
     /// another writer's commit.
-    recent: Option<Recent>,
+    recent: Option<RecentRows>,
     recent_entries: NonZeroUsize,
     last_writer: LastWriter,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Writer {
 struct Batch<'a> {
     connection: &'a Database,
     heads: &'a mut Heads,
-    recent: &'a mut Recent,
+    recent: &'a mut RecentRows,
     statements: Statements<'a>,
 }
 
@@ -103,7 +103,7 @@ impl Writer {
     fn apply(&mut self, batch: Vec<Write>) -> rusqlite::Result<Vec<Outcome>> {
         let recent = match &mut self.recent {
             Some(recent) => recent,
-            unknown => unknown.insert(Recent::read(&self.connection, self.recent_entries)?),
+            unknown => unknown.insert(RecentRows::read(&self.connection, self.recent_entries)?),
         };
         let statements = Statements::new(&self.connection, recent.runs.growing_table());
         let mut writes = Batch { connection: &self.connection, heads: &mut self.heads, recent, statements };
