@@ -74,7 +74,7 @@ pub(super) fn conversations(
                 Some((seq, at)) => (*seq, Some(*at)),
                 None => (row.get(2)?, row.get::<_, Option<i64>>(3)?.map(codec::to_time)),
             };
-            if newest.1 < recent.at_least {
+            if newest.1 < recent.min_activity {
                 continue;
             }
             if recent.is_partial && !recent.newest.contains_key(&conversation_ref) {

@@ -17,7 +17,7 @@ use crate::recent::runs::{RunId, Runs};
 
 /// The minimum number of a user's rows in one run for which the reader checks whether older runs
 /// can be skipped.
-const MANY: usize = 512;
+const MANY_ROWS: usize = 512;
 
 /// The newest time in each run that gets no more rows. All readers share these times, because
 /// finding one means reading all rows of a run.
@@ -34,7 +34,7 @@ pub(crate) struct RecentActivity {
     /// not on the page.
     pub(crate) is_partial: bool,
     /// The minimum last activity of a conversation on the page; `None` for no minimum.
-    pub(crate) at_least: Option<Timestamp>,
+    pub(crate) min_activity: Option<Timestamp>,
 }
 
 impl RecentActivity {
@@ -47,16 +47,18 @@ impl RecentActivity {
         user_ref: i64,
         query: &ConversationsQuery,
     ) -> Result<Self> {
-        let mut recent = Self { newest: HashMap::new(), is_partial: false, at_least: None };
+        let mut recent = Self { newest: HashMap::new(), is_partial: false, min_activity: None };
         // Runs are read from the newest to the oldest, and entries of a run as well. So the first
         // entry that is found for a conversation is its newest.
-        let mut left: Vec<RunId> = runs.run_ids().collect();
-        while let Some(run) = left.pop() {
-            let rows = recent.add(connection, user_ref, run)?;
-            if rows >= MANY {
-                recent.at_least = recent.least_of_page(query);
-                if recent.at_least.is_some() && run_times.newest(connection, &left)? < recent.at_least {
-                    recent.is_partial = !left.is_empty();
+        let mut remaining_runs: Vec<RunId> = runs.run_ids().collect();
+        while let Some(run) = remaining_runs.pop() {
+            let rows = recent.add_run(connection, user_ref, run)?;
+            if rows >= MANY_ROWS {
+                recent.min_activity = recent.min_activity_of_page(query);
+                if recent.min_activity.is_some()
+                    && run_times.newest_time(connection, &remaining_runs)? < recent.min_activity
+                {
+                    recent.is_partial = !remaining_runs.is_empty();
                     break;
                 }
             }
@@ -65,7 +67,7 @@ impl RecentActivity {
     }
 
     /// Adds the messages of the user's entries in one run. Returns the number of rows read.
-    fn add(&mut self, connection: &Database, user_ref: i64, run: RunId) -> Result<usize> {
+    fn add_run(&mut self, connection: &Database, user_ref: i64, run: RunId) -> Result<usize> {
         let table = run.table();
         let mut select = connection.prepare_cached(&format!(
             "SELECT conversation, conversation_seq, at FROM dm_recent_inbox_{table}
@@ -84,7 +86,7 @@ impl RecentActivity {
 
     /// The last activity of the page's last conversation. `None` while the conversations found so
     /// far do not fill the page.
-    fn least_of_page(&self, query: &ConversationsQuery) -> Option<Timestamp> {
+    fn min_activity_of_page(&self, query: &ConversationsQuery) -> Option<Timestamp> {
         let before = query.after.map(|after| after.last_activity);
         let times = self.newest.values().map(|(_, at)| *at);
         let mut times: Vec<Timestamp> =
@@ -96,14 +98,14 @@ impl RecentActivity {
 
 impl RunTimes {
     /// The newest time in `runs`, none of which gets more rows. `None` when they have no rows.
-    fn newest(&self, connection: &Database, runs: &[RunId]) -> Result<Option<Timestamp>> {
+    fn newest_time(&self, connection: &Database, runs: &[RunId]) -> Result<Option<Timestamp>> {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = lock().clone();
         let mut newest = None;
         for run in runs {
             let at = match known.get(run) {
                 Some(at) => Some(*at),
-                None => newest_of(connection, *run)?,
+                None => newest_time_in_run(connection, *run)?,
             };
             if let Some(at) = at.filter(|_| !known.contains_key(run)) {
                 // Older generations than the previous one are deleted.
@@ -118,7 +120,7 @@ impl RunTimes {
 }
 
 /// The newest time in one run. `None` when it has no rows.
-fn newest_of(connection: &Database, run: RunId) -> Result<Option<Timestamp>> {
+fn newest_time_in_run(connection: &Database, run: RunId) -> Result<Option<Timestamp>> {
     let table = run.table();
     // Times above `i64::MAX` are stored as negative numbers. They are the newest.
     let mut select = connection.prepare_cached(&format!(
@@ -145,7 +147,8 @@ mod tests {
         }
         let run_times = RunTimes::default();
         let run = |generation| RunId { generation, number: 0 };
-        let newest = |runs: &[RunId]| run_times.newest(&database, runs).unwrap().map(Timestamp::as_millis);
+        let newest =
+            |runs: &[RunId]| run_times.newest_time(&database, runs).unwrap().map(Timestamp::as_millis);
         assert_eq!(newest(&[run(0), run(1)]), Some(7));
         assert_eq!(newest(&[run(2)]), Some(5), "generation 2 has the table of generation 0");
         let mut known: Vec<RunId> = run_times.0.lock().unwrap().keys().copied().collect();
