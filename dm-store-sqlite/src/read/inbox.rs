@@ -34,8 +34,8 @@ struct ReaderRefs {
 /// A page of an inbox: the entries after `query.after` that the device has not acknowledged
 /// individually and that `query.own` does not exclude. The page is empty if the user has no row.
 pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPage> {
-    let none = InboxSeq::ZERO;
-    let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
+    let zero = InboxSeq::ZERO;
+    let mut page = InboxPage { entries: Vec::new(), through: zero, head: zero, floor: zero };
     let runs = Runs::read(connection)?;
     let Some(reader) = find_reader(connection, &runs, &query.who, &mut page)? else { return Ok(page) };
     let after = codec::u64_to_i64(query.after.max(page.floor).get());
@@ -54,7 +54,7 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
            AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?6 AND k.seq = r.seq)
          ORDER BY r.seq"
     );
-    let passed_over = match query.own {
+    let skipped_origin = match query.own {
         OwnEntries::Skip => codec::origin(Some(&query.who.device)),
         OwnEntries::Include | OwnEntries::ReceivedOnly => None,
     };
@@ -63,7 +63,7 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
         connection,
         runs.inbox_sources(reader.user, after),
         |source| source.inbox_sql(&statement),
-        |source| (source.run_number(), reader.user, source.after, until, passed_over, reader.device),
+        |source| (source.run_number(), reader.user, source.after, until, skipped_origin, reader.device),
         |row| {
             let entry = entry(connection, row)?;
             bytes = bytes.saturating_add(entry.cost());
@@ -107,9 +107,9 @@ fn find_reader(
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })
         .optional()?;
-    let Some((user, floor, moved, device)) = found else { return Ok(None) };
+    let Some((user, floor, merged_head, device)) = found else { return Ok(None) };
     page.floor = InboxSeq::new(floor.cast_unsigned());
-    page.head = newest_number(connection, runs, (user, floor, moved))?;
+    page.head = newest_number(connection, runs, (user, floor, merged_head))?;
     Ok(Some(ReaderRefs { user, device }))
 }
 
@@ -150,9 +150,9 @@ pub(super) fn heads(connection: &Database, users: &[UserId]) -> Result<Vec<Inbox
 fn newest_number(
     connection: &Database,
     runs: &Runs,
-    (user, floor, moved): (i64, i64, i64),
+    (user, floor, merged_head): (i64, i64, i64),
 ) -> Result<InboxSeq> {
-    let newest = newest_entry(connection, runs, user)?.unwrap_or(moved);
+    let newest = newest_entry(connection, runs, user)?.unwrap_or(merged_head);
     Ok(InboxSeq::new(newest.max(floor).cast_unsigned()))
 }
 

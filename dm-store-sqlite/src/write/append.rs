@@ -22,7 +22,7 @@ impl Batch<'_> {
         let recipient = conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
         let sender_user = self.user_or_new(sender)?;
         let stale = self.stale_key(&write, recipient)?;
-        let message_ref = self.heads.next_message(self.connection)?;
+        let message_ref = self.heads.next_message_ref(self.connection)?;
         // A refused write must not store the client id. So all checks come before the insert.
         if stale.is_some() || !self.insert_client_id(&write, sender_user, message_ref)? {
             return match self.earlier_message(&write, sender_user)? {
@@ -131,7 +131,7 @@ impl Batch<'_> {
             ciphertext.ephemeral(),
             ciphertext.payload().as_ref(),
         ])?;
-        self.heads.insert_message(message_ref);
+        self.heads.set_newest_message_ref(message_ref);
         self.statements.sequence()?.execute(params![
             self.recent.current_run(),
             conversation.conversation_ref,

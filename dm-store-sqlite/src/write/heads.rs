@@ -19,7 +19,7 @@ pub(super) struct Heads {
     users: LruCache<UserId, UserHead>,
     conversations: LruCache<ConversationId, ConversationHead>,
     /// The `ref` of the newest message; `None` until it is looked up.
-    message: Option<i64>,
+    newest_message_ref: Option<i64>,
 }
 
 /// The numbers of a user that an append to the user's inbox needs.
@@ -45,15 +45,19 @@ pub(super) struct ConversationHead {
 impl Heads {
     /// An empty cache of the configured size.
     pub(super) fn new(config: &SqliteConfig) -> Self {
-        let remembered = config.heads_bytes / SqliteConfig::HEAD_BYTES;
-        let remembered = NonZeroUsize::new(remembered).unwrap_or(NonZeroUsize::MIN);
-        Self { users: LruCache::new(remembered), conversations: LruCache::new(remembered), message: None }
+        let capacity = config.heads_bytes / SqliteConfig::HEAD_BYTES;
+        let capacity = NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN);
+        Self {
+            users: LruCache::new(capacity),
+            conversations: LruCache::new(capacity),
+            newest_message_ref: None,
+        }
     }
 
     pub(super) fn clear(&mut self) {
         self.users.clear();
         self.conversations.clear();
-        self.message = None;
+        self.newest_message_ref = None;
     }
 
     #[cfg(test)]
@@ -92,21 +96,21 @@ impl Heads {
     }
 
     /// The `ref` for the next message. Repeated calls return the same `ref` until
-    /// [`insert_message`](Self::insert_message) is called.
-    pub(super) fn next_message(&mut self, connection: &Database) -> Result<i64> {
-        let newest = match self.message {
+    /// [`set_newest_message_ref`](Self::set_newest_message_ref) is called.
+    pub(super) fn next_message_ref(&mut self, connection: &Database) -> Result<i64> {
+        let newest = match self.newest_message_ref {
             Some(newest) => newest,
             None => connection
                 .prepare_cached("SELECT coalesce(max(ref), 0) FROM dm_messages")?
                 .query_row([], |row| row.get(0))?,
         };
-        self.message = Some(newest);
+        self.newest_message_ref = Some(newest);
         Ok(newest + 1)
     }
 
     /// Sets the `ref` of the newest message.
-    pub(super) fn insert_message(&mut self, message_ref: i64) {
-        self.message = Some(message_ref);
+    pub(super) fn set_newest_message_ref(&mut self, message_ref: i64) {
+        self.newest_message_ref = Some(message_ref);
     }
 
     /// The numbers of a user, from the cache or the file. `None` if the user has no row.
@@ -167,8 +171,8 @@ impl Heads {
             }
         }
         let conversation_ref = row.get(2)?;
-        let moved: i64 = row.get(3)?;
-        let head = recent.newest_message(connection, conversation_ref)?.unwrap_or(moved);
+        let merged_head: i64 = row.get(3)?;
+        let head = recent.newest_message(connection, conversation_ref)?.unwrap_or(merged_head);
         let head = ServerSequence::new(head.cast_unsigned());
         Ok(Some(ConversationHead { conversation_ref, participants, head }))
     }
@@ -189,9 +193,9 @@ fn get_user(
     row: &Row<'_>,
     column: usize,
 ) -> Result<UserHead> {
-    let (user_ref, floor, moved): (i64, i64, i64) =
+    let (user_ref, floor, merged_head): (i64, i64, i64) =
         (row.get(column)?, row.get(column + 1)?, row.get(column + 2)?);
-    let newest = recent.newest_entry(connection, user_ref)?.unwrap_or(moved);
+    let newest = recent.newest_entry(connection, user_ref)?.unwrap_or(merged_head);
     let head = InboxSeq::new(newest.max(floor).cast_unsigned());
     Ok(UserHead { user_ref, head, is_empty: newest <= floor })
 }
