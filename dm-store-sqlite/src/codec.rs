@@ -51,11 +51,11 @@ pub(crate) fn get_seq(row: &Row<'_>, column: usize) -> Result<InboxSeq> {
 }
 
 pub(crate) fn get_user(row: &Row<'_>, column: usize) -> Result<UserId> {
-    fixed(row, column).map(UserId::from_stored)
+    fixed_blob(row, column).map(UserId::from_stored)
 }
 
 pub(crate) fn get_conversation(row: &Row<'_>, column: usize) -> Result<ConversationId> {
-    fixed(row, column).map(ConversationId::from_bytes)
+    fixed_blob(row, column).map(ConversationId::from_bytes)
 }
 
 /// A device's name, from a column of text.
@@ -91,7 +91,7 @@ pub(crate) fn key_record(user: UserId, row: &Row<'_>, column: usize) -> Result<K
     let binding = row.get::<_, u8>(column + 3).map(KeyBinding::from_code)?;
     Ok(KeyRecord {
         user,
-        key: X25519Key::from_stored(fixed(row, column)?),
+        key: X25519Key::from_stored(fixed_blob(row, column)?),
         version: version.ok_or_else(|| damaged(column + 1, Type::Integer, "not a key version"))?,
         published_at: get_time(row, column + 2)?,
         binding: binding.ok_or_else(|| damaged(column + 3, Type::Integer, "not a key binding"))?,
@@ -108,7 +108,7 @@ pub(crate) fn message(row: &Row<'_>, column: usize) -> Result<Message> {
     let ciphertext = Ciphertext::new(payload, nonce, ephemeral, suite.map(Suite))
         .map_err(|_| damaged(column + 8, Type::Blob, "not a ciphertext"))?;
     Ok(Message {
-        id: MessageId::from_bytes(fixed(row, column)?),
+        id: MessageId::from_bytes(fixed_blob(row, column)?),
         conversation: get_conversation(row, column + 1)?,
         sequence: ServerSequence::new(get_number(row, column + 2)?),
         sender: get_user(row, column + 3)?,
@@ -120,12 +120,12 @@ pub(crate) fn message(row: &Row<'_>, column: usize) -> Result<Message> {
 }
 
 /// The error for a value in the file that the library does not write.
-pub(crate) fn damaged(column: usize, kind: Type, what: &'static str) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, kind, what.into())
+pub(crate) fn damaged(column: usize, kind: Type, reason: &'static str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, kind, reason.into())
 }
 
 /// A blob of exactly `N` bytes.
-fn fixed<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8; N]> {
+fn fixed_blob<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8; N]> {
     row.get(column)
 }
 

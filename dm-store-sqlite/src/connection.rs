@@ -56,7 +56,7 @@ pub(crate) fn open_writer(
         );
     }
     if config.owner == FileOwner::Store && opening == Opening::First {
-        create(path)?;
+        create_if_missing(path)?;
     }
     let connection = open(path, config, config.cache_bytes)?;
     let database = Database::new(connection, config.table_prefix.clone());
@@ -71,9 +71,9 @@ pub(crate) fn open_writer(
             // Has an effect only while the file is empty. The file then has a tenth less unused
             // space than with SQLite's default of 4 KiB.
             connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(from_sqlite)?;
-            journal_mode(connection, "PRAGMA journal_mode = WAL")?;
+            run_journal_mode_pragma(connection, "PRAGMA journal_mode = WAL")?;
         }
-        FileOwner::Host => journal_mode(connection, "PRAGMA journal_mode")?,
+        FileOwner::Host => run_journal_mode_pragma(connection, "PRAGMA journal_mode")?,
     }
     connection
         .execute_batch("PRAGMA synchronous = FULL")
@@ -90,13 +90,13 @@ pub(crate) fn open_writer(
             schema::migrate(&database)?;
             if config.owner == FileOwner::Store {
                 // The previous process may have ended after a failed sync: see
-                // `checkpoint_whole_log`. A passive checkpoint does not wait for other processes.
+                // `checkpoint_whole_wal`. A passive checkpoint does not wait for other processes.
                 connection
                     .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
                     .map_err(from_sqlite)?;
             }
         }
-        Opening::Again => checkpoint_whole_log(connection)?,
+        Opening::Again => checkpoint_whole_wal(connection)?,
     }
     Ok(database)
 }
@@ -110,7 +110,7 @@ pub(crate) fn open_writer(
 ///
 /// While another process uses the file, the checkpoint copies as many pages as it can. The log's
 /// index, which that process keeps in shared memory, does not include a batch whose commit failed.
-fn checkpoint_whole_log(connection: &Connection) -> Result<(), StoreError> {
+fn checkpoint_whole_wal(connection: &Connection) -> Result<(), StoreError> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(from_sqlite)
 }
 
@@ -125,11 +125,11 @@ const fn has_race(version: i32) -> bool {
 pub(crate) struct ReaderPool {
     path: PathBuf,
     config: SqliteConfig,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     returned: Condvar,
 }
 
-struct State {
+struct PoolState {
     idle: Vec<Database>,
     /// The number of open connections, idle and in use.
     open: usize,
@@ -146,7 +146,7 @@ impl ReaderPool {
     pub(crate) fn open(path: &Path, config: &SqliteConfig) -> Result<Self, StoreError> {
         let idle =
             (0..config.readers.get()).map(|_| open_reader(path, config)).collect::<Result<Vec<_>, _>>()?;
-        let state = Mutex::new(State { open: idle.len(), idle });
+        let state = Mutex::new(PoolState { open: idle.len(), idle });
         Ok(Self { path: path.to_owned(), config: config.clone(), state, returned: Condvar::new() })
     }
 
@@ -186,7 +186,7 @@ impl ReaderPool {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         // Nothing panics while the state is locked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -233,7 +233,7 @@ fn open(path: &Path, config: &SqliteConfig, cache_bytes: usize) -> Result<Connec
 
 /// Creates an empty file with access for the process's user only. Does nothing if the file exists.
 /// SQLite gives the write-ahead log the same permissions.
-fn create(path: &Path) -> Result<(), StoreError> {
+fn create_if_missing(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -246,7 +246,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Runs `pragma`, which returns the journal mode, and logs a warning if the mode is not WAL.
-fn journal_mode(connection: &Connection, pragma: &str) -> Result<(), StoreError> {
+fn run_journal_mode_pragma(connection: &Connection, pragma: &str) -> Result<(), StoreError> {
     let mode: String = connection.query_row(pragma, [], |row| row.get(0)).map_err(from_sqlite)?;
     if !mode.eq_ignore_ascii_case("wal") {
         tracing::warn!(

@@ -13,7 +13,7 @@ use crate::names::TablePrefix;
 
 /// A table, an index or a view of the schema.
 #[derive(Debug, PartialEq, Eq)]
-struct Object {
+struct SchemaObject {
     /// The name without the prefix, in lower case.
     name: String,
     /// `table`, `index` or `view`.
@@ -64,13 +64,13 @@ pub(crate) fn version(database: &Database) -> Result<Option<usize>, StoreError> 
     }
 }
 
-/// Compares the file with the schema that the migrations `steps` create. Only reads.
+/// Compares the file with the schema that `migrations` create. Only reads.
 ///
 /// # Errors
 /// [`StoreErrorKind::ForeignTables`] when a table, index or view is missing or differs.
-pub(crate) fn refuse_foreign(database: &Database, steps: &[&str]) -> Result<(), StoreError> {
+pub(crate) fn refuse_foreign(database: &Database, migrations: &[&str]) -> Result<(), StoreError> {
     let found = objects(database).map_err(from_sqlite)?;
-    for expected in expected(steps).map_err(from_sqlite)? {
+    for expected in expected(migrations).map_err(from_sqlite)? {
         match found.iter().find(|object| object.name == expected.name) {
             Some(object) if *object == expected => {}
             Some(_) => return Err(foreign(database, &expected.name, "its kind or its columns differ")),
@@ -82,30 +82,30 @@ pub(crate) fn refuse_foreign(database: &Database, steps: &[&str]) -> Result<(), 
     Ok(())
 }
 
-/// The objects that the migrations `steps` create in an empty database.
-fn expected(steps: &[&str]) -> Result<Vec<Object>> {
+/// The objects that `migrations` create in an empty database.
+fn expected(migrations: &[&str]) -> Result<Vec<SchemaObject>> {
     let model = Database::new(Connection::open_in_memory()?, TablePrefix::default());
-    for step in steps {
-        model.execute_batch(step)?;
+    for migration in migrations {
+        model.execute_batch(migration)?;
     }
     objects(&model)
 }
 
 /// The objects whose names begin with the prefix. Case is ignored, because `DM_users` and
 /// `dm_users` are the same name for SQLite.
-fn objects(database: &Database) -> Result<Vec<Object>> {
+fn objects(database: &Database) -> Result<Vec<SchemaObject>> {
     let prefix = database.prefix().as_str();
     let mut select = database.prepare_cached(
         "SELECT lower(substr(name, length(?1) + 1)), name, type FROM sqlite_schema
          WHERE lower(substr(name, 1, length(?1))) = ?1 AND type <> 'trigger' ORDER BY name",
     )?;
     let rows = select.query_map([prefix], |row| {
-        let object = Object { name: row.get(0)?, kind: row.get(2)?, columns: Vec::new() };
+        let object = SchemaObject { name: row.get(0)?, kind: row.get(2)?, columns: Vec::new() };
         Ok((object, row.get::<_, String>(1)?))
     })?;
     rows.map(|row| {
         let (object, name) = row?;
-        Ok(Object { columns: columns(database, &name)?, ..object })
+        Ok(SchemaObject { columns: columns(database, &name)?, ..object })
     })
     .collect()
 }
@@ -122,8 +122,8 @@ fn columns(database: &Database, name: &str) -> Result<Vec<Column>> {
 }
 
 /// The error for a table `name` (without the prefix) that is not the store's.
-fn foreign(database: &Database, name: &str, why: &str) -> StoreError {
+fn foreign(database: &Database, name: &str, reason: &str) -> StoreError {
     let prefix = database.prefix().as_str();
-    let what = format!("`{prefix}{name}` is not the store's: {why}; give the store another table prefix");
-    StoreError::new(StoreErrorKind::ForeignTables, what)
+    let text = format!("`{prefix}{name}` is not the store's: {reason}; give the store another table prefix");
+    StoreError::new(StoreErrorKind::ForeignTables, text)
 }

@@ -93,8 +93,8 @@ fn version_in_file(database: &Database, migrations: &[&str]) -> Result<usize, St
 
 /// The error for a schema of a newer version of the library.
 pub(crate) fn newer_schema(version: usize) -> StoreError {
-    let what = format!("the schema has version {version}, this library knows versions up to {VERSION}");
-    StoreError::new(StoreErrorKind::NewerSchema, what)
+    let text = format!("the schema has version {version}, this library knows versions up to {VERSION}");
+    StoreError::new(StoreErrorKind::NewerSchema, text)
 }
 
 #[cfg(test)]

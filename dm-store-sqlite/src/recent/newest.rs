@@ -11,11 +11,11 @@ use crate::database::Database;
 ///
 /// Replaces a look-up in each of up to 32 runs by one in memory. Holds at most as many numbers as
 /// there are rows in runs. The numbers are always equal to those in the file.
-pub(crate) struct NewestNumbers([Generation; 2]);
+pub(crate) struct NewestNumbers([GenerationNumbers; 2]);
 
 /// The newest numbers of the rows of one generation. A number stays valid after its row is merged
 /// or expires. All numbers are dropped when the generation is deleted.
-struct Generation {
+struct GenerationNumbers {
     /// By the `ref` of the user.
     entries: HashMap<i64, i64>,
     /// By the `ref` of the conversation.
@@ -25,7 +25,7 @@ struct Generation {
 impl NewestNumbers {
     /// Reads the numbers from all rows in runs.
     pub(crate) fn read(connection: &Database) -> Result<Self> {
-        Ok(Self([Generation::read(connection, 0)?, Generation::read(connection, 1)?]))
+        Ok(Self([GenerationNumbers::read(connection, 0)?, GenerationNumbers::read(connection, 1)?]))
     }
 
     /// The number of a user's newest entry in runs, which may have expired.
@@ -56,18 +56,18 @@ impl NewestNumbers {
     }
 
     /// The higher one of the numbers that `number` returns for the two generations.
-    fn newest(&self, number: impl Fn(&Generation) -> Option<&i64>) -> Option<i64> {
+    fn newest(&self, number: impl Fn(&GenerationNumbers) -> Option<&i64>) -> Option<i64> {
         let [even, odd] = &self.0;
         number(even).max(number(odd)).copied()
     }
 
-    const fn generation(&mut self, table: i64) -> &mut Generation {
+    const fn generation(&mut self, table: i64) -> &mut GenerationNumbers {
         let [even, odd] = &mut self.0;
         if table == 0 { even } else { odd }
     }
 }
 
-impl Generation {
+impl GenerationNumbers {
     fn read(connection: &Database, table: i64) -> Result<Self> {
         let newest = |tree, key| -> Result<HashMap<i64, i64>> {
             let mut select = connection.prepare_cached(&format!(
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn numbers_go_with_their_generation() {
-        let generation = || Generation { entries: HashMap::new(), messages: HashMap::new() };
+        let generation = || GenerationNumbers { entries: HashMap::new(), messages: HashMap::new() };
         let mut newest = NewestNumbers([generation(), generation()]);
         newest.insert_entry(0, 1, 5);
         newest.insert_entry(1, 1, 6);

@@ -52,7 +52,7 @@ impl LastWriter {
 
     /// Must be called after a failed transaction, because the rollback may have undone
     /// [`claim`](Self::claim).
-    pub(super) const fn failed(&mut self) {
+    pub(super) const fn transaction_failed(&mut self) {
         self.data_version = None;
     }
 
@@ -130,7 +130,7 @@ mod tests {
             // `one` becomes the last writer, and the rollback undoes this.
             one.begin().unwrap();
             assert!(one.heads.holds(0, 0));
-            one.abandon();
+            one.roll_back();
             assert_eq!(sent(&mut one, 10 * n + 3), 4 * n + 3);
             assert_eq!(sent(&mut other, 10 * n + 4), 4 * n + 4);
         }

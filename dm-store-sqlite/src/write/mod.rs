@@ -122,10 +122,10 @@ impl Writer {
 
     /// Rolls back the transaction of a batch that is certainly not committed, and clears the
     /// caches.
-    fn abandon(&mut self) {
+    fn roll_back(&mut self) {
         self.heads.clear();
         self.recent = None;
-        self.last_writer.failed();
+        self.last_writer.transaction_failed();
         // SQLite may have rolled back by itself. If this rollback fails, `begin` repeats it for the
         // next batch.
         if !self.connection.is_autocommit()
@@ -141,7 +141,7 @@ impl EngineWriter for Writer {
         let outcomes = match self.begin().and_then(|()| self.apply(batch).map_err(from_sqlite)) {
             Ok(outcomes) => outcomes,
             Err(error) => {
-                self.abandon();
+                self.roll_back();
                 return Err(error);
             }
         };
@@ -149,7 +149,7 @@ impl EngineWriter for Writer {
         match committed {
             Ok(_) => Ok(outcomes),
             Err(error) if did_not_commit(&error) => {
-                self.abandon();
+                self.roll_back();
                 Err(from_sqlite(error))
             }
             Err(error) => Err(StoreError::new(StoreErrorKind::OutcomeUnknown, error)),
