@@ -7,8 +7,8 @@ use redb::{
 };
 
 use crate::error::from_redb;
+use crate::lazy_table::{LazyTable, Transaction};
 use crate::tables::{self, NAMES, SCHEMA};
-use crate::tree::{Transaction, Tree};
 
 /// The version that this library writes.
 ///
@@ -80,12 +80,12 @@ fn version(transaction: &ReadTransaction) -> Result<u32, StoreError> {
     if !names.iter().any(|name| name == SCHEMA) {
         return names.first().map_or(Ok(0), |name| Err(foreign(name, "there is no schema of the library")));
     }
-    let found = version_in(&Tree::new(transaction, SCHEMA))?;
+    let found = version_in(&LazyTable::new(transaction, SCHEMA))?;
     let found = found.ok_or_else(|| foreign(SCHEMA, "it holds no version"))?;
     if found <= VERSION {
         // Opening a table of another type fails.
         for name in NAMES.all() {
-            Tree::new(transaction, name).table()?;
+            LazyTable::new(transaction, name).table()?;
         }
     }
     Ok(found)
@@ -104,7 +104,7 @@ fn foreign(name: &str, why: &str) -> StoreError {
 }
 
 /// The version in the table `dm_schema`; `None` when it holds no version.
-fn version_in(schema: &Tree<impl Transaction>) -> Result<Option<u32>, Failure> {
+fn version_in(schema: &LazyTable<impl Transaction>) -> Result<Option<u32>, Failure> {
     let Some(value) = schema.get(VERSION_KEY)? else { return Ok(None) };
     let bytes = <[u8; 4]>::try_from(&*value)
         .map_err(|_| Failure::Damaged("the schema's version has a wrong length"))?;

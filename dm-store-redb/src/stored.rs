@@ -7,16 +7,16 @@ use std::ops::Bound;
 use dm_store_kv::{Changes, Failure, Order, Rows, log_key, owner_and_number};
 use redb::WriteTransaction;
 
+use crate::lazy_table::{Guard, LazyTable, Transaction};
 use crate::recent::Recent;
 use crate::recent::newest::NewestNumbers;
 use crate::recent::read::{Walk, last_of_each};
-use crate::tree::{Guard, Transaction, Tree};
 
 /// A table of `dm-store-kv`: a main table and its runs, in a read transaction or in the transaction
 /// of a batch.
 pub(crate) struct Stored<T: Transaction> {
     /// The main table. It holds all rows that are not in runs.
-    pub(crate) large: Tree<T>,
+    pub(crate) large: LazyTable<T>,
     /// The runs. `None` for a table that never has runs.
     pub(crate) recent: Option<Recent<T>>,
 }

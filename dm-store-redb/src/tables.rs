@@ -16,10 +16,10 @@
 use dm_store_kv::{Failure, Rows as _, Tables};
 use redb::{ReadTransaction, WriteTransaction};
 
+use crate::lazy_table::{LazyTable, Transaction};
 use crate::recent::Recent;
 use crate::recent::runs::Runs;
 use crate::stored::Stored;
-use crate::tree::{Transaction, Tree};
 
 /// The name of the table with the version of the schema and the state of the runs.
 pub(crate) const SCHEMA: &str = "dm_schema";
@@ -70,14 +70,14 @@ fn open<T: Transaction>(
     transaction: T,
     run_rows: impl Fn(&str) -> u64,
 ) -> Result<Tables<Stored<T>>, Failure> {
-    let plain = NAMES.each(|name| Stored { large: Tree::new(transaction, *name), recent: None });
+    let plain = NAMES.each(|name| Stored { large: LazyTable::new(transaction, *name), recent: None });
     let with_runs = |name: &'static str| {
         let runs = match plain.schema.get(name.as_bytes())? {
             Some(row) => Runs::decode(&row)?,
             None => Runs::NONE,
         };
         let recent = Recent::new(transaction, name, runs, run_rows(name));
-        Ok::<_, Failure>(Stored { large: Tree::new(transaction, name), recent: Some(recent) })
+        Ok::<_, Failure>(Stored { large: LazyTable::new(transaction, name), recent: Some(recent) })
     };
     let (sequence, inbox) = (with_runs(SEQUENCE)?, with_runs(INBOX)?);
     Ok(Tables { sequence, inbox, ..plain })

@@ -6,10 +6,10 @@ use std::ops::Bound;
 use dm_store_kv::Failure;
 use redb::WriteTransaction;
 
+use crate::lazy_table::{Between, Guard, LazyTable};
 use crate::recent::newest::NewestNumbers;
 use crate::recent::runs::{Moved, Runs};
 use crate::recent::{END, Recent};
-use crate::tree::{Between, Guard, Tree};
 
 /// The minimum number of rows that are written between two merges, unless a full run has fewer. A
 /// merge looks into every run of the merging generation and changes pages of the main table.
@@ -24,11 +24,11 @@ const STEP: u64 = 256;
 ///
 /// Returns the new state of the runs, and the newest numbers in them if they are known.
 pub(crate) fn merge(
-    mut large: Tree<&WriteTransaction>,
+    mut large: LazyTable<&WriteTransaction>,
     recent: Recent<&WriteTransaction>,
 ) -> Result<(Runs, Option<NewestNumbers>), Failure> {
-    let moving = recent.moving().min(recent.trees.len());
-    let Recent { mut runs, mut trees, run_rows, newest, .. } = recent;
+    let moving = recent.moving().min(recent.run_tables.len());
+    let Recent { mut runs, mut run_tables, run_rows, newest, .. } = recent;
     let mut newest = newest.into_inner();
     let is_full = runs.is_full(run_rows);
     if runs.unmerged < STEP.min(run_rows) && !is_full {
@@ -36,20 +36,20 @@ pub(crate) fn merge(
     }
     let rows = if is_full { u64::MAX } else { runs.unmerged + runs.unmerged / 4 + 1 };
     runs.unmerged = 0;
-    trees.truncate(moving);
+    run_tables.truncate(moving);
     if let Moved::Through(key) = &runs.moved {
-        runs.moved = move_rows(&mut large, &trees, key, rows)?;
+        runs.moved = move_rows(&mut large, &run_tables, key, rows)?;
     } else {
         // One run with each merge, because freeing its pages takes as long as a small commit.
         let deleted = if is_full { moving } else { moving.min(1) };
-        for tree in trees.drain(..deleted) {
-            tree.delete()?;
+        for table in run_tables.drain(..deleted) {
+            table.delete()?;
             runs.oldest += 1;
         }
     }
     if is_full {
-        for tree in trees {
-            tree.delete()?;
+        for table in run_tables {
+            table.delete()?;
             runs.oldest += 1;
         }
         runs.next_generation();
@@ -63,8 +63,8 @@ pub(crate) fn merge(
 /// Merges up to `limit` rows with keys above `after`, in the order of the keys. Returns the
 /// progress.
 fn move_rows(
-    large: &mut Tree<&WriteTransaction>,
-    runs: &[Tree<&WriteTransaction>],
+    large: &mut LazyTable<&WriteTransaction>,
+    runs: &[LazyTable<&WriteTransaction>],
     after: &[u8],
     limit: u64,
 ) -> Result<Moved, Failure> {
@@ -90,7 +90,7 @@ struct Run<'a> {
 
 impl<'a> Merged<'a> {
     /// The rows of `runs` with keys above `after`.
-    fn new(runs: &'a [Tree<&WriteTransaction>], after: &[u8]) -> Result<Self, Failure> {
+    fn new(runs: &'a [LazyTable<&WriteTransaction>], after: &[u8]) -> Result<Self, Failure> {
         let mut merged = Vec::with_capacity(runs.len());
         for run in runs {
             let mut rest = run.between(Bound::Excluded(after), &END)?;

@@ -64,9 +64,9 @@ use std::ops::Bound;
 use dm_store_kv::{Failure, owner_and_number};
 use redb::WriteTransaction;
 
+use crate::lazy_table::{Between, Guard, LazyTable, Transaction};
 use crate::recent::newest::NewestNumbers;
 use crate::recent::runs::{Moved, RUNS, Runs};
-use crate::tree::{Between, Guard, Transaction, Tree};
 
 /// A bound above every key of a log.
 pub(crate) const END: [u8; 13] = [u8::MAX; 13];
@@ -78,7 +78,7 @@ pub(crate) struct Recent<T: Transaction> {
     name: &'static str,
     pub(crate) runs: Runs,
     /// The tables of the runs, from the oldest.
-    pub(crate) trees: Vec<Tree<T>>,
+    pub(crate) run_tables: Vec<LazyTable<T>>,
     /// The number of rows in a full run.
     pub(crate) run_rows: u64,
     /// The newest number of each owner in runs. Used in batches only, and unset until the first
@@ -89,11 +89,11 @@ pub(crate) struct Recent<T: Transaction> {
 impl<T: Transaction> Recent<T> {
     /// The runs as `runs` describes them. Their tables are opened later.
     pub(crate) fn new(transaction: T, name: &'static str, runs: Runs, run_rows: u64) -> Self {
-        let trees = (runs.oldest..runs.end).map(|number| tree(transaction, name, number)).collect();
-        Self { transaction, name, runs, trees, run_rows, newest: OnceCell::new() }
+        let run_tables = (runs.oldest..runs.end).map(|number| run_table(transaction, name, number)).collect();
+        Self { transaction, name, runs, run_tables, run_rows, newest: OnceCell::new() }
     }
 
-    /// The number of runs in the merging generation. They are the first ones of `trees`.
+    /// The number of runs in the merging generation. They are the first ones of `run_tables`.
     fn moving(&self) -> usize {
         usize::try_from(self.runs.growing - self.runs.oldest).unwrap_or(usize::MAX)
     }
@@ -113,10 +113,10 @@ impl<T: Transaction> Recent<T> {
     /// The rows between two keys, both included, in the run with the index `run`, without those
     /// that are merged. `None` if all of them are merged.
     pub(crate) fn between(&self, run: usize, from: &[u8], to: &[u8]) -> Result<Option<Between<'_>>, Failure> {
-        let (Some(tree), Some(from)) = (self.trees.get(run), self.start(run, from, to)) else {
+        let (Some(table), Some(from)) = (self.run_tables.get(run), self.start(run, from, to)) else {
             return Ok(None);
         };
-        tree.between(from, to).map(Some)
+        table.between(from, to).map(Some)
     }
 
     /// The newest number of each owner in runs. The first call reads all rows in runs.
@@ -131,7 +131,7 @@ impl<T: Transaction> Recent<T> {
     /// Reads the newest numbers from all rows in runs that are not merged.
     fn read_newest(&self) -> Result<NewestNumbers, Failure> {
         let mut newest = NewestNumbers::default();
-        for run in 0..self.trees.len() {
+        for run in 0..self.run_tables.len() {
             let Some(rows) = self.between(run, &[], &END)? else { continue };
             for row in rows {
                 let (owner, number) = owner_and_number(&row?.0)?;
@@ -147,7 +147,7 @@ impl<T: Transaction> Recent<T> {
 
     /// The value of a key in the runs; `None` if no run holds it or it is merged.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Guard<'_>>, Failure> {
-        for run in 0..self.trees.len() {
+        for run in 0..self.run_tables.len() {
             if let Some(mut rows) = self.between(run, key, key)?
                 && let Some(row) = rows.next()
             {
@@ -165,7 +165,7 @@ impl Recent<&WriteTransaction> {
         let runs = &mut self.runs;
         let may_grow = runs.end - runs.growing < RUNS;
         if runs.end == runs.growing || (runs.rows >= self.run_rows && may_grow) {
-            self.trees.push(tree(self.transaction, self.name, runs.end));
+            self.run_tables.push(run_table(self.transaction, self.name, runs.end));
             runs.end += 1;
             runs.rows = 0;
         }
@@ -176,17 +176,17 @@ impl Recent<&WriteTransaction> {
             newest.insert_growing(owner, number);
         }
         // There is a run: the code above has created one if the growing generation had none.
-        let newest_run = self.trees.last_mut().ok_or(Failure::Damaged("the newest run is missing"))?;
+        let newest_run = self.run_tables.last_mut().ok_or(Failure::Damaged("the newest run is missing"))?;
         newest_run.insert(key, value)
     }
 
     /// Removes the rows between two keys, both included, that are not merged.
     pub(crate) fn remove_between(&mut self, from: &[u8], to: &[u8]) -> Result<(), Failure> {
-        for run in 0..self.trees.len() {
+        for run in 0..self.run_tables.len() {
             let Some(from) = self.start(run, from, to) else { continue };
             let from = from.map(<[u8]>::to_vec);
-            if let Some(tree) = self.trees.get_mut(run) {
-                tree.remove_between(from.as_ref().map(Vec::as_slice), to)?;
+            if let Some(table) = self.run_tables.get_mut(run) {
+                table.remove_between(from.as_ref().map(Vec::as_slice), to)?;
             }
         }
         Ok(())
@@ -194,6 +194,6 @@ impl Recent<&WriteTransaction> {
 }
 
 /// The table of the run with this number.
-fn tree<T: Transaction>(transaction: T, name: &str, number: u64) -> Tree<T> {
-    Tree::new(transaction, format!("{name}_run_{number}"))
+fn run_table<T: Transaction>(transaction: T, name: &str, number: u64) -> LazyTable<T> {
+    LazyTable::new(transaction, format!("{name}_run_{number}"))
 }

@@ -5,8 +5,8 @@ use std::ops::{Bound, Range};
 
 use dm_store_kv::{Failure, Order};
 
+use crate::lazy_table::{Between, LazyTable, Row, Transaction};
 use crate::recent::{END, Recent};
-use crate::tree::{Between, Row, Transaction, Tree};
 
 /// The minimum number of owners for which all rows in runs are read once, instead of a look-up in
 /// each run for each owner. The list of 10,000 conversations then takes 6 ms, as long as without
@@ -25,7 +25,7 @@ pub(crate) struct Walk<'a, T: Transaction> {
 
 /// The main table and the runs that are not read yet.
 struct Rest<'a, T: Transaction> {
-    large: &'a Tree<T>,
+    large: &'a LazyTable<T>,
     recent: &'a Recent<T>,
     /// The indexes of the runs that are not read yet.
     runs: Range<usize>,
@@ -39,21 +39,21 @@ struct Rest<'a, T: Transaction> {
 impl<'a, T: Transaction> Walk<'a, T> {
     /// The rows between two keys, both included.
     pub(crate) fn new(
-        large: &'a Tree<T>,
+        large: &'a LazyTable<T>,
         recent: Option<&'a Recent<T>>,
         from: &[u8],
         to: &[u8],
         order: Order,
     ) -> Result<Self, Failure> {
         let rows_of_large = || large.between(Bound::Included(from), to);
-        let Some(recent) = recent.filter(|recent| !recent.trees.is_empty() && from <= to) else {
+        let Some(recent) = recent.filter(|recent| !recent.run_tables.is_empty() && from <= to) else {
             return Ok(Self { rows: rows_of_large()?, order, rest: None });
         };
         let (rows, large_is_left) = match order {
             Order::Ascending => (rows_of_large()?, false),
             Order::Descending => (Between::none(), true),
         };
-        let runs = 0..recent.trees.len();
+        let runs = 0..recent.run_tables.len();
         let rest = Rest { large, recent, runs, from: from.to_vec(), to: to.to_vec(), large_is_left };
         Ok(Self { rows, order, rest: Some(rest) })
     }
@@ -107,7 +107,7 @@ impl<'a, T: Transaction> Iterator for Walk<'a, T> {
 /// Calls `visit` for the last row of each owner: the implementation of
 /// [`Rows::last_of_each`](dm_store_kv::Rows::last_of_each).
 pub(crate) fn last_of_each<T: Transaction>(
-    large: &Tree<T>,
+    large: &LazyTable<T>,
     recent: Option<&Recent<T>>,
     owners: &[u32],
     mut visit: impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
@@ -147,7 +147,7 @@ fn last_in_runs<T: Transaction>(
     found: &mut [bool],
     visit: &mut impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    for run in (0..recent.trees.len()).rev() {
+    for run in (0..recent.run_tables.len()).rev() {
         let Some(rows) = recent.between(run, &[], &END)? else { continue };
         // Rows and owners are both read in descending order, so that the first row of an owner is
         // the owner's last one.

@@ -17,7 +17,7 @@ use crate::error::failed;
 pub(crate) type Bytes = &'static [u8];
 
 /// The definition of a table with keys and values of bytes.
-pub(crate) fn table(name: &str) -> TableDefinition<'_, Bytes, Bytes> {
+pub(crate) fn definition(name: &str) -> TableDefinition<'_, Bytes, Bytes> {
     TableDefinition::new(name)
 }
 
@@ -40,7 +40,7 @@ impl Transaction for &ReadTransaction {
     const IS_BATCH: bool = false;
 
     fn open(self, name: &str) -> Result<Self::Table, TableError> {
-        self.open_table(table(name))
+        self.open_table(definition(name))
     }
 }
 
@@ -51,12 +51,12 @@ impl<'txn> Transaction for &'txn WriteTransaction {
 
     /// Creates the table if it is missing.
     fn open(self, name: &str) -> Result<Self::Table, TableError> {
-        self.open_table(table(name))
+        self.open_table(definition(name))
     }
 }
 
 /// A table of redb that is opened at its first use.
-pub(crate) struct Tree<T: Transaction> {
+pub(crate) struct LazyTable<T: Transaction> {
     transaction: T,
     name: Cow<'static, str>,
     opened: OnceCell<T::Table>,
@@ -79,7 +79,7 @@ pub(crate) struct Between<'a>(Option<Range<'a, Bytes, Bytes>>);
 /// The key and the value of a row.
 pub(crate) type Row<'a> = Result<(Guard<'a>, Guard<'a>), Failure>;
 
-impl<T: Transaction> Tree<T> {
+impl<T: Transaction> LazyTable<T> {
     /// A table that is not opened yet.
     pub(crate) fn new(transaction: T, name: impl Into<Cow<'static, str>>) -> Self {
         Self { transaction, name: name.into(), opened: OnceCell::new() }
@@ -114,7 +114,7 @@ impl<T: Transaction> Tree<T> {
     }
 }
 
-impl<'txn> Tree<&'txn WriteTransaction> {
+impl<'txn> LazyTable<&'txn WriteTransaction> {
     /// The open table, to be changed.
     fn table_mut(&mut self) -> Result<&mut Table<'txn, Bytes, Bytes>, Failure> {
         self.table()?;
@@ -144,7 +144,7 @@ impl<'txn> Tree<&'txn WriteTransaction> {
         let Self { transaction, name, opened } = self;
         // redb does not delete an open table.
         drop(opened);
-        transaction.delete_table(table(&name)).map(drop).map_err(failed)
+        transaction.delete_table(definition(&name)).map(drop).map_err(failed)
     }
 }
 
