@@ -62,10 +62,10 @@
 //! # In reading order
 //!
 //! `store` opens a database, as `config` says. `schema` migrates the tables to this version.
-//! `lazy_table` is a table of redb. `recent` has the runs of a main table. `stored` implements a
-//! table of `dm-store-kv` as a main table with its runs, `tables` opens all tables. `write` and
-//! `read` are the writer and the reader of the store. `error` maps redb's errors to those of
-//! `dm-core`.
+//! `lazy_table` is a table of redb. `recent` has the runs of a main table. `table_with_runs`
+//! implements a table of `dm-store-kv` as a main table with its runs, `tables` opens all tables.
+//! `write` and `read` are the writer and the reader of the store. `error` maps redb's errors to
+//! those of `dm-core`.
 
 mod config;
 mod error;
@@ -74,7 +74,7 @@ mod read;
 mod recent;
 mod schema;
 mod store;
-mod stored;
+mod table_with_runs;
 mod tables;
 mod write;
 

@@ -6,7 +6,7 @@ use dm_store_kv::{Failure, Snapshots, Tables};
 use redb::{Database, ReadTransaction, ReadableDatabase};
 
 use crate::error::failed;
-use crate::stored::Stored;
+use crate::table_with_runs::TableWithRuns;
 use crate::tables;
 
 /// The reader of the store. It keeps the database open.
@@ -16,7 +16,7 @@ pub(crate) type Reader = dm_store_kv::Reader<Committed>;
 pub(crate) struct Committed(pub(crate) Arc<Database>);
 
 impl Snapshots for Committed {
-    type Table<'a> = Stored<&'a ReadTransaction>;
+    type Table<'a> = TableWithRuns<&'a ReadTransaction>;
 
     fn read<R>(
         &self,

@@ -62,11 +62,11 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
         // rows are read in both forms. If another handle has already migrated, the same values are
         // written again.
         let mut tables = tables::write(&transaction, 1)?;
-        let found = version_in(&tables.schema.large)?;
+        let found = version_in(&tables.schema.main)?;
         refuse_newer(found.unwrap_or(0), VERSION)?;
         tables.schema.insert(VERSION_KEY, &VERSION.to_be_bytes())?;
         for table in tables.all() {
-            table.large.table()?;
+            table.main.table()?;
         }
     }
     transaction.commit().map_err(from_redb)

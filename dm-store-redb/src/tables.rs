@@ -19,7 +19,7 @@ use redb::{ReadTransaction, WriteTransaction};
 use crate::lazy_table::{LazyTable, Transaction};
 use crate::recent::Recent;
 use crate::recent::runs::Runs;
-use crate::stored::Stored;
+use crate::table_with_runs::TableWithRuns;
 
 /// The name of the table with the version of the schema and the state of the runs.
 pub(crate) const SCHEMA: &str = "dm_schema";
@@ -52,7 +52,9 @@ pub(crate) const NAMES: Tables<&str> = Tables {
 };
 
 /// Opens the tables for a read.
-pub(crate) fn read(transaction: &ReadTransaction) -> Result<Tables<Stored<&ReadTransaction>>, Failure> {
+pub(crate) fn read(
+    transaction: &ReadTransaction,
+) -> Result<Tables<TableWithRuns<&ReadTransaction>>, Failure> {
     open(transaction, |_| 0)
 }
 
@@ -60,7 +62,7 @@ pub(crate) fn read(transaction: &ReadTransaction) -> Result<Tables<Stored<&ReadT
 pub(crate) fn write(
     transaction: &WriteTransaction,
     run_rows: u64,
-) -> Result<Tables<Stored<&WriteTransaction>>, Failure> {
+) -> Result<Tables<TableWithRuns<&WriteTransaction>>, Failure> {
     // A message is one row of `dm_sequence` and two of `dm_inbox`.
     open(transaction, |name| if name == SEQUENCE { run_rows.div_ceil(2) } else { run_rows })
 }
@@ -69,15 +71,15 @@ pub(crate) fn write(
 fn open<T: Transaction>(
     transaction: T,
     run_rows: impl Fn(&str) -> u64,
-) -> Result<Tables<Stored<T>>, Failure> {
-    let plain = NAMES.each(|name| Stored { large: LazyTable::new(transaction, *name), recent: None });
+) -> Result<Tables<TableWithRuns<T>>, Failure> {
+    let plain = NAMES.each(|name| TableWithRuns { main: LazyTable::new(transaction, *name), recent: None });
     let with_runs = |name: &'static str| {
         let runs = match plain.schema.get(name.as_bytes())? {
             Some(row) => Runs::decode(&row)?,
             None => Runs::NONE,
         };
         let recent = Recent::new(transaction, name, runs, run_rows(name));
-        Ok::<_, Failure>(Stored { large: LazyTable::new(transaction, name), recent: Some(recent) })
+        Ok::<_, Failure>(TableWithRuns { main: LazyTable::new(transaction, name), recent: Some(recent) })
     };
     let (sequence, inbox) = (with_runs(SEQUENCE)?, with_runs(INBOX)?);
     Ok(Tables { sequence, inbox, ..plain })

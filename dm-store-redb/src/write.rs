@@ -12,7 +12,7 @@ use crate::recent::merge::merge;
 use crate::recent::newest::NewestNumbers;
 use crate::recent::runs::RUNS;
 use crate::schema::COMMIT_KEY;
-use crate::stored::Stored;
+use crate::table_with_runs::TableWithRuns;
 use crate::tables::{self, INBOX, SEQUENCE};
 
 /// The writer of the store. It does not keep the database open: the file must be closed when the
@@ -74,9 +74,9 @@ impl Writer {
 
         let Tables { mut schema, sequence, inbox, .. } = tables;
         let logs = [(SEQUENCE, sequence), (INBOX, inbox)];
-        for ((name, Stored { large, recent }), newest) in logs.into_iter().zip(&mut self.newest) {
+        for ((name, TableWithRuns { main, recent }), newest) in logs.into_iter().zip(&mut self.newest) {
             if let Some(recent) = recent {
-                let (runs, known) = merge(large, recent)?;
+                let (runs, known) = merge(main, recent)?;
                 schema.insert(name.as_bytes(), &runs.encode())?;
                 *newest = known;
             }

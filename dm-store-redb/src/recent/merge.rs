@@ -24,7 +24,7 @@ const STEP: u64 = 256;
 ///
 /// Returns the new state of the runs, and the newest numbers in them if they are known.
 pub(crate) fn merge(
-    mut large: LazyTable<&WriteTransaction>,
+    mut main: LazyTable<&WriteTransaction>,
     recent: Recent<&WriteTransaction>,
 ) -> Result<(Runs, Option<NewestNumbers>), Failure> {
     let moving = recent.moving().min(recent.run_tables.len());
@@ -38,7 +38,7 @@ pub(crate) fn merge(
     runs.unmerged = 0;
     run_tables.truncate(moving);
     if let Moved::Through(key) = &runs.moved {
-        runs.moved = move_rows(&mut large, &run_tables, key, rows)?;
+        runs.moved = move_rows(&mut main, &run_tables, key, rows)?;
     } else {
         // One run with each merge, because freeing its pages takes as long as a small commit.
         let deleted = if is_full { moving } else { moving.min(1) };
@@ -63,7 +63,7 @@ pub(crate) fn merge(
 /// Merges up to `limit` rows with keys above `after`, in the order of the keys. Returns the
 /// progress.
 fn move_rows(
-    large: &mut LazyTable<&WriteTransaction>,
+    main: &mut LazyTable<&WriteTransaction>,
     runs: &[LazyTable<&WriteTransaction>],
     after: &[u8],
     limit: u64,
@@ -72,7 +72,7 @@ fn move_rows(
     let mut last = after.to_vec();
     for _ in 0..limit {
         let Some((key, value)) = merged.next()? else { return Ok(Moved::All) };
-        large.insert(&key, &value)?;
+        main.insert(&key, &value)?;
         last.clear();
         last.extend_from_slice(&key);
     }

@@ -25,7 +25,7 @@ pub(crate) struct Walk<'a, T: Transaction> {
 
 /// The main table and the runs that are not read yet.
 struct Rest<'a, T: Transaction> {
-    large: &'a LazyTable<T>,
+    main: &'a LazyTable<T>,
     recent: &'a Recent<T>,
     /// The indexes of the runs that are not read yet.
     runs: Range<usize>,
@@ -33,28 +33,28 @@ struct Rest<'a, T: Transaction> {
     to: Vec<u8>,
     /// Whether the main table is not read yet. It is the first table in ascending order, and the
     /// last one in descending order.
-    large_is_left: bool,
+    main_remains: bool,
 }
 
 impl<'a, T: Transaction> Walk<'a, T> {
     /// The rows between two keys, both included.
     pub(crate) fn new(
-        large: &'a LazyTable<T>,
+        main: &'a LazyTable<T>,
         recent: Option<&'a Recent<T>>,
         from: &[u8],
         to: &[u8],
         order: Order,
     ) -> Result<Self, Failure> {
-        let rows_of_large = || large.between(Bound::Included(from), to);
+        let rows_of_main = || main.between(Bound::Included(from), to);
         let Some(recent) = recent.filter(|recent| !recent.run_tables.is_empty() && from <= to) else {
-            return Ok(Self { rows: rows_of_large()?, order, rest: None });
+            return Ok(Self { rows: rows_of_main()?, order, rest: None });
         };
-        let (rows, large_is_left) = match order {
-            Order::Ascending => (rows_of_large()?, false),
+        let (rows, main_remains) = match order {
+            Order::Ascending => (rows_of_main()?, false),
             Order::Descending => (Between::none(), true),
         };
         let runs = 0..recent.run_tables.len();
-        let rest = Rest { large, recent, runs, from: from.to_vec(), to: to.to_vec(), large_is_left };
+        let rest = Rest { main, recent, runs, from: from.to_vec(), to: to.to_vec(), main_remains };
         Ok(Self { rows, order, rest: Some(rest) })
     }
 }
@@ -62,7 +62,7 @@ impl<'a, T: Transaction> Walk<'a, T> {
 impl<'a, T: Transaction> Rest<'a, T> {
     /// The rows of the next table; `None` when all tables are read.
     fn next(&mut self, order: Order) -> Result<Option<Between<'a>>, Failure> {
-        let (large, recent) = (self.large, self.recent);
+        let (main, recent) = (self.main, self.recent);
         loop {
             let run = match order {
                 Order::Ascending => self.runs.next(),
@@ -74,8 +74,8 @@ impl<'a, T: Transaction> Rest<'a, T> {
                         return Ok(Some(rows));
                     }
                 }
-                None if std::mem::take(&mut self.large_is_left) => {
-                    return large.between(Bound::Included(&self.from), &self.to).map(Some);
+                None if std::mem::take(&mut self.main_remains) => {
+                    return main.between(Bound::Included(&self.from), &self.to).map(Some);
                 }
                 None => return Ok(None),
             }
@@ -107,7 +107,7 @@ impl<'a, T: Transaction> Iterator for Walk<'a, T> {
 /// Calls `visit` for the last row of each owner: the implementation of
 /// [`Rows::last_of_each`](dm_store_kv::Rows::last_of_each).
 pub(crate) fn last_of_each<T: Transaction>(
-    large: &LazyTable<T>,
+    main: &LazyTable<T>,
     recent: Option<&Recent<T>>,
     owners: &[u32],
     mut visit: impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
@@ -127,9 +127,9 @@ pub(crate) fn last_of_each<T: Transaction>(
         }
         // With many owners, `last_in_runs` has found the owners with rows in runs.
         let row = if owners.len() >= MANY {
-            large.between(Bound::Included(&from), &to)?.next_back()
+            main.between(Bound::Included(&from), &to)?.next_back()
         } else {
-            Walk::new(large, recent, &from, &to, Order::Descending)?.next()
+            Walk::new(main, recent, &from, &to, Order::Descending)?.next()
         };
         if let Some(row) = row {
             let (key, value) = row?;

@@ -14,14 +14,14 @@ use crate::recent::read::{Walk, last_of_each};
 
 /// A table of `dm-store-kv`: a main table and its runs, in a read transaction or in the transaction
 /// of a batch.
-pub(crate) struct Stored<T: Transaction> {
+pub(crate) struct TableWithRuns<T: Transaction> {
     /// The main table. It holds all rows that are not in runs.
-    pub(crate) large: LazyTable<T>,
+    pub(crate) main: LazyTable<T>,
     /// The runs. `None` for a table that never has runs.
     pub(crate) recent: Option<Recent<T>>,
 }
 
-impl Stored<&WriteTransaction> {
+impl TableWithRuns<&WriteTransaction> {
     /// Sets the newest numbers in runs to those of the previous batch. With `None` they are read
     /// when they are needed.
     pub(crate) fn set_newest(&mut self, newest: Option<NewestNumbers>) {
@@ -31,7 +31,7 @@ impl Stored<&WriteTransaction> {
     }
 }
 
-impl<T: Transaction> Rows for Stored<T> {
+impl<T: Transaction> Rows for TableWithRuns<T> {
     type Key<'a>
         = Guard<'a>
     where
@@ -51,11 +51,11 @@ impl<T: Transaction> Rows for Stored<T> {
         {
             return Ok(Some(value));
         }
-        self.large.get(key)
+        self.main.get(key)
     }
 
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Walk<'_, T>, Failure> {
-        Walk::new(&self.large, self.recent.as_ref(), from, to, order)
+        Walk::new(&self.main, self.recent.as_ref(), from, to, order)
     }
 
     fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
@@ -67,7 +67,7 @@ impl<T: Transaction> Rows for Stored<T> {
                 if let Some(number) = recent.newest()?.get(owner) {
                     return Ok((number > after).then_some(number));
                 }
-                self.large.between(Bound::Included(&from), &to)?.next_back()
+                self.main.between(Bound::Included(&from), &to)?.next_back()
             }
             _ => self.walk(&from, &to, Order::Descending)?.next(),
         };
@@ -79,15 +79,15 @@ impl<T: Transaction> Rows for Stored<T> {
         owners: &[u32],
         visit: impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        last_of_each(&self.large, self.recent.as_ref(), owners, visit)
+        last_of_each(&self.main, self.recent.as_ref(), owners, visit)
     }
 }
 
-impl Changes for Stored<&WriteTransaction> {
+impl Changes for TableWithRuns<&WriteTransaction> {
     fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
         match &mut self.recent {
             Some(recent) => recent.insert(key, value),
-            None => self.large.insert(key, value),
+            None => self.main.insert(key, value),
         }
     }
 
@@ -96,7 +96,7 @@ impl Changes for Stored<&WriteTransaction> {
             // The row may be in the main table or in any run, and `remove_between` removes from all
             // of them. Both of its bounds are included, so this removes exactly the row `key`.
             Some(_) => self.remove_between(key, key),
-            None => self.large.remove(key),
+            None => self.main.remove(key),
         }
     }
 
@@ -106,6 +106,6 @@ impl Changes for Stored<&WriteTransaction> {
         if let Some(recent) = &mut self.recent {
             recent.remove_between(from, to)?;
         }
-        self.large.remove_between(Bound::Included(from), to)
+        self.main.remove_between(Bound::Included(from), to)
     }
 }
