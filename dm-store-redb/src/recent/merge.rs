@@ -8,7 +8,7 @@ use redb::WriteTransaction;
 
 use crate::lazy_table::{Between, Guard, LazyTable};
 use crate::recent::newest::NewestNumbers;
-use crate::recent::runs::{Moved, Runs};
+use crate::recent::runs::{MergeProgress, Runs};
 use crate::recent::{END, Recent};
 
 /// The minimum number of rows that are written between two merges, unless a full run has fewer. A
@@ -37,8 +37,8 @@ pub(crate) fn merge(
     let rows = if is_full { u64::MAX } else { runs.unmerged + runs.unmerged / 4 + 1 };
     runs.unmerged = 0;
     run_tables.truncate(moving);
-    if let Moved::Through(key) = &runs.moved {
-        runs.moved = move_rows(&mut main, &run_tables, key, rows)?;
+    if let MergeProgress::Through(key) = &runs.progress {
+        runs.progress = move_rows(&mut main, &run_tables, key, rows)?;
     } else {
         // One run with each merge, because freeing its pages takes as long as a small commit.
         let deleted = if is_full { moving } else { moving.min(1) };
@@ -67,16 +67,16 @@ fn move_rows(
     runs: &[LazyTable<&WriteTransaction>],
     after: &[u8],
     limit: u64,
-) -> Result<Moved, Failure> {
+) -> Result<MergeProgress, Failure> {
     let mut merged = Merged::new(runs, after)?;
     let mut last = after.to_vec();
     for _ in 0..limit {
-        let Some((key, value)) = merged.next()? else { return Ok(Moved::All) };
+        let Some((key, value)) = merged.next()? else { return Ok(MergeProgress::Everything) };
         main.insert(&key, &value)?;
         last.clear();
         last.extend_from_slice(&key);
     }
-    Ok(Moved::Through(last))
+    Ok(MergeProgress::Through(last))
 }
 
 /// An iterator over the rows of several runs in the order of their keys.

@@ -66,7 +66,7 @@ use redb::WriteTransaction;
 
 use crate::lazy_table::{Between, Guard, LazyTable, Transaction};
 use crate::recent::newest::NewestNumbers;
-use crate::recent::runs::{Moved, RUNS, Runs};
+use crate::recent::runs::{MergeProgress, RUNS, Runs};
 
 /// A bound above every key of a log.
 pub(crate) const END: [u8; 13] = [u8::MAX; 13];
@@ -101,12 +101,12 @@ impl<T: Transaction> Recent<T> {
     /// The lower bound for reading the rows from the key `from` to the key `to` in the run with the
     /// index `run`: it excludes rows that are merged. `None` if all rows up to `to` are merged.
     fn start<'k>(&'k self, run: usize, from: &'k [u8], to: &[u8]) -> Option<Bound<&'k [u8]>> {
-        match &self.runs.moved {
+        match &self.runs.progress {
             _ if run >= self.moving() => Some(Bound::Included(from)),
-            Moved::All => None,
-            Moved::Through(key) if key.as_slice() >= to => None,
-            Moved::Through(key) if key.as_slice() >= from => Some(Bound::Excluded(key)),
-            Moved::Through(_) => Some(Bound::Included(from)),
+            MergeProgress::Everything => None,
+            MergeProgress::Through(key) if key.as_slice() >= to => None,
+            MergeProgress::Through(key) if key.as_slice() >= from => Some(Bound::Excluded(key)),
+            MergeProgress::Through(_) => Some(Bound::Included(from)),
         }
     }
 

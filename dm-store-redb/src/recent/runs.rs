@@ -8,11 +8,11 @@ pub(crate) const RUNS: u64 = 8;
 
 /// How far the merging generation is merged into the main table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Moved {
+pub(crate) enum MergeProgress {
     /// Rows up to this key are merged. The empty key is lower than all keys and means that none is.
     Through(Vec<u8>),
     /// All rows are merged.
-    All,
+    Everything,
 }
 
 /// The runs of a log, and the progress of merging them. Runs are numbered in the order in which
@@ -27,13 +27,13 @@ pub(crate) struct Runs {
     pub(crate) rows: u64,
     /// The number of rows written to runs since rows were last merged.
     pub(crate) unmerged: u64,
-    pub(crate) moved: Moved,
+    pub(crate) progress: MergeProgress,
 }
 
 impl Runs {
     /// The state of a log without runs.
     pub(crate) const NONE: Self =
-        Self { oldest: 0, growing: 0, end: 0, rows: 0, unmerged: 0, moved: Moved::All };
+        Self { oldest: 0, growing: 0, end: 0, rows: 0, unmerged: 0, progress: MergeProgress::Everything };
 
     /// Whether the growing generation has all its runs and the newest run has at least `run_rows`
     /// rows.
@@ -44,7 +44,7 @@ impl Runs {
     /// Makes the growing generation the merging one. The next row begins a new generation.
     pub(crate) fn next_generation(&mut self) {
         self.growing = self.end;
-        self.moved = Moved::Through(Vec::new());
+        self.progress = MergeProgress::Through(Vec::new());
     }
 
     /// Encodes the state for its row in `dm_schema`:
@@ -56,9 +56,9 @@ impl Runs {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let numbers = [self.oldest, self.growing, self.end, self.rows, self.unmerged];
         let mut row: Vec<u8> = numbers.into_iter().flat_map(u64::to_be_bytes).collect();
-        match &self.moved {
-            Moved::All => row.push(1),
-            Moved::Through(key) => {
+        match &self.progress {
+            MergeProgress::Everything => row.push(1),
+            MergeProgress::Through(key) => {
                 row.push(0);
                 row.extend(key);
             }
@@ -73,16 +73,16 @@ impl Runs {
         let mut numbers = numbers.as_chunks::<8>().0.iter().map(|number| u64::from_be_bytes(*number));
         let mut number = || numbers.next().ok_or_else(damaged);
         let [oldest, growing, end, rows, unmerged] = [number()?, number()?, number()?, number()?, number()?];
-        let moved = match rest.split_first() {
-            Some((1, [])) => Moved::All,
-            Some((0, key)) => Moved::Through(key.to_vec()),
+        let progress = match rest.split_first() {
+            Some((1, [])) => MergeProgress::Everything,
+            Some((0, key)) => MergeProgress::Through(key.to_vec()),
             _ => return Err(damaged()),
         };
         // Each read looks into all runs, so the number of runs must have a limit.
         if oldest > growing || growing > end || end - oldest > 2 * RUNS {
             return Err(damaged());
         }
-        Ok(Self { oldest, growing, end, rows, unmerged, moved })
+        Ok(Self { oldest, growing, end, rows, unmerged, progress })
     }
 }
 
@@ -90,29 +90,33 @@ impl Runs {
 mod tests {
     use super::*;
 
-    fn runs(moved: Moved) -> Runs {
-        Runs { oldest: 3, growing: 8, end: 16, rows: 20, unmerged: 7, moved }
+    fn runs(progress: MergeProgress) -> Runs {
+        Runs { oldest: 3, growing: 8, end: 16, rows: 20, unmerged: 7, progress }
     }
 
     #[test]
     fn an_encoded_catalogue_is_decoded() {
-        for moved in [Moved::All, Moved::Through(Vec::new()), Moved::Through(vec![0, 1])] {
-            assert_eq!(Runs::decode(&runs(moved.clone()).encode()).unwrap(), runs(moved));
+        for progress in [
+            MergeProgress::Everything,
+            MergeProgress::Through(Vec::new()),
+            MergeProgress::Through(vec![0, 1]),
+        ] {
+            assert_eq!(Runs::decode(&runs(progress.clone()).encode()).unwrap(), runs(progress));
         }
         assert_eq!(Runs::decode(&Runs::NONE.encode()).unwrap(), Runs::NONE);
     }
 
     #[test]
     fn a_row_that_the_library_does_not_write_is_damage() {
-        let good = runs(Moved::All).encode();
+        let good = runs(MergeProgress::Everything).encode();
         for end in 0..good.len() {
             assert!(Runs::decode(&good[..end]).is_err(), "{end}");
         }
         assert!(Runs::decode(&[good.as_slice(), &[0]].concat()).is_err());
         for wrong in [
-            Runs { oldest: 9, ..runs(Moved::All) },
-            Runs { end: 7, ..runs(Moved::All) },
-            Runs { end: 20, ..runs(Moved::All) },
+            Runs { oldest: 9, ..runs(MergeProgress::Everything) },
+            Runs { end: 7, ..runs(MergeProgress::Everything) },
+            Runs { end: 20, ..runs(MergeProgress::Everything) },
         ] {
             assert!(Runs::decode(&wrong.encode()).is_err(), "{wrong:?}");
         }
