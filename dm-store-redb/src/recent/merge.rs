@@ -13,11 +13,11 @@ use crate::recent::{END, Recent};
 
 /// The minimum number of rows that are written between two merges, unless a full run has fewer. A
 /// merge looks into every run of the merging generation and changes pages of the main table.
-const STEP: u64 = 256;
+const MIN_ROWS_BETWEEN_MERGES: u64 = 256;
 
 /// Merges a quarter more rows than were written since the last merge, so that all rows of the
 /// merging generation are merged before the growing one is full. Then deletes its runs, one with
-/// each merge. Does nothing until [`STEP`] rows were written.
+/// each merge. Does nothing until [`MIN_ROWS_BETWEEN_MERGES`] rows were written.
 ///
 /// When the growing generation is full, merges all remaining rows, deletes all remaining runs of
 /// the merging generation, and makes the full generation the merging one.
@@ -31,14 +31,14 @@ pub(crate) fn merge(
     let Recent { mut runs, mut run_tables, run_rows, newest, .. } = recent;
     let mut newest = newest.into_inner();
     let is_full = runs.is_full(run_rows);
-    if runs.unmerged < STEP.min(run_rows) && !is_full {
+    if runs.unmerged < MIN_ROWS_BETWEEN_MERGES.min(run_rows) && !is_full {
         return Ok((runs, newest));
     }
-    let rows = if is_full { u64::MAX } else { runs.unmerged + runs.unmerged / 4 + 1 };
+    let limit = if is_full { u64::MAX } else { runs.unmerged + runs.unmerged / 4 + 1 };
     runs.unmerged = 0;
     run_tables.truncate(moving);
     if let MergeProgress::Through(key) = &runs.progress {
-        runs.progress = move_rows(&mut main, &run_tables, key, rows)?;
+        runs.progress = merge_rows(&mut main, &run_tables, key, limit)?;
     } else {
         // One run with each merge, because freeing its pages takes as long as a small commit.
         let deleted = if is_full { moving } else { moving.min(1) };
@@ -62,16 +62,16 @@ pub(crate) fn merge(
 
 /// Merges up to `limit` rows with keys above `after`, in the order of the keys. Returns the
 /// progress.
-fn move_rows(
+fn merge_rows(
     main: &mut LazyTable<&WriteTransaction>,
     runs: &[LazyTable<&WriteTransaction>],
     after: &[u8],
     limit: u64,
 ) -> Result<MergeProgress, Failure> {
-    let mut merged = Merged::new(runs, after)?;
+    let mut rows = RowsByKey::new(runs, after)?;
     let mut last = after.to_vec();
     for _ in 0..limit {
-        let Some((key, value)) = merged.next()? else { return Ok(MergeProgress::Everything) };
+        let Some((key, value)) = rows.next()? else { return Ok(MergeProgress::Everything) };
         main.insert(&key, &value)?;
         last.clear();
         last.extend_from_slice(&key);
@@ -80,25 +80,25 @@ fn move_rows(
 }
 
 /// An iterator over the rows of several runs in the order of their keys.
-struct Merged<'a>(Vec<Run<'a>>);
+struct RowsByKey<'a>(Vec<RunRows<'a>>);
 
 /// The rows of one run that have not been returned yet. A run without such rows is dropped.
-struct Run<'a> {
+struct RunRows<'a> {
     next: (Guard<'a>, Guard<'a>),
     rest: Between<'a>,
 }
 
-impl<'a> Merged<'a> {
+impl<'a> RowsByKey<'a> {
     /// The rows of `runs` with keys above `after`.
     fn new(runs: &'a [LazyTable<&WriteTransaction>], after: &[u8]) -> Result<Self, Failure> {
-        let mut merged = Vec::with_capacity(runs.len());
+        let mut rows_by_run = Vec::with_capacity(runs.len());
         for run in runs {
             let mut rest = run.between(Bound::Excluded(after), &END)?;
             if let Some(next) = rest.next() {
-                merged.push(Run { next: next?, rest });
+                rows_by_run.push(RunRows { next: next?, rest });
             }
         }
-        Ok(Self(merged))
+        Ok(Self(rows_by_run))
     }
 
     /// The row with the lowest key; `None` after the last row.
