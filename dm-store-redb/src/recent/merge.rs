@@ -27,21 +27,21 @@ pub(crate) fn merge(
     mut main: LazyTable<&WriteTransaction>,
     recent: Recent<&WriteTransaction>,
 ) -> Result<(Runs, Option<NewestNumbers>), Failure> {
-    let moving = recent.moving().min(recent.run_tables.len());
+    let merging_count = recent.merging_count().min(recent.run_tables.len());
     let Recent { mut runs, mut run_tables, run_rows, newest, .. } = recent;
     let mut newest = newest.into_inner();
     let is_full = runs.is_full(run_rows);
-    if runs.unmerged < MIN_ROWS_BETWEEN_MERGES.min(run_rows) && !is_full {
+    if runs.rows_since_merge < MIN_ROWS_BETWEEN_MERGES.min(run_rows) && !is_full {
         return Ok((runs, newest));
     }
-    let limit = if is_full { u64::MAX } else { runs.unmerged + runs.unmerged / 4 + 1 };
-    runs.unmerged = 0;
-    run_tables.truncate(moving);
+    let limit = if is_full { u64::MAX } else { runs.rows_since_merge + runs.rows_since_merge / 4 + 1 };
+    runs.rows_since_merge = 0;
+    run_tables.truncate(merging_count);
     if let MergeProgress::Through(key) = &runs.progress {
         runs.progress = merge_rows(&mut main, &run_tables, key, limit)?;
     } else {
         // One run with each merge, because freeing its pages takes as long as a small commit.
-        let deleted = if is_full { moving } else { moving.min(1) };
+        let deleted = if is_full { merging_count } else { merging_count.min(1) };
         for table in run_tables.drain(..deleted) {
             table.delete()?;
             runs.oldest += 1;

@@ -94,15 +94,15 @@ impl<T: Transaction> Recent<T> {
     }
 
     /// The number of runs in the merging generation. They are the first ones of `run_tables`.
-    fn moving(&self) -> usize {
-        usize::try_from(self.runs.growing - self.runs.oldest).unwrap_or(usize::MAX)
+    fn merging_count(&self) -> usize {
+        usize::try_from(self.runs.first_growing - self.runs.oldest).unwrap_or(usize::MAX)
     }
 
     /// The lower bound for reading the rows from the key `from` to the key `to` in the run with the
     /// index `run`: it excludes rows that are merged. `None` if all rows up to `to` are merged.
     fn start<'k>(&'k self, run: usize, from: &'k [u8], to: &[u8]) -> Option<Bound<&'k [u8]>> {
         match &self.runs.progress {
-            _ if run >= self.moving() => Some(Bound::Included(from)),
+            _ if run >= self.merging_count() => Some(Bound::Included(from)),
             MergeProgress::Everything => None,
             MergeProgress::Through(key) if key.as_slice() >= to => None,
             MergeProgress::Through(key) if key.as_slice() >= from => Some(Bound::Excluded(key)),
@@ -135,8 +135,8 @@ impl<T: Transaction> Recent<T> {
             let Some(rows) = self.between(run, &[], &END)? else { continue };
             for row in rows {
                 let (owner, number) = owner_and_number(&row?.0)?;
-                if run < self.moving() {
-                    newest.insert_moving(owner, number);
+                if run < self.merging_count() {
+                    newest.insert_merging(owner, number);
                 } else {
                     newest.insert_growing(owner, number);
                 }
@@ -163,14 +163,14 @@ impl Recent<&WriteTransaction> {
     /// or if the newest run is full and the generation is not.
     pub(crate) fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
         let runs = &mut self.runs;
-        let may_grow = runs.end - runs.growing < RUNS;
-        if runs.end == runs.growing || (runs.rows >= self.run_rows && may_grow) {
+        let may_grow = runs.end - runs.first_growing < RUNS;
+        if runs.end == runs.first_growing || (runs.rows_in_newest_run >= self.run_rows && may_grow) {
             self.run_tables.push(run_table(self.transaction, self.name, runs.end));
             runs.end += 1;
-            runs.rows = 0;
+            runs.rows_in_newest_run = 0;
         }
-        runs.rows += 1;
-        runs.unmerged += 1;
+        runs.rows_in_newest_run += 1;
+        runs.rows_since_merge += 1;
         if let Some(newest) = self.newest.get_mut() {
             let (owner, number) = owner_and_number(key)?;
             newest.insert_growing(owner, number);

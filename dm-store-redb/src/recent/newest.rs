@@ -12,15 +12,15 @@ use std::collections::HashMap;
 /// that the owner has used. It is dropped with its generation.
 #[derive(Debug, Default)]
 pub(crate) struct NewestNumbers {
-    moving: HashMap<u32, u64>,
+    merging: HashMap<u32, u64>,
     growing: HashMap<u32, u64>,
 }
 
 impl NewestNumbers {
     /// Sets an owner's newest number in the merging generation. The calls for an owner must have
     /// ascending numbers.
-    pub(crate) fn insert_moving(&mut self, owner: u32, number: u64) {
-        self.moving.insert(owner, number);
+    pub(crate) fn insert_merging(&mut self, owner: u32, number: u64) {
+        self.merging.insert(owner, number);
     }
 
     /// Sets an owner's newest number in the growing generation. The calls for an owner must have
@@ -31,13 +31,13 @@ impl NewestNumbers {
 
     /// The number of an owner's newest row in runs; `None` if the owner has no row in runs.
     pub(crate) fn get(&self, owner: u32) -> Option<u64> {
-        self.growing.get(&owner).or_else(|| self.moving.get(&owner)).copied()
+        self.growing.get(&owner).or_else(|| self.merging.get(&owner)).copied()
     }
 
     /// Drops the numbers of the merging generation, whose rows are all merged. The growing
     /// generation becomes the merging one.
     pub(crate) fn next_generation(&mut self) {
-        self.moving = std::mem::take(&mut self.growing);
+        self.merging = std::mem::take(&mut self.growing);
     }
 }
 
@@ -56,13 +56,13 @@ mod tests {
         newest.next_generation();
         newest.next_generation();
         assert_eq!(newest.get(1), None);
-        assert!(newest.moving.is_empty() && newest.growing.is_empty());
+        assert!(newest.merging.is_empty() && newest.growing.is_empty());
     }
 
     #[test]
-    fn a_number_of_the_growing_generation_is_newer_than_one_of_the_moving() {
+    fn a_number_of_the_growing_generation_is_newer_than_one_of_the_merging() {
         let mut newest = NewestNumbers::default();
-        newest.insert_moving(1, 5);
+        newest.insert_merging(1, 5);
         assert_eq!(newest.get(1), Some(5));
         newest.insert_growing(1, 6);
         assert_eq!(newest.get(1), Some(6));

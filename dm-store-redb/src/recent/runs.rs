@@ -16,45 +16,57 @@ pub(crate) enum MergeProgress {
 }
 
 /// The runs of a log, and the progress of merging them. Runs are numbered in the order in which
-/// they are created. The runs `oldest..growing` are the merging generation, and the runs
-/// `growing..end` are the growing generation.
+/// they are created. The runs `oldest..first_growing` are the merging generation, and the runs
+/// `first_growing..end` are the growing generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Runs {
     pub(crate) oldest: u64,
-    pub(crate) growing: u64,
+    pub(crate) first_growing: u64,
     pub(crate) end: u64,
     /// The number of rows written to the newest run.
-    pub(crate) rows: u64,
+    pub(crate) rows_in_newest_run: u64,
     /// The number of rows written to runs since rows were last merged.
-    pub(crate) unmerged: u64,
+    pub(crate) rows_since_merge: u64,
     pub(crate) progress: MergeProgress,
 }
 
 impl Runs {
     /// The state of a log without runs.
-    pub(crate) const NONE: Self =
-        Self { oldest: 0, growing: 0, end: 0, rows: 0, unmerged: 0, progress: MergeProgress::Everything };
+    pub(crate) const NONE: Self = Self {
+        oldest: 0,
+        first_growing: 0,
+        end: 0,
+        rows_in_newest_run: 0,
+        rows_since_merge: 0,
+        progress: MergeProgress::Everything,
+    };
 
     /// Whether the growing generation has all its runs and the newest run has at least `run_rows`
     /// rows.
     pub(crate) const fn is_full(&self, run_rows: u64) -> bool {
-        self.end - self.growing >= RUNS && self.rows >= run_rows
+        self.end - self.first_growing >= RUNS && self.rows_in_newest_run >= run_rows
     }
 
     /// Makes the growing generation the merging one. The next row begins a new generation.
     pub(crate) fn next_generation(&mut self) {
-        self.growing = self.end;
+        self.first_growing = self.end;
         self.progress = MergeProgress::Through(Vec::new());
     }
 
     /// Encodes the state for its row in `dm_schema`:
     ///
-    /// - the integers `oldest`, `growing`, `end`, `rows` and `unmerged`, big-endian in 8 bytes
-    ///   each;
+    /// - the integers `oldest`, `first_growing`, `end`, `rows_in_newest_run` and
+    ///   `rows_since_merge`, big-endian in 8 bytes each;
     /// - then the byte 1 when all rows are merged, or the byte 0 and the key up to which rows are
     ///   merged.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let numbers = [self.oldest, self.growing, self.end, self.rows, self.unmerged];
+        let numbers = [
+            self.oldest,
+            self.first_growing,
+            self.end,
+            self.rows_in_newest_run,
+            self.rows_since_merge,
+        ];
         let mut row: Vec<u8> = numbers.into_iter().flat_map(u64::to_be_bytes).collect();
         match &self.progress {
             MergeProgress::Everything => row.push(1),
@@ -72,17 +84,18 @@ impl Runs {
         let (numbers, rest) = row.split_first_chunk::<40>().ok_or_else(damaged)?;
         let mut numbers = numbers.as_chunks::<8>().0.iter().map(|number| u64::from_be_bytes(*number));
         let mut number = || numbers.next().ok_or_else(damaged);
-        let [oldest, growing, end, rows, unmerged] = [number()?, number()?, number()?, number()?, number()?];
+        let [oldest, first_growing, end, rows_in_newest_run, rows_since_merge] =
+            [number()?, number()?, number()?, number()?, number()?];
         let progress = match rest.split_first() {
             Some((1, [])) => MergeProgress::Everything,
             Some((0, key)) => MergeProgress::Through(key.to_vec()),
             _ => return Err(damaged()),
         };
         // Each read looks into all runs, so the number of runs must have a limit.
-        if oldest > growing || growing > end || end - oldest > 2 * RUNS {
+        if oldest > first_growing || first_growing > end || end - oldest > 2 * RUNS {
             return Err(damaged());
         }
-        Ok(Self { oldest, growing, end, rows, unmerged, progress })
+        Ok(Self { oldest, first_growing, end, rows_in_newest_run, rows_since_merge, progress })
     }
 }
 
@@ -91,7 +104,14 @@ mod tests {
     use super::*;
 
     fn runs(progress: MergeProgress) -> Runs {
-        Runs { oldest: 3, growing: 8, end: 16, rows: 20, unmerged: 7, progress }
+        Runs {
+            oldest: 3,
+            first_growing: 8,
+            end: 16,
+            rows_in_newest_run: 20,
+            rows_since_merge: 7,
+            progress,
+        }
     }
 
     #[test]
