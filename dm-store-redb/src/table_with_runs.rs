@@ -8,7 +8,7 @@ use dm_store_kv::{Changes, Failure, Order, Rows, log_key, owner_and_number};
 use redb::WriteTransaction;
 
 use crate::lazy_table::{Guard, LazyTable, Transaction};
-use crate::recent::Recent;
+use crate::recent::RecentRows;
 use crate::recent::newest::NewestNumbers;
 use crate::recent::read::{Walk, last_of_each};
 
@@ -18,7 +18,7 @@ pub(crate) struct TableWithRuns<T: Transaction> {
     /// The main table. It holds all rows that are not in runs.
     pub(crate) main: LazyTable<T>,
     /// The runs. `None` for a table that never has runs.
-    pub(crate) recent: Option<Recent<T>>,
+    pub(crate) recent: Option<RecentRows<T>>,
 }
 
 impl TableWithRuns<&WriteTransaction> {

@@ -17,7 +17,7 @@ use dm_store_kv::{Failure, Rows as _, Tables};
 use redb::{ReadTransaction, WriteTransaction};
 
 use crate::lazy_table::{LazyTable, Transaction};
-use crate::recent::Recent;
+use crate::recent::RecentRows;
 use crate::recent::runs::Runs;
 use crate::table_with_runs::TableWithRuns;
 
@@ -58,19 +58,19 @@ pub(crate) fn read(
     open(transaction, |_| 0)
 }
 
-/// Opens the tables for a batch. A run of `dm_inbox` is full at `run_rows` rows.
+/// Opens the tables for a batch. A run of `dm_inbox` is full at `rows_per_run` rows.
 pub(crate) fn write(
     transaction: &WriteTransaction,
-    run_rows: u64,
+    rows_per_run: u64,
 ) -> Result<Tables<TableWithRuns<&WriteTransaction>>, Failure> {
     // A message is one row of `dm_sequence` and two of `dm_inbox`.
-    open(transaction, |name| if name == SEQUENCE { run_rows.div_ceil(2) } else { run_rows })
+    open(transaction, |name| if name == SEQUENCE { rows_per_run.div_ceil(2) } else { rows_per_run })
 }
 
-/// Opens the tables. `run_rows` gives the number of rows in a full run of a table.
+/// Opens the tables. `rows_per_run` gives the number of rows in a full run of a table.
 fn open<T: Transaction>(
     transaction: T,
-    run_rows: impl Fn(&str) -> u64,
+    rows_per_run: impl Fn(&str) -> u64,
 ) -> Result<Tables<TableWithRuns<T>>, Failure> {
     let plain = NAMES.each(|name| TableWithRuns { main: LazyTable::new(transaction, *name), recent: None });
     let with_runs = |name: &'static str| {
@@ -78,7 +78,7 @@ fn open<T: Transaction>(
             Some(row) => Runs::decode(&row)?,
             None => Runs::NONE,
         };
-        let recent = Recent::new(transaction, name, runs, run_rows(name));
+        let recent = RecentRows::new(transaction, name, runs, rows_per_run(name));
         Ok::<_, Failure>(TableWithRuns { main: LazyTable::new(transaction, name), recent: Some(recent) })
     };
     let (sequence, inbox) = (with_runs(SEQUENCE)?, with_runs(INBOX)?);

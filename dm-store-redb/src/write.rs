@@ -21,7 +21,7 @@ pub(crate) struct Writer {
     database: Weak<Database>,
     recovery: Recovery,
     /// The number of rows in a full run of `dm_inbox`.
-    run_rows: u64,
+    rows_per_run: u64,
     heads: Heads,
     /// The newest numbers in the runs of `dm_sequence` and of `dm_inbox`, if they are known.
     newest: [Option<NewestNumbers>; 2],
@@ -31,11 +31,11 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(database: Weak<Database>, config: &RedbConfig) -> Self {
-        let run_rows = u64::try_from(config.recent_entries.get()).unwrap_or(u64::MAX) / RUNS;
+        let rows_per_run = u64::try_from(config.recent_entries.get()).unwrap_or(u64::MAX) / RUNS;
         Self {
             database,
             recovery: config.recovery,
-            run_rows: run_rows.max(1),
+            rows_per_run: rows_per_run.max(1),
             heads: Heads::new(config.heads_bytes),
             newest: [None, None],
             commits: 0,
@@ -54,7 +54,7 @@ impl Writer {
 
     /// Applies all writes of a batch in a transaction, and merges rows.
     fn apply(&mut self, transaction: &WriteTransaction, batch: Vec<Write>) -> Result<Vec<Outcome>, Failure> {
-        let mut tables = tables::write(transaction, self.run_rows)?;
+        let mut tables = tables::write(transaction, self.rows_per_run)?;
         // Another handle of the same database may have written since the last batch.
         let commits = match tables.schema.get(COMMIT_KEY)? {
             Some(value) => <[u8; 8]>::try_from(&*value)

@@ -9,7 +9,7 @@ use redb::WriteTransaction;
 use crate::lazy_table::{Between, Guard, LazyTable};
 use crate::recent::newest::NewestNumbers;
 use crate::recent::runs::{MergeProgress, Runs};
-use crate::recent::{END, Recent};
+use crate::recent::{END, RecentRows};
 
 /// The minimum number of rows that are written between two merges, unless a full run has fewer. A
 /// merge looks into every run of the merging generation and changes pages of the main table.
@@ -25,13 +25,13 @@ const MIN_ROWS_BETWEEN_MERGES: u64 = 256;
 /// Returns the new state of the runs, and the newest numbers in them if they are known.
 pub(crate) fn merge(
     mut main: LazyTable<&WriteTransaction>,
-    recent: Recent<&WriteTransaction>,
+    recent: RecentRows<&WriteTransaction>,
 ) -> Result<(Runs, Option<NewestNumbers>), Failure> {
     let merging_count = recent.merging_count().min(recent.run_tables.len());
-    let Recent { mut runs, mut run_tables, run_rows, newest, .. } = recent;
+    let RecentRows { mut runs, mut run_tables, rows_per_run, newest, .. } = recent;
     let mut newest = newest.into_inner();
-    let is_full = runs.is_full(run_rows);
-    if runs.rows_since_merge < MIN_ROWS_BETWEEN_MERGES.min(run_rows) && !is_full {
+    let is_full = runs.is_full(rows_per_run);
+    if runs.rows_since_merge < MIN_ROWS_BETWEEN_MERGES.min(rows_per_run) && !is_full {
         return Ok((runs, newest));
     }
     let limit = if is_full { u64::MAX } else { runs.rows_since_merge + runs.rows_since_merge / 4 + 1 };

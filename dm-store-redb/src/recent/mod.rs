@@ -50,8 +50,8 @@
 //! # Files
 //!
 //! [`runs`] tells which runs exist and how far they are merged. [`newest`] keeps the newest number
-//! of each owner in runs. `Recent`, below, opens the runs and changes them. [`read`] reads the main
-//! table and the runs as one sequence. [`merge`] merges rows.
+//! of each owner in runs. `RecentRows`, below, opens the runs and changes them. [`read`] reads the
+//! main table and the runs as one sequence. [`merge`] merges rows.
 
 pub(crate) mod merge;
 pub(crate) mod newest;
@@ -72,25 +72,26 @@ use crate::recent::runs::{MergeProgress, RUNS, Runs};
 pub(crate) const END: [u8; 13] = [u8::MAX; 13];
 
 /// The runs of a log.
-pub(crate) struct Recent<T: Transaction> {
+pub(crate) struct RecentRows<T: Transaction> {
     transaction: T,
     /// The name of the log's main table. The names of the runs begin with it.
-    name: &'static str,
+    main_name: &'static str,
     pub(crate) runs: Runs,
     /// The tables of the runs, from the oldest.
     pub(crate) run_tables: Vec<LazyTable<T>>,
     /// The number of rows in a full run.
-    pub(crate) run_rows: u64,
+    pub(crate) rows_per_run: u64,
     /// The newest number of each owner in runs. Used in batches only, and unset until the first
     /// number is looked up.
     pub(crate) newest: OnceCell<NewestNumbers>,
 }
 
-impl<T: Transaction> Recent<T> {
+impl<T: Transaction> RecentRows<T> {
     /// The runs as `runs` describes them. Their tables are opened later.
-    pub(crate) fn new(transaction: T, name: &'static str, runs: Runs, run_rows: u64) -> Self {
-        let run_tables = (runs.oldest..runs.end).map(|number| run_table(transaction, name, number)).collect();
-        Self { transaction, name, runs, run_tables, run_rows, newest: OnceCell::new() }
+    pub(crate) fn new(transaction: T, main_name: &'static str, runs: Runs, rows_per_run: u64) -> Self {
+        let run_tables =
+            (runs.oldest..runs.end).map(|number| run_table(transaction, main_name, number)).collect();
+        Self { transaction, main_name, runs, run_tables, rows_per_run, newest: OnceCell::new() }
     }
 
     /// The number of runs in the merging generation. They are the first ones of `run_tables`.
@@ -100,7 +101,7 @@ impl<T: Transaction> Recent<T> {
 
     /// The lower bound for reading the rows from the key `from` to the key `to` in the run with the
     /// index `run`: it excludes rows that are merged. `None` if all rows up to `to` are merged.
-    fn start<'k>(&'k self, run: usize, from: &'k [u8], to: &[u8]) -> Option<Bound<&'k [u8]>> {
+    fn lower_bound<'k>(&'k self, run: usize, from: &'k [u8], to: &[u8]) -> Option<Bound<&'k [u8]>> {
         match &self.runs.progress {
             _ if run >= self.merging_count() => Some(Bound::Included(from)),
             MergeProgress::Everything => None,
@@ -113,7 +114,7 @@ impl<T: Transaction> Recent<T> {
     /// The rows between two keys, both included, in the run with the index `run`, without those
     /// that are merged. `None` if all of them are merged.
     pub(crate) fn between(&self, run: usize, from: &[u8], to: &[u8]) -> Result<Option<Between<'_>>, Failure> {
-        let (Some(table), Some(from)) = (self.run_tables.get(run), self.start(run, from, to)) else {
+        let (Some(table), Some(from)) = (self.run_tables.get(run), self.lower_bound(run, from, to)) else {
             return Ok(None);
         };
         table.between(from, to).map(Some)
@@ -158,14 +159,14 @@ impl<T: Transaction> Recent<T> {
     }
 }
 
-impl Recent<&WriteTransaction> {
+impl RecentRows<&WriteTransaction> {
     /// Inserts a row into the newest run. Creates a run if there is none in the growing generation,
     /// or if the newest run is full and the generation is not.
     pub(crate) fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
         let runs = &mut self.runs;
         let may_grow = runs.end - runs.first_growing < RUNS;
-        if runs.end == runs.first_growing || (runs.rows_in_newest_run >= self.run_rows && may_grow) {
-            self.run_tables.push(run_table(self.transaction, self.name, runs.end));
+        if runs.end == runs.first_growing || (runs.rows_in_newest_run >= self.rows_per_run && may_grow) {
+            self.run_tables.push(run_table(self.transaction, self.main_name, runs.end));
             runs.end += 1;
             runs.rows_in_newest_run = 0;
         }
@@ -183,7 +184,7 @@ impl Recent<&WriteTransaction> {
     /// Removes the rows between two keys, both included, that are not merged.
     pub(crate) fn remove_between(&mut self, from: &[u8], to: &[u8]) -> Result<(), Failure> {
         for run in 0..self.run_tables.len() {
-            let Some(from) = self.start(run, from, to) else { continue };
+            let Some(from) = self.lower_bound(run, from, to) else { continue };
             let from = from.map(<[u8]>::to_vec);
             if let Some(table) = self.run_tables.get_mut(run) {
                 table.remove_between(from.as_ref().map(Vec::as_slice), to)?;
@@ -194,6 +195,6 @@ impl Recent<&WriteTransaction> {
 }
 
 /// The table of the run with this number.
-fn run_table<T: Transaction>(transaction: T, name: &str, number: u64) -> LazyTable<T> {
-    LazyTable::new(transaction, format!("{name}_run_{number}"))
+fn run_table<T: Transaction>(transaction: T, main_name: &str, number: u64) -> LazyTable<T> {
+    LazyTable::new(transaction, format!("{main_name}_run_{number}"))
 }

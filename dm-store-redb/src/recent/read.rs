@@ -6,7 +6,7 @@ use std::ops::{Bound, Range};
 use dm_store_kv::{Failure, Order};
 
 use crate::lazy_table::{Between, LazyTable, Row, Transaction};
-use crate::recent::{END, Recent};
+use crate::recent::{END, RecentRows};
 
 /// The minimum number of owners for which all rows in runs are read once, instead of a look-up in
 /// each run for each owner. The list of 10,000 conversations then takes 6 ms, as long as without
@@ -26,7 +26,7 @@ pub(crate) struct Walk<'a, T: Transaction> {
 /// The main table and the runs that are not read yet.
 struct Rest<'a, T: Transaction> {
     main: &'a LazyTable<T>,
-    recent: &'a Recent<T>,
+    recent: &'a RecentRows<T>,
     /// The indexes of the runs that are not read yet.
     runs: Range<usize>,
     from: Vec<u8>,
@@ -40,7 +40,7 @@ impl<'a, T: Transaction> Walk<'a, T> {
     /// The rows between two keys, both included.
     pub(crate) fn new(
         main: &'a LazyTable<T>,
-        recent: Option<&'a Recent<T>>,
+        recent: Option<&'a RecentRows<T>>,
         from: &[u8],
         to: &[u8],
         order: Order,
@@ -108,7 +108,7 @@ impl<'a, T: Transaction> Iterator for Walk<'a, T> {
 /// [`Rows::last_of_each`](dm_store_kv::Rows::last_of_each).
 pub(crate) fn last_of_each<T: Transaction>(
     main: &LazyTable<T>,
-    recent: Option<&Recent<T>>,
+    recent: Option<&RecentRows<T>>,
     owners: &[u32],
     mut visit: impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
@@ -142,7 +142,7 @@ pub(crate) fn last_of_each<T: Transaction>(
 /// Calls `visit` for the last row of each owner with rows in runs, and sets `found` at the owner's
 /// index.
 fn last_in_runs<T: Transaction>(
-    recent: &Recent<T>,
+    recent: &RecentRows<T>,
     owners: &[u32],
     found: &mut [bool],
     visit: &mut impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,

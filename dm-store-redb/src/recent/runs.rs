@@ -41,10 +41,10 @@ impl Runs {
         progress: MergeProgress::Everything,
     };
 
-    /// Whether the growing generation has all its runs and the newest run has at least `run_rows`
-    /// rows.
-    pub(crate) const fn is_full(&self, run_rows: u64) -> bool {
-        self.end - self.first_growing >= RUNS && self.rows_in_newest_run >= run_rows
+    /// Whether the growing generation has all its runs and the newest run has at least
+    /// `rows_per_run` rows.
+    pub(crate) const fn is_full(&self, rows_per_run: u64) -> bool {
+        self.end - self.first_growing >= RUNS && self.rows_in_newest_run >= rows_per_run
     }
 
     /// Makes the growing generation the merging one. The next row begins a new generation.
