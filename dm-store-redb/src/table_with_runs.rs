@@ -10,7 +10,7 @@ use redb::WriteTransaction;
 use crate::lazy_table::{Guard, LazyTable, Transaction};
 use crate::recent::RecentRows;
 use crate::recent::newest::NewestNumbers;
-use crate::recent::read::{Walk, last_of_each};
+use crate::recent::read::{Walk, visit_last_rows};
 
 /// A table of `dm-store-kv`: a main table and its runs, in a read transaction or in the transaction
 /// of a batch.
@@ -79,7 +79,7 @@ impl<T: Transaction> Rows for TableWithRuns<T> {
         owners: &[u32],
         visit: impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        last_of_each(&self.main, self.recent.as_ref(), owners, visit)
+        visit_last_rows(&self.main, self.recent.as_ref(), owners, visit)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::recent::{END, RecentRows};
 /// The minimum number of owners for which all rows in runs are read once, instead of a look-up in
 /// each run for each owner. The list of 10,000 conversations then takes 6 ms, as long as without
 /// runs.
-const MANY: usize = 512;
+const MANY_OWNERS: usize = 512;
 
 /// An iterator over the rows of a table: first those of the main table, then those of each run, or
 /// the other way round. The next table is opened when the rows of the current one end.
@@ -20,11 +20,11 @@ pub(crate) struct Walk<'a, T: Transaction> {
     rows: Between<'a>,
     order: Order,
     /// `None` for a table without runs.
-    rest: Option<Rest<'a, T>>,
+    remaining: Option<RemainingTables<'a, T>>,
 }
 
 /// The main table and the runs that are not read yet.
-struct Rest<'a, T: Transaction> {
+struct RemainingTables<'a, T: Transaction> {
     main: &'a LazyTable<T>,
     recent: &'a RecentRows<T>,
     /// The indexes of the runs that are not read yet.
@@ -47,19 +47,20 @@ impl<'a, T: Transaction> Walk<'a, T> {
     ) -> Result<Self, Failure> {
         let rows_of_main = || main.between(Bound::Included(from), to);
         let Some(recent) = recent.filter(|recent| !recent.run_tables.is_empty() && from <= to) else {
-            return Ok(Self { rows: rows_of_main()?, order, rest: None });
+            return Ok(Self { rows: rows_of_main()?, order, remaining: None });
         };
         let (rows, main_remains) = match order {
             Order::Ascending => (rows_of_main()?, false),
             Order::Descending => (Between::none(), true),
         };
         let runs = 0..recent.run_tables.len();
-        let rest = Rest { main, recent, runs, from: from.to_vec(), to: to.to_vec(), main_remains };
-        Ok(Self { rows, order, rest: Some(rest) })
+        let remaining =
+            RemainingTables { main, recent, runs, from: from.to_vec(), to: to.to_vec(), main_remains };
+        Ok(Self { rows, order, remaining: Some(remaining) })
     }
 }
 
-impl<'a, T: Transaction> Rest<'a, T> {
+impl<'a, T: Transaction> RemainingTables<'a, T> {
     /// The rows of the next table; `None` when all tables are read.
     fn next(&mut self, order: Order) -> Result<Option<Between<'a>>, Failure> {
         let (main, recent) = (self.main, self.recent);
@@ -95,7 +96,7 @@ impl<'a, T: Transaction> Iterator for Walk<'a, T> {
             if row.is_some() {
                 return row;
             }
-            match self.rest.as_mut()?.next(self.order) {
+            match self.remaining.as_mut()?.next(self.order) {
                 Ok(Some(rows)) => self.rows = rows,
                 Ok(None) => return None,
                 Err(failure) => return Some(Err(failure)),
@@ -106,7 +107,7 @@ impl<'a, T: Transaction> Iterator for Walk<'a, T> {
 
 /// Calls `visit` for the last row of each owner: the implementation of
 /// [`Rows::last_of_each`](dm_store_kv::Rows::last_of_each).
-pub(crate) fn last_of_each<T: Transaction>(
+pub(crate) fn visit_last_rows<T: Transaction>(
     main: &LazyTable<T>,
     recent: Option<&RecentRows<T>>,
     owners: &[u32],
@@ -114,19 +115,19 @@ pub(crate) fn last_of_each<T: Transaction>(
 ) -> Result<(), Failure> {
     let mut found = vec![false; owners.len()];
     if let Some(recent) = recent
-        && owners.len() >= MANY
+        && owners.len() >= MANY_OWNERS
     {
-        last_in_runs(recent, owners, &mut found, &mut visit)?;
+        visit_last_rows_in_runs(recent, owners, &mut found, &mut visit)?;
     }
-    let left = owners.iter().zip(found).enumerate().filter(|(_, (_, found))| !found);
-    for (index, (owner, _)) in left {
+    let remaining = owners.iter().zip(found).enumerate().filter(|(_, (_, found))| !found);
+    for (index, (owner, _)) in remaining {
         let from = owner.to_be_bytes();
         let mut to = END;
         if let Some(first) = to.first_chunk_mut() {
             *first = from;
         }
-        // With many owners, `last_in_runs` has found the owners with rows in runs.
-        let row = if owners.len() >= MANY {
+        // With many owners, `visit_last_rows_in_runs` has found the owners with rows in runs.
+        let row = if owners.len() >= MANY_OWNERS {
             main.between(Bound::Included(&from), &to)?.next_back()
         } else {
             Walk::new(main, recent, &from, &to, Order::Descending)?.next()
@@ -141,7 +142,7 @@ pub(crate) fn last_of_each<T: Transaction>(
 
 /// Calls `visit` for the last row of each owner with rows in runs, and sets `found` at the owner's
 /// index.
-fn last_in_runs<T: Transaction>(
+fn visit_last_rows_in_runs<T: Transaction>(
     recent: &RecentRows<T>,
     owners: &[u32],
     found: &mut [bool],
@@ -151,13 +152,13 @@ fn last_in_runs<T: Transaction>(
         let Some(rows) = recent.between(run, &[], &END)? else { continue };
         // Rows and owners are both read in descending order, so that the first row of an owner is
         // the owner's last one.
-        let mut left = owners.iter().zip(&mut *found).enumerate().rev().peekable();
+        let mut remaining = owners.iter().zip(&mut *found).enumerate().rev().peekable();
         for row in rows.rev() {
             let (key, value) = row?;
             let owner = key.first_chunk().ok_or(Failure::Damaged("a key of a log is too short"))?;
             let owner = u32::from_be_bytes(*owner);
-            while left.next_if(|(_, (other, _))| **other > owner).is_some() {}
-            if let Some((index, (_, found))) = left.next_if(|(_, (other, _))| **other == owner)
+            while remaining.next_if(|(_, (other, _))| **other > owner).is_some() {}
+            if let Some((index, (_, found))) = remaining.next_if(|(_, (other, _))| **other == owner)
                 && !std::mem::replace(found, true)
             {
                 visit(index, &key, &value)?;
