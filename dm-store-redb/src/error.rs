@@ -62,16 +62,16 @@ mod tests {
     use super::*;
 
     /// The kind of the mapped I/O error.
-    fn of_io(kind: ErrorKind) -> StoreErrorKind {
+    fn kind_of_io(kind: ErrorKind) -> StoreErrorKind {
         from_redb(StorageError::Io(io::Error::from(kind))).kind()
     }
 
     #[test]
     fn each_error_has_the_kind_that_callers_match_on() {
-        assert_eq!(of_io(ErrorKind::StorageFull), StoreErrorKind::Full);
-        assert_eq!(of_io(ErrorKind::InvalidData), StoreErrorKind::Corrupt);
-        assert_eq!(of_io(ErrorKind::PermissionDenied), StoreErrorKind::Unavailable);
-        assert_eq!(of_io(ErrorKind::Other), StoreErrorKind::Engine);
+        assert_eq!(kind_of_io(ErrorKind::StorageFull), StoreErrorKind::Full);
+        assert_eq!(kind_of_io(ErrorKind::InvalidData), StoreErrorKind::Corrupt);
+        assert_eq!(kind_of_io(ErrorKind::PermissionDenied), StoreErrorKind::Unavailable);
+        assert_eq!(kind_of_io(ErrorKind::Other), StoreErrorKind::Engine);
         let kind = |error: Error| from_redb(error).kind();
         assert_eq!(kind(Error::DatabaseAlreadyOpen), StoreErrorKind::Locked);
         assert_eq!(kind(Error::PreviousIo), StoreErrorKind::Closed);

@@ -74,7 +74,7 @@ impl Deref for Guard<'_> {
 }
 
 /// An iterator over the rows between two keys, in both directions. `None` for no rows.
-pub(crate) struct Between<'a>(Option<Range<'a, Bytes, Bytes>>);
+pub(crate) struct RowsBetween<'a>(Option<Range<'a, Bytes, Bytes>>);
 
 /// The key and the value of a row.
 pub(crate) type Row<'a> = Result<(Guard<'a>, Guard<'a>), Failure>;
@@ -99,7 +99,7 @@ impl<T: Transaction> LazyTable<T> {
     }
 
     /// The rows from the bound `from` to the key `to`, which is included.
-    pub(crate) fn between(&self, from: Bound<&[u8]>, to: &[u8]) -> Result<Between<'_>, Failure> {
+    pub(crate) fn between(&self, from: Bound<&[u8]>, to: &[u8]) -> Result<RowsBetween<'_>, Failure> {
         // redb documents no behaviour for a range whose start is above its end.
         let is_empty = match from {
             Bound::Included(from) => from > to,
@@ -107,10 +107,10 @@ impl<T: Transaction> LazyTable<T> {
             Bound::Unbounded => false,
         };
         if is_empty {
-            return Ok(Between(None));
+            return Ok(RowsBetween(None));
         }
         let rows = self.table()?.range::<&[u8]>((from, Bound::Included(to)));
-        Ok(Between(Some(rows.map_err(failed)?)))
+        Ok(RowsBetween(Some(rows.map_err(failed)?)))
     }
 }
 
@@ -148,13 +148,13 @@ impl<'txn> LazyTable<&'txn WriteTransaction> {
     }
 }
 
-impl Between<'_> {
+impl RowsBetween<'_> {
     pub(crate) const fn none() -> Self {
         Self(None)
     }
 }
 
-impl<'a> Iterator for Between<'a> {
+impl<'a> Iterator for RowsBetween<'a> {
     type Item = Row<'a>;
 
     fn next(&mut self) -> Option<Row<'a>> {
@@ -162,7 +162,7 @@ impl<'a> Iterator for Between<'a> {
     }
 }
 
-impl DoubleEndedIterator for Between<'_> {
+impl DoubleEndedIterator for RowsBetween<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
         self.0.as_mut()?.next_back().map(row)
     }

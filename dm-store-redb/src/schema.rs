@@ -99,8 +99,9 @@ fn names(transaction: &ReadTransaction) -> Result<Vec<String>, StorageError> {
 }
 
 /// The error for a table that is not the library's.
-fn foreign(name: &str, why: &str) -> StoreError {
-    StoreError::new(StoreErrorKind::ForeignTables, format!("the table `{name}` is not the library's: {why}"))
+fn foreign(name: &str, reason: &str) -> StoreError {
+    let text = format!("the table `{name}` is not the library's: {reason}");
+    StoreError::new(StoreErrorKind::ForeignTables, text)
 }
 
 /// The version in the table `dm_schema`; `None` when it holds no version.

@@ -56,11 +56,11 @@ impl RedbStore {
         // A host may change its working directory before the file is opened again.
         let (path, config) = (absolute(path.as_ref())?, config.clone());
         let database = catch_panic(|| open(&path, &config))?;
-        let (writer, reader) = halves(database.into(), &config)?;
-        let (measured, reserve) = (path.clone(), config.reserve_bytes);
+        let (writer, reader) = writer_and_reader(database.into(), &config)?;
+        let (disk_path, reserve) = (path.clone(), config.reserve_bytes);
         let embedded = Embedded::builder(writer, reader)
-            .reopen(move || halves(catch_panic(|| open_again(&path, &config))?.into(), &config))
-            .reserve(reserve, move || free_bytes(&measured));
+            .reopen(move || writer_and_reader(catch_panic(|| open_again(&path, &config))?.into(), &config))
+            .reserve(reserve, move || free_bytes(&disk_path));
         Ok(Self { embedded: embedded.start()? })
     }
 
@@ -79,7 +79,7 @@ impl RedbStore {
     ///   table begins with `dm_`. The error's source names the table. Nothing is changed.
     /// - Any other error of the engine.
     pub fn from_database(database: Arc<Database>, config: &RedbConfig) -> Result<Self, StoreError> {
-        let (writer, reader) = halves(database, config)?;
+        let (writer, reader) = writer_and_reader(database, config)?;
         Ok(Self { embedded: Embedded::new(writer, reader)? })
     }
 }
@@ -91,7 +91,7 @@ impl EmbeddedStore for RedbStore {
 }
 
 /// Migrates the schema of a database, and returns the store's writer and reader.
-fn halves(database: Arc<Database>, config: &RedbConfig) -> Result<(Writer, Reader), StoreError> {
+fn writer_and_reader(database: Arc<Database>, config: &RedbConfig) -> Result<(Writer, Reader), StoreError> {
     catch_panic(|| schema::migrate(&database))?;
     Ok((Writer::new(Arc::downgrade(&database), config), Reader::new(Committed(database))))
 }

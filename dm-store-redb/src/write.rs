@@ -63,7 +63,7 @@ impl Writer {
         };
         let commits = u64::from_be_bytes(commits);
         if commits != self.commits {
-            self.clear();
+            self.clear_caches();
         }
         let [sequence, inbox] = std::mem::take(&mut self.newest);
         tables.sequence.set_newest(sequence);
@@ -85,7 +85,7 @@ impl Writer {
     }
 
     /// Clears the caches, so that their contents are read again.
-    fn clear(&mut self) {
+    fn clear_caches(&mut self) {
         self.heads.clear();
         self.newest = [None, None];
     }
@@ -98,7 +98,7 @@ impl EngineWriter for Writer {
         let outcomes = match self.apply(&transaction, batch) {
             Ok(outcomes) => outcomes,
             Err(failure) => {
-                self.clear();
+                self.clear_caches();
                 // Nothing is committed, even when this fails to free the pages of the transaction.
                 if let Err(error) = transaction.abort() {
                     tracing::warn!(error = %error, "the transaction could not be rolled back");
@@ -110,7 +110,7 @@ impl EngineWriter for Writer {
             Ok(()) => Ok(outcomes),
             // redb has rolled the transaction back.
             Err(error @ CommitError::TransactionPoisoned) => {
-                self.clear();
+                self.clear_caches();
                 Err(from_redb(error))
             }
             Err(error) => Err(unknown(error)),

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use dm_store_kv::Failure;
 use redb::WriteTransaction;
 
-use crate::lazy_table::{Between, Guard, LazyTable};
+use crate::lazy_table::{Guard, LazyTable, RowsBetween};
 use crate::recent::newest::NewestNumbers;
 use crate::recent::runs::{MergeProgress, Runs};
 use crate::recent::{END, RecentRows};
@@ -85,7 +85,7 @@ struct RowsByKey<'a>(Vec<RunRows<'a>>);
 /// The rows of one run that have not been returned yet. A run without such rows is dropped.
 struct RunRows<'a> {
     next: (Guard<'a>, Guard<'a>),
-    rest: Between<'a>,
+    rest: RowsBetween<'a>,
 }
 
 impl<'a> RowsByKey<'a> {

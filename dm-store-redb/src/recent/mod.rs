@@ -64,7 +64,7 @@ use std::ops::Bound;
 use dm_store_kv::{Failure, owner_and_number};
 use redb::WriteTransaction;
 
-use crate::lazy_table::{Between, Guard, LazyTable, Transaction};
+use crate::lazy_table::{Guard, LazyTable, RowsBetween, Transaction};
 use crate::recent::newest::NewestNumbers;
 use crate::recent::runs::{MergeProgress, RUNS, Runs};
 
@@ -113,7 +113,12 @@ impl<T: Transaction> RecentRows<T> {
 
     /// The rows between two keys, both included, in the run with the index `run`, without those
     /// that are merged. `None` if all of them are merged.
-    pub(crate) fn between(&self, run: usize, from: &[u8], to: &[u8]) -> Result<Option<Between<'_>>, Failure> {
+    pub(crate) fn between(
+        &self,
+        run: usize,
+        from: &[u8],
+        to: &[u8],
+    ) -> Result<Option<RowsBetween<'_>>, Failure> {
         let (Some(table), Some(from)) = (self.run_tables.get(run), self.lower_bound(run, from, to)) else {
             return Ok(None);
         };

@@ -5,7 +5,7 @@ use std::ops::{Bound, Range};
 
 use dm_store_kv::{Failure, Order};
 
-use crate::lazy_table::{Between, LazyTable, Row, Transaction};
+use crate::lazy_table::{LazyTable, Row, RowsBetween, Transaction};
 use crate::recent::{END, RecentRows};
 
 /// The minimum number of owners for which all rows in runs are read once, instead of a look-up in
@@ -17,7 +17,7 @@ const MANY_OWNERS: usize = 512;
 /// the other way round. The next table is opened when the rows of the current one end.
 pub(crate) struct Walk<'a, T: Transaction> {
     /// The rows of the current table.
-    rows: Between<'a>,
+    rows: RowsBetween<'a>,
     order: Order,
     /// `None` for a table without runs.
     remaining: Option<RemainingTables<'a, T>>,
@@ -51,7 +51,7 @@ impl<'a, T: Transaction> Walk<'a, T> {
         };
         let (rows, main_remains) = match order {
             Order::Ascending => (rows_of_main()?, false),
-            Order::Descending => (Between::none(), true),
+            Order::Descending => (RowsBetween::none(), true),
         };
         let runs = 0..recent.run_tables.len();
         let remaining =
@@ -62,7 +62,7 @@ impl<'a, T: Transaction> Walk<'a, T> {
 
 impl<'a, T: Transaction> RemainingTables<'a, T> {
     /// The rows of the next table; `None` when all tables are read.
-    fn next(&mut self, order: Order) -> Result<Option<Between<'a>>, Failure> {
+    fn next(&mut self, order: Order) -> Result<Option<RowsBetween<'a>>, Failure> {
         let (main, recent) = (self.main, self.recent);
         loop {
             let run = match order {
