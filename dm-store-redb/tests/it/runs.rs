@@ -57,7 +57,7 @@ async fn a_file_of_an_older_version_is_read_and_written_on() {
 }
 
 #[tokio::test]
-async fn rows_are_moved_and_runs_are_deleted() {
+async fn rows_are_merged_and_runs_are_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     let store = small(&path);
@@ -72,13 +72,13 @@ async fn rows_are_moved_and_runs_are_deleted() {
     let database = Database::open(&path).unwrap();
     let transaction = database.begin_read().unwrap();
     for log in ["dm_sequence", "dm_inbox"] {
-        let large = transaction.open_table(Table::new(log)).unwrap();
-        assert!(large.iter().unwrap().count() > 100, "{log}");
+        let main = transaction.open_table(Table::new(log)).unwrap();
+        assert!(main.iter().unwrap().count() > 100, "{log}");
     }
 }
 
 #[tokio::test]
-async fn expired_entries_are_gone_from_runs_and_do_not_come_back_when_these_are_moved() {
+async fn expired_entries_are_gone_from_runs_and_do_not_come_back_when_runs_are_merged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     let store = small(&path);
@@ -95,7 +95,7 @@ async fn expired_entries_are_gone_from_runs_and_do_not_come_back_when_these_are_
 }
 
 #[tokio::test]
-async fn a_user_of_many_conversations_gets_the_newest_ones_from_any_tree() {
+async fn a_user_of_many_conversations_gets_the_newest_ones_from_any_table() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     // Conversations have messages in the main table only, in runs only, in both, and nowhere.
@@ -126,7 +126,7 @@ async fn two_stores_with_runs_of_different_sizes_take_turns() {
 /// others are looked up. After one store wrote, the newest numbers in the memory of the other are
 /// outdated.
 #[tokio::test]
-async fn the_newest_row_is_found_in_any_tree_and_after_another_store_wrote_it() {
+async fn the_newest_row_is_found_in_any_table_and_after_another_store_wrote_it() {
     let folder = tempfile::tempdir().unwrap();
     let database = Arc::new(Database::create(folder.path().join("host.redb")).unwrap());
     let stores = [(); 2].map(|()| {

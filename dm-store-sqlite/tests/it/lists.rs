@@ -26,7 +26,7 @@ async fn check(recent_entries: usize, messages: u64, last: Last) {
 }
 
 #[tokio::test]
-async fn a_list_is_right_when_most_rows_are_moved() {
+async fn a_list_is_right_when_most_rows_are_merged() {
     check(400, 2_000, Last { ahead: Some(700), right: Some(900) }).await;
 }
 

@@ -45,12 +45,12 @@ pub fn back_to_version_1(path: &Path) {
     {
         let mut schema = transaction.open_table(Table::new("dm_schema")).unwrap();
         for log in ["dm_sequence", "dm_inbox"] {
-            let mut large = transaction.open_table(Table::new(log)).unwrap();
+            let mut main = transaction.open_table(Table::new(log)).unwrap();
             for name in runs.iter().filter(|name| name.starts_with(log)) {
                 let run = transaction.open_table(Table::new(name)).unwrap();
                 for row in run.iter().unwrap() {
                     let (key, value) = row.unwrap();
-                    large.insert(key.value(), value.value()).unwrap();
+                    main.insert(key.value(), value.value()).unwrap();
                 }
                 drop(run);
                 transaction.delete_table(Table::new(name)).unwrap();
