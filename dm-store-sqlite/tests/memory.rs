@@ -21,7 +21,7 @@ const BATCH: u64 = 500;
 /// The memory that a store has allocated after one message in each of many conversations between
 /// different users, in bytes. `heads` is the number of users and of conversations to keep in
 /// memory.
-async fn held(path: &Path, heads: usize) -> usize {
+async fn store_bytes(path: &Path, heads: usize) -> usize {
     let before = ALLOCATOR.allocated();
     let mut config = SqliteConfig::default();
     config.heads_bytes = heads * SqliteConfig::HEAD_BYTES;
@@ -41,9 +41,12 @@ async fn held(path: &Path, heads: usize) -> usize {
 async fn newest_numbers_take_no_more_than_the_configuration_says() {
     let folder = tempfile::tempdir().unwrap();
     let heads = usize::try_from(CONVERSATIONS).unwrap();
-    let without = held(&folder.path().join("without"), 1).await;
-    let with = held(&folder.path().join("with"), heads).await;
-    let (took, said) = (with - without, heads * SqliteConfig::HEAD_BYTES);
-    assert!(took <= said, "{took} of {said}");
-    assert!(took * 3 > said * 2, "the configuration says much more than they take: {took} of {said}");
+    let few_heads_bytes = store_bytes(&folder.path().join("without"), 1).await;
+    let many_heads_bytes = store_bytes(&folder.path().join("with"), heads).await;
+    let (used_bytes, allowed_bytes) = (many_heads_bytes - few_heads_bytes, heads * SqliteConfig::HEAD_BYTES);
+    assert!(used_bytes <= allowed_bytes, "{used_bytes} of {allowed_bytes} bytes");
+    assert!(
+        used_bytes * 3 > allowed_bytes * 2,
+        "the configuration says much more than they take: {used_bytes} of {allowed_bytes} bytes"
+    );
 }

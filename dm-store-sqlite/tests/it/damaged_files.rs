@@ -47,7 +47,7 @@ impl Files {
 }
 
 /// A new store that runs a checkpoint when its log has `checkpoint_pages` pages.
-fn start(checkpoint_pages: u32) -> (TempDir, SqliteStore, Oracle) {
+fn new_store(checkpoint_pages: u32) -> (TempDir, SqliteStore, Oracle) {
     let folder = tempfile::tempdir().unwrap();
     let mut config = SqliteConfig::default();
     config.checkpoint_pages = checkpoint_pages;
@@ -57,8 +57,8 @@ fn start(checkpoint_pages: u32) -> (TempDir, SqliteStore, Oracle) {
 }
 
 /// The files of a store with some answered batches, and an empty log.
-async fn database() -> (Files, Oracle) {
-    let (folder, store, mut oracle) = start(1);
+async fn closed_files() -> (Files, Oracle) {
+    let (folder, store, mut oracle) = new_store(1);
     for _ in 0..40 {
         let outcomes = store.commit(oracle.ask()).await.unwrap();
         oracle.answered(&outcomes).unwrap();
@@ -71,7 +71,7 @@ async fn database() -> (Files, Oracle) {
 
 #[tokio::test]
 async fn a_store_whose_making_was_cut_off_is_made_again() {
-    let (folder, store, oracle) = start(100_000);
+    let (folder, store, oracle) = new_store(100_000);
     let made = Files::copy(folder.path());
     drop(store);
     assert!(made.log.len() > 10 * PAGE, "the first schema is in the log");
@@ -93,7 +93,7 @@ async fn a_store_whose_making_was_cut_off_is_made_again() {
 
 #[tokio::test]
 async fn copies_taken_while_a_commit_runs_hold_all_of_it_or_nothing() {
-    let (folder, store, mut oracle) = start(100_000);
+    let (folder, store, mut oracle) = new_store(100_000);
     let (mut whole, mut absent) = (0_u32, 0_u32);
     for _ in 0..30 {
         let writes = oracle.ask();
@@ -117,14 +117,16 @@ async fn copies_taken_while_a_commit_runs_hold_all_of_it_or_nothing() {
             }
         }
     }
-    show(&format!("copies of SQLite's files taken while a commit ran: {whole} with it, {absent} without it"));
+    print_uncaptured(&format!(
+        "copies of SQLite's files taken while a commit ran: {whole} with it, {absent} without it"
+    ));
 }
 
 /// Most cuts are at the end of a page. When half a page is missing at the end of a database, SQLite
 /// reads zeros instead and does not notice.
 #[tokio::test]
 async fn a_database_cut_short_is_corrupt_and_never_empty() {
-    let (whole, _) = database().await;
+    let (whole, _) = closed_files().await;
     let pages = whole.database.len() / PAGE;
     for end in (1..pages).step_by(3).map(|page| page * PAGE).chain([100, PAGE / 2, PAGE + 1]) {
         let database = whole.database[..end].to_vec();
@@ -143,7 +145,7 @@ async fn a_database_cut_short_is_corrupt_and_never_empty() {
 /// an untyped error.
 #[tokio::test]
 async fn bits_flipped_in_a_database_are_typed_errors_where_sqlite_notices() {
-    let (whole, oracle) = database().await;
+    let (whole, oracle) = closed_files().await;
     let (mut typed, mut harmless, mut unnoticed) = (0_u32, 0_u32, 0_u32);
     for at in (0..whole.database.len()).step_by(whole.database.len() / 150) {
         let mut flipped = whole.clone();
@@ -160,7 +162,7 @@ async fn bits_flipped_in_a_database_are_typed_errors_where_sqlite_notices() {
             }
         }
     }
-    show(&format!(
+    print_uncaptured(&format!(
         "flipped bits in SQLite's database: {typed} times it did not open, {harmless} times nothing changed, \
          {unnoticed} times reads failed or gave other data; SQLite has no page checksums to notice it"
     ));
@@ -168,6 +170,6 @@ async fn bits_flipped_in_a_database_are_typed_errors_where_sqlite_notices() {
 
 /// Prints a result to the standard error without the test harness's capture, so that it is visible
 /// also when the test passes.
-fn show(what: &str) {
-    let _seen = writeln!(std::io::stderr(), "{what}");
+fn print_uncaptured(text: &str) {
+    let _seen = writeln!(std::io::stderr(), "{text}");
 }

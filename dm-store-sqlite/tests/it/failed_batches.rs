@@ -9,7 +9,7 @@ use crate::common::{append, at, conversation, open, register, user, who, whole_i
 
 /// A store whose file is limited in size and full. The file holds a conversation of users 1 and 2.
 /// Also returns the number of messages in the conversation.
-async fn full(folder: &tempfile::TempDir) -> (SqliteStore, u64) {
+async fn full_store(folder: &tempfile::TempDir) -> (SqliteStore, u64) {
     let path = folder.path().join("host.db");
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 1").unwrap();
     let mut config = SqliteConfig::default();
@@ -26,7 +26,7 @@ async fn full(folder: &tempfile::TempDir) -> (SqliteStore, u64) {
 }
 
 /// A batch of several kinds of writes. The last writes do not fit into the file.
-fn too_large(stored: u64) -> Vec<Write> {
+fn oversized_batch(stored: u64) -> Vec<Write> {
     let mut batch = vec![
         append_as(1, 2, 20_001, 7).into(),
         publish(1, 2, 6),
@@ -43,9 +43,9 @@ fn too_large(stored: u64) -> Vec<Write> {
 #[tokio::test]
 async fn a_failed_batch_does_not_change_the_numbers_of_the_next_one() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, stored) = full(&folder).await;
+    let (store, stored) = full_store(&folder).await;
     for _ in 0..2 {
-        let failed = store.commit(too_large(stored)).await.unwrap_err();
+        let failed = store.commit(oversized_batch(stored)).await.unwrap_err();
         assert_eq!(failed.kind(), StoreErrorKind::Full);
     }
     assert!(store.conversation(conversation(2)).await.unwrap().is_none());

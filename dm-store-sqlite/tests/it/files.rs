@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use crate::common::{self, append, at, open, register, user, who, whole_inbox};
 
 /// The configuration for a file of the host.
-fn hosted() -> SqliteConfig {
+fn host_config() -> SqliteConfig {
     let mut config = SqliteConfig::default();
     config.owner = FileOwner::Host;
     config
@@ -106,7 +106,7 @@ async fn in_a_hosts_file_the_hosts_tables_and_settings_stay_as_they_are() {
              CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO users (name) VALUES ('ana');",
         )
         .unwrap();
-        let store = SqliteStore::open_with(&path, &hosted()).unwrap();
+        let store = SqliteStore::open_with(&path, &host_config()).unwrap();
         store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
         assert_eq!(numbers(&store, 2).await, [1, 2]);
         // The host writes on its own connection, between two commits of the store.
@@ -135,7 +135,7 @@ async fn in_a_hosts_file_the_hosts_tables_and_settings_stay_as_they_are() {
 fn a_hosts_file_must_exist() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("host.db");
-    let refused = SqliteStore::open_with(&path, &hosted()).unwrap_err();
+    let refused = SqliteStore::open_with(&path, &host_config()).unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
     assert!(!path.exists());
 }
@@ -185,7 +185,7 @@ async fn a_file_without_room_fails_typed_and_recovers() {
     let path = folder.path().join("host.db");
     drop(Connection::open(&path).unwrap());
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 1").unwrap();
-    let mut config = hosted();
+    let mut config = host_config();
     config.max_pages = Some(60);
     let store = SqliteStore::open_with(&path, &config).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
@@ -261,7 +261,7 @@ async fn reads_wait_while_all_connections_are_in_use() {
 
 /// The number of file descriptors of this process for files in a folder.
 #[cfg(target_os = "linux")]
-fn descriptors(folder: &Path) -> usize {
+fn descriptor_count(folder: &Path) -> usize {
     let all = std::fs::read_dir("/proc/self/fd").unwrap();
     all.filter(|entry| {
         let target = std::fs::read_link(entry.as_ref().unwrap().path());
@@ -275,7 +275,7 @@ fn descriptors(folder: &Path) -> usize {
 async fn reads_need_no_file_descriptor_after_the_store_is_open() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
-    let opened = descriptors(folder.path());
+    let opened = descriptor_count(folder.path());
     store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5), register(who(2))]).await.unwrap();
     let reads: Vec<_> = (0..64)
         .map(|_| {
@@ -286,5 +286,5 @@ async fn reads_need_no_file_descriptor_after_the_store_is_open() {
     for read in reads {
         assert_eq!(read.await.unwrap(), [1, 2]);
     }
-    assert_eq!(descriptors(folder.path()), opened);
+    assert_eq!(descriptor_count(folder.path()), opened);
 }

@@ -10,7 +10,7 @@ use crate::common::{append, open, register, user, who};
 const EXAMINED: u64 = 4_096;
 
 /// Commits the writes in batches.
-async fn commit(store: &SqliteStore, writes: impl Iterator<Item = Write>) {
+async fn commit_in_batches(store: &SqliteStore, writes: impl Iterator<Item = Write>) {
     let writes: Vec<_> = writes.collect();
     for batch in writes.chunks(500) {
         store.commit(batch.to_vec()).await.unwrap();
@@ -19,7 +19,12 @@ async fn commit(store: &SqliteStore, writes: impl Iterator<Item = Write>) {
 
 /// Reads all pages of user 2's inbox after the number `after`. Returns the numbers of the entries,
 /// and the number of pages.
-async fn read(store: &SqliteStore, after: u64, limit: usize, max_bytes: usize) -> (Vec<u64>, usize) {
+async fn read_all_pages(
+    store: &SqliteStore,
+    after: u64,
+    limit: usize,
+    max_bytes: usize,
+) -> (Vec<u64>, usize) {
     let (mut after, mut shown, mut pages) = (InboxSeq::new(after), Vec::new(), 0);
     loop {
         let query = InboxQuery { who: who(2), after, own: OwnEntries::Skip, limit, max_bytes };
@@ -37,12 +42,13 @@ async fn read(store: &SqliteStore, after: u64, limit: usize, max_bytes: usize) -
     }
 }
 
-/// Fills user 2's inbox with one notice, then `own` messages that user 2 sent, then three messages
-/// of the peer.
-async fn own(store: &SqliteStore, own: u64) {
+/// Fills user 2's inbox with one notice, then `own_messages` messages that user 2 sent, then three
+/// messages of the peer.
+async fn fill_inbox(store: &SqliteStore, own_messages: u64) {
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
-    commit(store, (1..=own).map(|id| append(1, 2, id, id))).await;
-    commit(store, (own + 1..=own + 3).map(|id| append(1, 1, id, id))).await;
+    commit_in_batches(store, (1..=own_messages).map(|id| append(1, 2, id, id))).await;
+    let peer_messages = own_messages + 1..=own_messages + 3;
+    commit_in_batches(store, peer_messages.map(|id| append(1, 1, id, id))).await;
 }
 
 #[tokio::test]
@@ -50,13 +56,13 @@ async fn entries_after_many_own_entries_are_reached() {
     for count in [EXAMINED - 1, EXAMINED, EXAMINED + 1, 2 * EXAMINED + 10] {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
-        own(&store, count).await;
+        fill_inbox(&store, count).await;
         let expected = [1, count + 2, count + 3, count + 4];
         for (limit, max_bytes) in [(1, usize::MAX), (2, usize::MAX), (1_000, usize::MAX), (1_000, 1)] {
-            let (shown, _) = read(&store, 0, limit, max_bytes).await;
+            let (shown, _) = read_all_pages(&store, 0, limit, max_bytes).await;
             assert_eq!(shown, expected, "{count} own entries, in pages of {limit} and {max_bytes} bytes");
         }
-        let (shown, _) = read(&store, 1, 2, usize::MAX).await;
+        let (shown, _) = read_all_pages(&store, 1, 2, usize::MAX).await;
         assert_eq!(shown, expected[1..], "{count} own entries, after the first");
     }
 }
@@ -66,9 +72,9 @@ async fn pages_of_an_inbox_with_own_entries_only_end_at_its_head() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
-    commit(&store, (1..=2 * EXAMINED).map(|id| append(1, 2, id, id))).await;
+    commit_in_batches(&store, (1..=2 * EXAMINED).map(|id| append(1, 2, id, id))).await;
     for limit in [1, 1_000] {
-        let (shown, pages) = read(&store, 0, limit, usize::MAX).await;
+        let (shown, pages) = read_all_pages(&store, 0, limit, usize::MAX).await;
         assert_eq!(shown, [1], "in {pages} pages of {limit}");
     }
     assert_eq!(store.depth(who(2)).await.unwrap(), Depth { messages: 0, notices: 1 });
@@ -80,11 +86,11 @@ async fn entries_after_many_acknowledged_entries_are_reached() {
     let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
     let last = EXAMINED + 1_000;
     store.commit(vec![open(1, 1, 2), register(who(2)), ack_up_to(who(2), 1)]).await.unwrap();
-    commit(&store, (1..=last).map(|id| append(1, 1, id, id))).await;
+    commit_in_batches(&store, (1..=last).map(|id| append(1, 1, id, id))).await;
     // The open entry 2 stops the cursor, so each entry above it keeps its own acknowledgement.
     store.commit(vec![ack_entries(who(2), 3..=last - 1)]).await.unwrap();
     for limit in [1, 2, 1_000] {
-        let (shown, _) = read(&store, 1, limit, usize::MAX).await;
+        let (shown, _) = read_all_pages(&store, 1, limit, usize::MAX).await;
         assert_eq!(shown, [2, last, last + 1], "in pages of {limit}");
     }
     assert_eq!(store.depth(who(2)).await.unwrap(), Depth { messages: 3, notices: 0 });

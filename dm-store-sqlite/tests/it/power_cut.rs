@@ -111,7 +111,7 @@ fn open(files: &Files, folder: &Path) -> Result<SqliteStore, StoreError> {
 }
 
 /// Opens a store on these contents and compares it with the oracle.
-async fn judged(files: &Files, oracle: &mut Oracle) -> Fate {
+async fn judge(files: &Files, oracle: &mut Oracle) -> Fate {
     let folder = tempfile::tempdir().unwrap();
     let store = open(files, folder.path())
         .unwrap_or_else(|error| panic!("after batch {} the store does not open: {error:?}", oracle.done()));
@@ -119,7 +119,7 @@ async fn judged(files: &Files, oracle: &mut Oracle) -> Fate {
 }
 
 /// A store with frequent checkpoints.
-fn start(disk: &SimulatedDisk) -> SqliteStore {
+fn new_store(disk: &SimulatedDisk) -> SqliteStore {
     let mut config = SqliteConfig::default();
     config.checkpoint_pages = 40;
     config.recent_entries = NonZeroUsize::new(24).unwrap();
@@ -129,7 +129,7 @@ fn start(disk: &SimulatedDisk) -> SqliteStore {
 #[tokio::test]
 async fn what_was_answered_survives_a_power_cut() {
     let (mut disk, mut oracle) = (SimulatedDisk::new(7), Oracle::new(7));
-    let store = start(&disk);
+    let store = new_store(&disk);
     let (mut trials, mut whole, mut checkpoints) = (0_u32, 0_u32, 0_u32);
     let mut before = disk.copy();
     for _ in 0..BATCHES {
@@ -140,7 +140,7 @@ async fn what_was_answered_survives_a_power_cut() {
         for _ in 0..CUTS {
             let log = disk.log_after_cut(&before.log, &after.log);
             let files = Files { database: before.database.clone(), log };
-            whole += u32::from(judged(&files, &mut asked.clone()).await == Fate::Whole);
+            whole += u32::from(judge(&files, &mut asked.clone()).await == Fate::Whole);
             trials += 1;
         }
         if before.database != after.database {
@@ -148,11 +148,11 @@ async fn what_was_answered_survives_a_power_cut() {
             for _ in 0..CUTS {
                 let database = disk.file_after_cut(&before.database, &after.database);
                 let files = Files { database, log: after.log.clone() };
-                judged(&files, &mut oracle.clone()).await;
+                judge(&files, &mut oracle.clone()).await;
                 trials += 1;
             }
         }
-        judged(&after, &mut oracle.clone()).await;
+        judge(&after, &mut oracle.clone()).await;
         trials += 1;
         before = after;
     }
@@ -166,7 +166,7 @@ async fn what_was_answered_survives_a_power_cut() {
 #[tokio::test]
 async fn a_damaged_log_gives_what_was_there_after_an_earlier_commit_or_a_typed_error() {
     let (mut disk, mut oracle) = (SimulatedDisk::new(11), Oracle::new(11));
-    let store = start(&disk);
+    let store = new_store(&disk);
     for _ in 0..BATCHES {
         let writes = oracle.ask();
         oracle.answered(&store.commit(writes).await.unwrap()).unwrap();
@@ -199,12 +199,12 @@ async fn a_damaged_log_gives_what_was_there_after_an_earlier_commit_or_a_typed_e
 #[should_panic(expected = "answered batches")]
 async fn a_log_that_was_not_synced_is_noticed() {
     let (disk, mut oracle) = (SimulatedDisk::new(7), Oracle::new(7));
-    let store = start(&disk);
+    let store = new_store(&disk);
     let mut before = disk.copy();
     for _ in 0..3 {
         before = disk.copy();
         let writes = oracle.ask();
         oracle.answered(&store.commit(writes).await.unwrap()).unwrap();
     }
-    judged(&before, &mut oracle).await;
+    judge(&before, &mut oracle).await;
 }
