@@ -29,8 +29,8 @@ const PAGE_BYTES: i64 = 8_192;
 /// in ranges, and in conditions on columns with a partial index. Each time another value is bound,
 /// SQLite parses and plans such a statement again (seen in 3.54). The plus sign prevents this.
 /// Without it, parsing one look-up took a third of the time of a send, and two fifths of the time
-/// of reading a page of an inbox. The test in `read/planning_tests.rs` fails when a statement is planned
-/// again.
+/// of reading a page of an inbox. The test in `read/planning_tests.rs` fails when a statement is
+/// planned again.
 pub(crate) const CACHED_STATEMENTS: usize = 128;
 
 /// The occasion on which a file is opened.

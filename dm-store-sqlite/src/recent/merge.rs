@@ -13,17 +13,16 @@ use crate::recent::runs::{MergeProgress, RUNS, Runs};
 const MIN_ENTRIES_BETWEEN_MERGES: i64 = 256;
 
 impl RecentRows {
-    /// Merges rows of the merging generation, so many that all of them are merged before the
-    /// growing generation is full. When the growing generation is full, merges the remaining rows
-    /// and begins the next generation. Does nothing until [`MIN_ENTRIES_BETWEEN_MERGES`] entries
-    /// were written.
+    /// Merges a quarter more rows than were written since the last merge, so that all rows of the
+    /// merging generation are merged before the growing one is full. When the growing generation is
+    /// full, merges all remaining rows and begins the next generation. Does nothing until
+    /// [`MIN_ENTRIES_BETWEEN_MERGES`] entries were written.
     pub(crate) fn merge(&mut self, connection: &Database) -> Result<()> {
         let full = self.growing_entries >= RUNS * self.entries_per_run;
         if self.entries_since_merge < MIN_ENTRIES_BETWEEN_MERGES.min(self.entries_per_run) && !full {
             return Ok(());
         }
         let before = (self.runs.inbox_progress, self.runs.sequence_progress);
-        // A quarter more than were written, so that the last row is merged in time.
         let entries =
             if full { i64::MAX } else { self.entries_since_merge + self.entries_since_merge / 4 + 1 };
         self.entries_since_merge = 0;

@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension, Params, Result, Row, params};
 use crate::database::Database;
 use crate::recent::runs::{MergeProgress, Runs};
 
-/// One place that holds rows of an inbox or conversation: the main table or one run.
+/// A main table or one run, from which rows of one inbox or conversation are read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowSource {
     /// The index of the run's tables (0 or 1) and the number of the run; `None` for the main table.
@@ -23,8 +23,9 @@ pub(crate) struct RowSource {
 }
 
 impl Runs {
-    /// The main table and the runs with entries of a user above `floor`, the number of the newest
-    /// expired entry or of any later entry. In ascending order of the entries' numbers.
+    /// The main table and the runs, in ascending order of a user's entries in them. `floor` is the
+    /// number after which entries are read. It must not be below the number of the newest expired
+    /// entry, because expired entries are still in runs.
     pub(crate) fn inbox_sources(
         &self,
         user_ref: i64,
@@ -33,8 +34,7 @@ impl Runs {
         self.all_sources(self.inbox_progress, user_ref, floor)
     }
 
-    /// The main table and the runs with messages of a conversation, in ascending order of the
-    /// messages' numbers.
+    /// The main table and the runs, in ascending order of a conversation's messages in them.
     pub(crate) fn sequence_sources(
         &self,
         conversation_ref: i64,
@@ -42,12 +42,12 @@ impl Runs {
         self.all_sources(self.sequence_progress, conversation_ref, 0)
     }
 
-    /// The runs with entries of a user that are not merged, in the same order.
+    /// The runs, without the main table, in ascending order of a user's entries in them.
     pub(crate) fn recent_inbox_sources(&self, user_ref: i64) -> impl DoubleEndedIterator<Item = RowSource> {
         self.recent_sources(self.inbox_progress, user_ref, 0)
     }
 
-    /// The runs with messages of a conversation that are not merged, in the same order.
+    /// The runs, without the main table, in ascending order of a conversation's messages in them.
     pub(crate) fn recent_sequence_sources(
         &self,
         conversation_ref: i64,
@@ -109,6 +109,7 @@ impl RowSource {
         self.table_and_run.map(|(_, run)| run)
     }
 
+    /// Replaces both placeholders of a statement.
     fn statement(&self, main_table: &str, recent: &str, statement: &str) -> String {
         match self.table_and_run {
             None => statement.replace("{table}", main_table).replace("{run_condition}", "+?1 IS NULL"),
