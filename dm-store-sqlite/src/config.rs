@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use crate::names::TablePrefix;
+use crate::table_prefix::TablePrefix;
 
 /// The configuration for [`SqliteStore::open_with`](crate::SqliteStore::open_with). Start from the
 /// default and change fields.

@@ -2,7 +2,7 @@
 
 use rusqlite::{CachedStatement, Connection, Params, Result, Row, Transaction, TransactionBehavior};
 
-use crate::names::TablePrefix;
+use crate::table_prefix::TablePrefix;
 
 /// A connection to the database file. Statements are written with the prefix `dm_`, and run with
 /// the prefix that the tables have in the file.

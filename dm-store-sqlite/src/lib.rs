@@ -83,17 +83,17 @@ mod connection;
 mod database;
 mod disk;
 mod error;
-mod names;
 mod ownership;
 mod read;
 mod recent;
 mod schema;
 mod store;
+mod table_prefix;
 mod write;
 
 pub use config::{FileOwner, SqliteConfig};
-pub use names::TablePrefix;
 pub use store::SqliteStore;
+pub use table_prefix::TablePrefix;
 
 #[cfg(doc)]
 use dm_core::store::Store;

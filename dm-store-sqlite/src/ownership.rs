@@ -9,7 +9,7 @@ use rusqlite::{Connection, Result};
 
 use crate::database::Database;
 use crate::error::from_sqlite;
-use crate::names::TablePrefix;
+use crate::table_prefix::TablePrefix;
 
 /// A table, an index or a view of the schema.
 #[derive(Debug, PartialEq, Eq)]

@@ -104,7 +104,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::names::TablePrefix;
+    use crate::table_prefix::TablePrefix;
 
     fn empty() -> Database {
         Database::new(Connection::open_in_memory().unwrap(), TablePrefix::default())

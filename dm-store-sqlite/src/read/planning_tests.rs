@@ -17,9 +17,9 @@ use rusqlite::Connection;
 use super::{conversations, history, inbox, key};
 use crate::config::SqliteConfig;
 use crate::database::Database;
-use crate::names::TablePrefix;
 use crate::recent::activity::RunTimes;
 use crate::schema;
+use crate::table_prefix::TablePrefix;
 use crate::write::Writer;
 
 /// The number of users. Conversation *n* is between user *n* and the next one.

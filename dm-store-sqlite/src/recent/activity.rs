@@ -132,8 +132,8 @@ fn newest_time_in_run(connection: &Database, run: RunId) -> Result<Option<Timest
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::TablePrefix;
     use crate::schema;
+    use crate::table_prefix::TablePrefix;
 
     #[test]
     fn times_of_deleted_generations_are_dropped() {

@@ -179,8 +179,8 @@ mod tests {
 
     use super::*;
     use crate::config::SqliteConfig;
-    use crate::names::TablePrefix;
     use crate::schema;
+    use crate::table_prefix::TablePrefix;
     use crate::write::Writer;
 
     /// The number of entries in a full generation, so that a run has eight.

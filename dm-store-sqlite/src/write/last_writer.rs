@@ -83,8 +83,8 @@ mod tests {
 
     use crate::config::SqliteConfig;
     use crate::database::Database;
-    use crate::names::TablePrefix;
     use crate::schema;
+    use crate::table_prefix::TablePrefix;
     use crate::write::Writer;
 
     fn writer(path: &Path) -> Writer {
