@@ -76,19 +76,19 @@ fn measure(options: &Options, walk: bool) -> anyhow::Result<()> {
         None => tempfile::tempdir()?,
     };
     let path = folder.path().join("dm.redb");
-    let took = fill_and_kill(&path, options, walk)?;
+    let seconds = fill_and_kill(&path, options, walk)?;
     let bytes = path.metadata()?.len();
-    let rate = options.messages as f64 / took;
+    let rate = options.messages as f64 / seconds;
     println!("{:?}: written at {rate:.0} msg/s, {} MiB", recovery(walk), bytes / (1024 * 1024));
-    for when in ["killed", "closed"] {
+    for ending in ["killed", "closed"] {
         let mut config = RedbConfig::default();
         config.recovery = recovery(walk);
-        let began = Instant::now();
+        let start_time = Instant::now();
         let store = RedbStore::open_with(&path, &config)?;
-        let opened = began.elapsed();
-        let began = Instant::now();
+        let opened = start_time.elapsed();
+        let start_time = Instant::now();
         drop(store);
-        println!("  opened after it was {when}: {opened:.1?}; closed again: {:.1?}", began.elapsed());
+        println!("  opened after it was {ending}: {opened:.1?}; closed again: {:.1?}", start_time.elapsed());
     }
     Ok(())
 }
@@ -107,23 +107,23 @@ fn fill_and_kill(path: &Path, options: &Options, walk: bool) -> anyhow::Result<f
     let bar = ProgressBar::new(messages).with_style(ProgressStyle::with_template(
         "{bar:40} {human_pos}/{human_len} messages, {per_sec}, {eta} left",
     )?);
-    let mut began = None;
+    let mut start_time = None;
     let mut written = 0;
     for line in lines {
         written = line?.parse()?;
-        began.get_or_insert_with(Instant::now);
+        start_time.get_or_insert_with(Instant::now);
         bar.set_position(written);
         if written >= messages {
             break;
         }
     }
-    let took = began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+    let seconds = start_time.map_or(0.0, |start_time| start_time.elapsed().as_secs_f64());
     bar.finish_and_clear();
     // The child is in a commit or between two commits.
     child.kill()?;
     child.wait()?;
     ensure!(written >= messages, "the writer ended by itself");
-    Ok(took)
+    Ok(seconds)
 }
 
 /// Writes until the process is killed, and prints the number of durable messages after each commit.

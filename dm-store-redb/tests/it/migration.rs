@@ -101,18 +101,18 @@ async fn kill_at_each_step(image: Vec<u8>, old: (u32, usize), expected: &[InboxE
     disk.0.lock().unwrap().steps.clear();
     drop(RedbStore::from_database(Arc::clone(&database), &RedbConfig::default()).unwrap());
     let steps = std::mem::take(&mut disk.0.lock().unwrap().steps);
-    let (mut olds, mut news) = (0, 0);
+    let (mut old_count, mut new_count) = (0, 0);
     for (step, image) in steps.into_iter().enumerate() {
         let database = Disk::holding(image).open();
         match schema(&database) {
-            found if found == old => olds += 1,
+            found if found == old => old_count += 1,
             // The new version has 18 tables and the runs that existed before.
-            (3, tables) if tables == old.1.max(18) => news += 1,
+            (3, tables) if tables == old.1.max(18) => new_count += 1,
             between => panic!("killed after {step}: version and tables {between:?}"),
         }
         assert_eq!(entries(database).await, expected, "killed after {step}");
     }
-    (olds, news)
+    (old_count, new_count)
 }
 
 #[tokio::test]
@@ -121,8 +121,8 @@ async fn a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one() 
     let empty = Disk::holding(Vec::new());
     drop(empty.open());
     let image = empty.0.lock().unwrap().image.clone();
-    let (olds, news) = kill_at_each_step(image, (0, 0), &[]).await;
-    assert!(olds > 2 && news > 0, "{olds} times the old one, {news} times the new one");
+    let (old_count, new_count) = kill_at_each_step(image, (0, 0), &[]).await;
+    assert!(old_count > 2 && new_count > 0, "{old_count} times the old one, {new_count} times the new one");
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
@@ -135,7 +135,10 @@ async fn a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one() 
         let tables = 18 + if version == 1 { 0 } else { runs(&path).len() };
         back(&path);
         let image = std::fs::read(&path).unwrap();
-        let (olds, news) = kill_at_each_step(image, (version, tables), &expected).await;
-        assert!(olds > 2 && news > 0, "{olds} times version {version}, {news} times the new one");
+        let (old_count, new_count) = kill_at_each_step(image, (version, tables), &expected).await;
+        assert!(
+            old_count > 2 && new_count > 0,
+            "{old_count} times version {version}, {new_count} times the new one"
+        );
     }
 }
