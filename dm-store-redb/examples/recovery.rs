@@ -4,10 +4,10 @@
 //! cargo run --release -p dm-store-redb --example recovery [-- [MESSAGES] [--batch 256] [--dir DIR]]
 //! ```
 //!
-//! It starts itself as a child that writes 512-byte payloads into 100,000 conversations and kills
-//! it with SIGKILL while it goes on writing. It does so for both ways of [`Recovery`], opens the
-//! file, closes it and opens it again. The file is in the operating system's cache each time: from
-//! a cold disk, add the time to read it.
+//! For each method of [`Recovery`], the program starts itself as a child process that writes
+//! 512-byte payloads into 100,000 conversations. It kills the child with SIGKILL while the child is
+//! writing. Then it opens the file, closes it and opens it again. The file is in the operating
+//! system's cache each time. With a cold cache, add the time to read the file.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a program for people, not a library")]
 #![allow(clippy::cast_possible_truncation, reason = "its numbers are small")]
@@ -33,7 +33,7 @@ const PAYLOAD: usize = 512;
 
 #[derive(Parser)]
 struct Options {
-    /// The number of messages in the file when its writer is killed.
+    /// The number of messages in the file when the child is killed.
     #[arg(default_value_t = 1_000_000)]
     messages: u64,
     /// Messages per commit.
@@ -42,7 +42,7 @@ struct Options {
     /// The folder for the file; by default a temporary one.
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// Write into this file until killed. The program starts its child with this option.
+    /// Write into this file until killed. The program starts the child with this option.
     #[arg(long, hide = true)]
     load: Option<PathBuf>,
     /// Recover by walking the whole file.
@@ -64,36 +64,37 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The method of recovery for the option `--walk`.
 fn recovery(walk: bool) -> Recovery {
     if walk { Recovery::Walk } else { Recovery::Quick }
 }
 
-/// Fills a file, kills its writer, and opens the file twice.
+/// Fills a file by a child, kills the child, and opens the file twice. Prints the times.
 fn measure(options: &Options, walk: bool) -> anyhow::Result<()> {
     let folder = match &options.dir {
         Some(dir) => tempfile::tempdir_in(dir)?,
         None => tempfile::tempdir()?,
     };
     let path = folder.path().join("dm.redb");
-    let took = fill_and_kill(&path, options, walk)?;
+    let seconds = fill_and_kill(&path, options, walk)?;
     let bytes = path.metadata()?.len();
-    let rate = options.messages as f64 / took;
+    let rate = options.messages as f64 / seconds;
     println!("{:?}: written at {rate:.0} msg/s, {} MiB", recovery(walk), bytes / (1024 * 1024));
-    for when in ["killed", "closed"] {
+    for ending in ["killed", "closed"] {
         let mut config = RedbConfig::default();
         config.recovery = recovery(walk);
-        let began = Instant::now();
+        let start_time = Instant::now();
         let store = RedbStore::open_with(&path, &config)?;
-        let opened = began.elapsed();
-        let began = Instant::now();
+        let opened = start_time.elapsed();
+        let start_time = Instant::now();
         drop(store);
-        println!("  opened after it was {when}: {opened:.1?}; closed again: {:.1?}", began.elapsed());
+        println!("  opened after it was {ending}: {opened:.1?}; closed again: {:.1?}", start_time.elapsed());
     }
     Ok(())
 }
 
-/// Starts a child that writes, and kills it when it has written the messages and goes on. Returns
-/// how many seconds the messages took.
+/// Starts a child that writes, and kills it after it has written the messages, while it is still
+/// writing. Returns the time in seconds that the messages took.
 fn fill_and_kill(path: &Path, options: &Options, walk: bool) -> anyhow::Result<f64> {
     let messages = options.messages;
     let mut command = Command::new(std::env::current_exe()?);
@@ -106,26 +107,26 @@ fn fill_and_kill(path: &Path, options: &Options, walk: bool) -> anyhow::Result<f
     let bar = ProgressBar::new(messages).with_style(ProgressStyle::with_template(
         "{bar:40} {human_pos}/{human_len} messages, {per_sec}, {eta} left",
     )?);
-    let mut began = None;
+    let mut start_time = None;
     let mut written = 0;
     for line in lines {
         written = line?.parse()?;
-        began.get_or_insert_with(Instant::now);
+        start_time.get_or_insert_with(Instant::now);
         bar.set_position(written);
         if written >= messages {
             break;
         }
     }
-    let took = began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+    let seconds = start_time.map_or(0.0, |start_time| start_time.elapsed().as_secs_f64());
     bar.finish_and_clear();
-    // The child that was started above. It is in a commit, or between two.
+    // The child is in a commit or between two commits.
     child.kill()?;
     child.wait()?;
     ensure!(written >= messages, "the writer ended by itself");
-    Ok(took)
+    Ok(seconds)
 }
 
-/// Writes until it is killed, and prints the number of durable messages after each commit.
+/// Writes until the process is killed, and prints the number of durable messages after each commit.
 async fn load(path: &Path, batch: u64, recovery: Recovery) -> anyhow::Result<()> {
     let mut config = RedbConfig::default();
     config.recovery = recovery;
@@ -145,7 +146,7 @@ async fn load(path: &Path, batch: u64, recovery: Recovery) -> anyhow::Result<()>
     }
 }
 
-/// An id that rises with time, as the service's ids do.
+/// An id that ascends with `n`, as the service's ids ascend with time.
 fn id(n: u64, kind: u8) -> [u8; 16] {
     let mut id = [0; 16];
     id[..8].copy_from_slice(&n.to_be_bytes());
@@ -153,11 +154,13 @@ fn id(n: u64, kind: u8) -> [u8; 16] {
     id
 }
 
+/// The two users of a conversation.
 fn pair(users: &[UserId], conversation: u64) -> (UserId, UserId) {
     let (n, round) = (conversation as usize % USERS, conversation as usize / USERS);
     (users[n], users[(n + 1 + round) % USERS])
 }
 
+/// The write that opens conversation `n`.
 fn open(users: &[UserId], n: u64) -> Write {
     let (one, other) = pair(users, n);
     Write::OpenConversation(OpenConversation {
@@ -168,7 +171,8 @@ fn open(users: &[UserId], n: u64) -> Write {
     })
 }
 
-/// A message to a conversation. The order of the conversations makes caches useless.
+/// The write of message `n`. Consecutive messages go to conversations far apart, so that caches do
+/// not help.
 fn append(users: &[UserId], n: u64) -> Write {
     let conversation = n.wrapping_mul(7_919) % CONVERSATIONS;
     Write::AppendMessage(AppendMessage {

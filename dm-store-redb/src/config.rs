@@ -1,82 +1,101 @@
-//! The choices for opening a store.
+//! The configuration of a store.
 
 use std::num::NonZeroUsize;
 
 use dm_core::store::{Invalid, StoreError, StoreErrorKind};
 use dm_store_kv::Heads;
 
-/// Choices for [`RedbStore::open_with`](crate::RedbStore::open_with). Start from the default and
-/// change fields.
+/// The configuration for [`RedbStore::open_with`](crate::RedbStore::open_with). Start from the
+/// default and change fields.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RedbConfig {
-    /// The size of the cache of the file's pages, in bytes; at least
-    /// [`MIN_CACHE_BYTES`](Self::MIN_CACHE_BYTES). Default 64 MiB: an evicted page is read again
-    /// from the operating system's cache of the file. Not used for a database that the host opened,
-    /// which has its own.
+    /// The size of the page cache, in bytes. Default 64 MiB. Must be at least
+    /// [`MIN_CACHE_BYTES`](Self::MIN_CACHE_BYTES).
+    ///
+    /// An evicted page is read again from the operating system's cache of the file. A database that
+    /// the host opened has a cache of its own, and this field has no effect.
     pub cache_bytes: usize,
-    /// Memory for the newest numbers of conversations and users, in bytes. A conversation and a
-    /// user take [`HEAD_BYTES`](Self::HEAD_BYTES) together; at least one of each is kept. Default
-    /// 20 MiB: 65,536 of each, and a million take 305 MiB. A write to another one looks it up in
-    /// the file first.
+    /// Memory for the newest numbers of users and conversations, in bytes. Default 20 MiB, which
+    /// holds 65,536 users and 65,536 conversations.
+    ///
+    /// - One user and one conversation together take [`HEAD_BYTES`](Self::HEAD_BYTES). At least one
+    ///   user and one conversation are kept.
+    /// - A million users and a million conversations take 305 MiB.
+    /// - A write to a user or conversation that is not in memory first reads its numbers from the
+    ///   file.
     pub heads_bytes: usize,
-    /// The number of new inbox entries in small trees, from which they are moved into the large one
-    /// in bulk; as many again are being moved. Default 65,536: with 10,000 conversations a batch of
-    /// 256 messages then copies a quarter of the pages that it would copy without small trees. A
-    /// higher number makes the moves cheaper, and each batch changes more pages. The first write to
-    /// a user or conversation that is not in memory reads all of these rows once, and keeps the
-    /// newest number of each inbox and conversation in them: at most 39 bytes for each row.
+    /// The number of inbox entries in a full generation of runs. Default 65,536.
+    ///
+    /// New entries go into small tables, the runs. When these hold a full generation, the next
+    /// generation begins, and the full one is merged into the main table, some rows with each
+    /// batch. So the runs hold up to twice this number of entries.
+    ///
+    /// - With the default and 10,000 conversations, a batch of 256 messages copies a quarter of the
+    ///   pages that it would copy without runs.
+    /// - A higher number makes merging cheaper, but each batch changes more pages.
+    /// - The first write to a user or conversation that is not in memory reads all rows in runs
+    ///   once.
+    /// - The store then keeps the newest number of each inbox and conversation in these rows in
+    ///   memory: at most 39 bytes for each row.
     pub recent_entries: NonZeroUsize,
-    /// The way of recovery after a crash, which decides what opening and commits cost. Default
-    /// [`Recovery::Quick`].
+    /// The method of recovery after a crash. Default [`Recovery::Quick`]. The method determines the
+    /// costs of opening the file and of commits.
     pub recovery: Recovery,
-    /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While less is free, new
-    /// messages, conversations and keys are refused as
-    /// [`Full`](dm_core::store::StoreErrorKind::Full) before the engine is called; reads,
-    /// acknowledgements and expiry go on. Expiry does not make the file smaller, so that room has
-    /// to be made on the disk beside the file. On Unix only; not used for a database that the host
-    /// opened.
+    /// The space to keep free on the disk, in bytes. Default 64 MiB. Zero keeps none. Has an effect
+    /// on Unix only, and not for a database that the host opened.
+    ///
+    /// - While fewer bytes are free, new messages, conversations and keys are refused as
+    ///   [`Full`](dm_core::store::StoreErrorKind::Full) before redb is called.
+    /// - Reads, acknowledgements and expiry continue.
+    /// - Expiry does not make the file smaller. To free space, delete other files or enlarge the
+    ///   disk.
     pub reserve_bytes: u64,
 }
 
-/// The way in which a file that was not closed, because the process was killed or the power was
-/// cut, is recovered.
+/// The method of recovering a file that was not closed, because the process was killed or the power
+/// was cut.
 ///
-/// Measured with `examples/recovery.rs` on two cores, 512-byte payloads in 100,000 conversations,
-/// with the file in the operating system's cache; from a cold disk, the time to read the whole file
-/// comes on top of the walk:
+/// The table was measured with `examples/recovery.rs` on two cores, with 512-byte payloads in
+/// 100,000 conversations. The file was in the operating system's cache. With a cold cache, a walk
+/// takes longer by the time to read the whole file.
 ///
 /// | | quick | walk |
 /// |---|---|---|
-/// | opening after SIGKILL, 150,000 messages (272 MiB), 3 runs | 1 ms | 0.3 s |
-/// | opening after SIGKILL, 1,000,000 messages (1.1 GiB), 2 runs | 1 ms | 1.3 and 1.4 s |
-/// | opening after a clean close, 1,000,000 messages, 2 runs | 0.5 ms | 0.4 ms |
-/// | commits of 256, 150,000 messages, 3 runs | 32,000 to 35,000 msg/s | 31,000 to 35,000 msg/s |
-/// | commits of 256, 1,000,000 messages, 2 runs | 28,000 msg/s | 27,000 and 29,000 msg/s |
-/// | commits of 1, 2 runs | 1,490 and 1,630 msg/s | 1,820 and 1,860 msg/s |
+/// | opening after SIGKILL, 150,000 messages (272 MiB), 3 measurements | 1 ms | 0.3 s |
+/// | opening after SIGKILL, 1,000,000 messages (1.1 GiB), 2 measurements | 1 ms | 1.3 and 1.4 s |
+/// | opening after a clean close, 1,000,000 messages, 2 measurements | 0.5 ms | 0.4 ms |
+/// | commits of 256, 150,000 messages, 3 measurements | 32,000 to 35,000 msg/s | 31,000 to 35,000 msg/s |
+/// | commits of 256, 1,000,000 messages, 2 measurements | 28,000 msg/s | 27,000 and 29,000 msg/s |
+/// | commits of 1, 2 measurements | 1,490 and 1,630 msg/s | 1,820 and 1,860 msg/s |
 ///
-/// A walk takes a second and more, and longer with a larger file, while users wait for the service.
-/// With quick recovery a large commit costs the same, and a small one a fifth more. So quick is the
-/// default. The format of the file is the same: it may be opened with either way at any time, and
-/// the last commit decides what a crash costs.
+/// With a million messages, a walk takes more than a second, during which users wait for the
+/// service. A larger file takes longer. With quick recovery a large commit costs the same as with a
+/// walk, and a small commit a fifth more. So quick is the default.
+///
+/// The format of the file is the same, so that the method may change each time the file is opened.
+/// The method of the last commit before a crash determines the cost of recovery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Recovery {
     /// Each commit also saves which pages are free, so that opening after a crash takes as long as
     /// opening after a clean close.
     #[default]
     Quick,
-    /// Opening after a crash reads the whole file. Commits write less.
+    /// Opening after a crash reads the whole file. Commits write fewer pages.
     Walk,
 }
 
 impl RedbConfig {
-    /// The smallest cache: below it, the pages of one batch evict each other.
+    /// The minimum of `cache_bytes`. In a smaller cache, the pages of one batch evict each other.
     pub const MIN_CACHE_BYTES: usize = 1024 * 1024;
 
-    /// Bytes that a conversation and a user take in memory together.
+    /// The memory of one user and one conversation together, in bytes.
     pub const HEAD_BYTES: usize = Heads::BYTES;
 
-    /// Refuses a choice that cannot work.
+    /// Checks the values of the fields.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Engine`] when `cache_bytes` is below its minimum.
     pub(crate) fn validate(&self) -> Result<(), StoreError> {
         if self.cache_bytes < Self::MIN_CACHE_BYTES {
             let invalid = Invalid::new("cache_bytes", "less than 1 MiB");

@@ -1,4 +1,4 @@
-//! The translation of redb's errors to those of `dm-core`.
+//! Maps redb's errors to those of `dm-core`.
 
 use std::io::ErrorKind;
 
@@ -6,22 +6,22 @@ use dm_core::store::{StoreError, StoreErrorKind};
 use dm_store_kv::Failure;
 use redb::Error;
 
-/// An error of redb in a read or a batch.
+/// Maps an error of redb in a read or in the writes of a batch.
 pub(crate) fn failed(error: impl Into<Error>) -> Failure {
     Failure::Engine(from_redb(error))
 }
 
-/// An error of redb, except from a commit, which is [`unknown`]. redb's errors contain no keys and
-/// values.
+/// Maps an error of redb. For an error of a commit, see [`unknown`]. redb's errors contain no keys
+/// and values.
 pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
     let error = error.into();
     let kind = match &error {
         Error::DatabaseAlreadyOpen | Error::LockProtocolMismatch => StoreErrorKind::Locked,
-        // An older format of files, or missing tables.
+        // A damaged file, an older file format, or a missing table.
         Error::Corrupted(_) | Error::UpgradeRequired(_) | Error::TableDoesNotExist(_) => {
             StoreErrorKind::Corrupt
         }
-        // Tables of another type than the library's. The error names the table.
+        // A table with other types of keys and values than the library's. The error names it.
         Error::TableTypeMismatch { .. }
         | Error::TableIsMultimap(_)
         | Error::TableIsNotMultimap(_)
@@ -29,13 +29,13 @@ pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
         Error::RepairAborted | Error::TransactionInProgress | Error::WouldBlock => {
             StoreErrorKind::Unavailable
         }
-        // redb refuses all work after an error of the file, until it is opened again.
+        // After an error of the file, redb refuses all work until the file is opened again.
         Error::PreviousIo | Error::DatabaseClosed => StoreErrorKind::Closed,
         Error::Io(io) => match io.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
                 StoreErrorKind::Full
             }
-            // Not a database, or one that ends too early.
+            // The file is not a database, or it was cut short.
             ErrorKind::InvalidData | ErrorKind::UnexpectedEof => StoreErrorKind::Corrupt,
             ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::IsADirectory => {
                 StoreErrorKind::Unavailable
@@ -47,8 +47,8 @@ pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
     StoreError::new(kind, error)
 }
 
-/// An error of a commit. redb documents that the commit may have become durable nevertheless,
-/// whatever the error, a full disk included.
+/// Maps an error of a commit. redb documents that the commit may have become durable nevertheless,
+/// after any error, a full disk included.
 pub(crate) fn unknown(error: impl Into<Error>) -> StoreError {
     StoreError::new(StoreErrorKind::OutcomeUnknown, error.into())
 }
@@ -61,16 +61,17 @@ mod tests {
 
     use super::*;
 
-    fn of_io(kind: ErrorKind) -> StoreErrorKind {
+    /// The kind of the mapped I/O error.
+    fn kind_of_io(kind: ErrorKind) -> StoreErrorKind {
         from_redb(StorageError::Io(io::Error::from(kind))).kind()
     }
 
     #[test]
     fn each_error_has_the_kind_that_callers_match_on() {
-        assert_eq!(of_io(ErrorKind::StorageFull), StoreErrorKind::Full);
-        assert_eq!(of_io(ErrorKind::InvalidData), StoreErrorKind::Corrupt);
-        assert_eq!(of_io(ErrorKind::PermissionDenied), StoreErrorKind::Unavailable);
-        assert_eq!(of_io(ErrorKind::Other), StoreErrorKind::Engine);
+        assert_eq!(kind_of_io(ErrorKind::StorageFull), StoreErrorKind::Full);
+        assert_eq!(kind_of_io(ErrorKind::InvalidData), StoreErrorKind::Corrupt);
+        assert_eq!(kind_of_io(ErrorKind::PermissionDenied), StoreErrorKind::Unavailable);
+        assert_eq!(kind_of_io(ErrorKind::Other), StoreErrorKind::Engine);
         let kind = |error: Error| from_redb(error).kind();
         assert_eq!(kind(Error::DatabaseAlreadyOpen), StoreErrorKind::Locked);
         assert_eq!(kind(Error::PreviousIo), StoreErrorKind::Closed);

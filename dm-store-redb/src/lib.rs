@@ -16,10 +16,12 @@
 //! # }
 //! ```
 //!
-//! One thread writes, one transaction per batch, with `Durability::Immediate` and in two phases: a
-//! commit that was answered survives a power cut. Reads see the newest commit and wait for no other
-//! call. One process has the file open; a second one is refused as
-//! [`Locked`](dm_core::store::StoreErrorKind::Locked).
+//! One thread writes. Each batch is one transaction, committed in two phases with
+//! `Durability::Immediate`, so that an answered commit survives a power cut. Reads see the newest
+//! commit and do not wait for other calls. Only one process can have the file open; a second one is
+//! refused as [`Locked`](dm_core::store::StoreErrorKind::Locked).
+//!
+//! [`dm_core`](dm_core#terms) defines terms such as inbox, cursor, head and floor.
 //!
 //! # In a host's own database
 //!
@@ -37,38 +39,43 @@
 //!                dm_keys, dm_announcements ──┘    └── dm_devices (cursor) ◄── dm_acked (user, device, seq)
 //! ```
 //!
-//! `dm-store-kv` documents the bytes of each. The newest rows of `dm_sequence` and `dm_inbox` are
-//! in small trees of their own, `dm_sequence_run_0` and so on, and some of them are moved with each
-//! batch. redb copies each page that a batch changes, and few pages change in this way. It doubled
-//! the number of sends per second.
+//! `dm-store-kv` documents the bytes of each table. `dm_sequence` and `dm_inbox` are *main tables*:
+//! new rows go into small tables first, the *runs* `dm_sequence_run_0` and so on. They are merged
+//! into the main tables later, some rows with each batch. redb copies each page that a batch
+//! changes, and with runs a batch changes fewer pages. Runs doubled the number of sends per second.
 //!
 //! # When the disk fails
 //!
-//! redb refuses all work on a database after the first error of its file, a full disk included,
-//! until it is opened again. A store that opened its file reopens it by itself, and calls are
-//! refused as [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until that succeeds. A
-//! store in a host's database stays [`Closed`](dm_core::store::StoreErrorKind::Closed). A commit
-//! that fails is [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown), because redb
-//! cannot tell whether it became durable. While less than
-//! [`reserve_bytes`](RedbConfig::reserve_bytes) are free, writes that need room are refused before
-//! redb is called.
+//! After the first error of its file, a full disk included, redb refuses all work on a database
+//! until the database is opened again.
+//!
+//! - A store that opened its file opens it again by itself. Calls fail as
+//!   [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until this succeeds.
+//! - Calls of a store in a host's database fail as
+//!   [`Closed`](dm_core::store::StoreErrorKind::Closed) from then on.
+//! - A commit that fails is reported as
+//!   [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown), because redb cannot tell
+//!   whether it became durable.
+//! - While fewer than [`reserve_bytes`](RedbConfig::reserve_bytes) bytes are free, writes that need
+//!   space are refused before redb is called.
 //!
 //! # In reading order
 //!
-//! `store` opens a database, with the choices of `config`. `schema` migrates the tables to this
-//! version. `tree` is a table of redb, `recent` has the newest rows of a log in small trees.
-//! `stored` implements a table of `dm-store-kv` on both, `tables` opens all tables. `write` and
-//! `read` are the two halves of the store. `error` translates redb's errors.
+//! `store` opens a database, as `config` says. `schema` migrates the tables to this version.
+//! `lazy_table` is a table of redb. `recent` has the runs of a main table. `table_with_runs`
+//! implements a table of `dm-store-kv` as a main table with its runs, `tables` opens all tables.
+//! `write` and `read` are the writer and the reader of the store. `error` maps redb's errors to
+//! those of `dm-core`.
 
 mod config;
 mod error;
+mod lazy_table;
 mod read;
 mod recent;
 mod schema;
 mod store;
-mod stored;
+mod table_with_runs;
 mod tables;
-mod tree;
 mod write;
 
 pub use config::{Recovery, RedbConfig};

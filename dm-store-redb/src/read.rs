@@ -1,4 +1,4 @@
-//! Reading: one transaction for each call.
+//! The store's reader. Each call reads in one transaction.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use dm_store_kv::{Failure, Snapshots, Tables};
 use redb::{Database, ReadTransaction, ReadableDatabase};
 
 use crate::error::failed;
-use crate::stored::Stored;
+use crate::table_with_runs::TableWithRuns;
 use crate::tables;
 
-/// The reading half of the store. It keeps the database open.
+/// The reader of the store. It keeps the database open.
 pub(crate) type Reader = dm_store_kv::Reader<Committed>;
 
-/// Opens the newest committed state.
+/// Opens read transactions, each on the newest committed state of the database.
 pub(crate) struct Committed(pub(crate) Arc<Database>);
 
 impl Snapshots for Committed {
-    type Table<'a> = Stored<&'a ReadTransaction>;
+    type Table<'a> = TableWithRuns<&'a ReadTransaction>;
 
     fn read<R>(
         &self,

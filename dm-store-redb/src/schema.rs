@@ -1,4 +1,4 @@
-//! The schema's version, and migrating to it.
+//! The version of the schema in the database, and the migration to the version of this library.
 
 use dm_core::store::{StoreError, StoreErrorKind};
 use dm_store_kv::{Changes as _, Failure, refuse_newer};
@@ -7,35 +7,38 @@ use redb::{
 };
 
 use crate::error::from_redb;
+use crate::lazy_table::{LazyTable, Transaction};
 use crate::tables::{self, NAMES, SCHEMA};
-use crate::tree::{Transaction, Tree};
 
 /// The version that this library writes.
 ///
-/// - 1: all rows in the large trees.
-/// - 2: the newest rows of `dm_sequence` and `dm_inbox` in runs.
-/// - 3: new rows of `dm_conversation_ids` hold the participants, which is version 2 of the rows of
-///   `dm-store-kv`. Older rows stay as they are.
+/// - Version 1 has all rows in the main tables.
+/// - Version 2 has the newest rows of `dm_sequence` and `dm_inbox` in runs.
+/// - Version 3 has the participants in new rows of `dm_conversation_ids`, which is version 2 of the
+///   rows of `dm-store-kv`. Older rows stay as they are.
 pub(crate) const VERSION: u32 = 3;
 
-/// The keys of rows in `dm_schema`.
+/// The key of the version in `dm_schema`.
 pub(crate) const VERSION_KEY: &[u8] = b"version";
+/// The key of the number of commits in `dm_schema`.
 pub(crate) const COMMIT_KEY: &[u8] = b"commit";
 
-/// Refuses a database that a newer version of the library wrote, or that has tables of another
-/// program under the library's names. Only reads.
+/// Checks that this library can use the database. Only reads.
 ///
 /// # Errors
-/// [`StoreErrorKind::NewerSchema`], [`StoreErrorKind::ForeignTables`].
+/// - [`StoreErrorKind::NewerSchema`] when a newer version of the library wrote the database.
+/// - [`StoreErrorKind::ForeignTables`] when another program's table has a name that begins with
+///   `dm_`.
 pub(crate) fn examine(database: &impl ReadableDatabase) -> Result<(), StoreError> {
     let transaction = database.begin_read().map_err(from_redb)?;
     refuse_newer(version(&transaction)?, VERSION).map(drop)
 }
 
-/// Refuses a database without the tables of this library's version. Only reads.
+/// Checks that the database has the schema of this library's version. Only reads.
 ///
 /// # Errors
-/// [`StoreErrorKind::Corrupt`].
+/// [`StoreErrorKind::Corrupt`] when it has no schema or another version;
+/// [`StoreErrorKind::ForeignTables`] as for [`examine`].
 pub(crate) fn expect_current(database: &impl ReadableDatabase) -> Result<(), StoreError> {
     if version(&database.begin_read().map_err(from_redb)?)? == VERSION {
         return Ok(());
@@ -43,8 +46,8 @@ pub(crate) fn expect_current(database: &impl ReadableDatabase) -> Result<(), Sto
     Err(StoreError::new(StoreErrorKind::Corrupt, "the tables are missing or of another version than before"))
 }
 
-/// Migrates the schema to this library's version in one transaction, so that a crash leaves the old
-/// version or the new one.
+/// Migrates the schema to this library's version in one transaction, so that the database has the
+/// old schema or the new one after a crash.
 pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     let transaction = database.begin_read().map_err(from_redb)?;
     if refuse_newer(version(&transaction)?, VERSION)? == VERSION {
@@ -54,34 +57,35 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     let mut transaction = database.begin_write().map_err(from_redb)?;
     transaction.set_two_phase_commit(true);
     {
-        // Version 1: every table, empty. Version 2: no runs, which a missing catalogue means.
-        // Version 3: rows are read in both forms. If another handle has migrated meanwhile, this
-        // changes nothing.
+        // To version 1: all tables are created empty. To version 2: nothing changes, because
+        // missing rows about runs mean that there are none. To version 3: nothing changes, because
+        // rows are read in both forms. If another handle has already migrated, the same values are
+        // written again.
         let mut tables = tables::write(&transaction, 1)?;
-        let found = version_in(&tables.schema.large)?;
+        let found = version_in(&tables.schema.main)?;
         refuse_newer(found.unwrap_or(0), VERSION)?;
         tables.schema.insert(VERSION_KEY, &VERSION.to_be_bytes())?;
         for table in tables.all() {
-            table.large.table()?;
+            table.main.table()?;
         }
     }
     transaction.commit().map_err(from_redb)
 }
 
-/// The version of the schema in the database; zero when no table's name begins with `dm_`. In a
-/// database of this library's version or an older one, all tables are checked to exist and to be of
-/// the library's type.
+/// The version of the schema in the database; zero when no table's name begins with `dm_`. Unless
+/// the version is newer than this library's, also checks that all tables exist and have the
+/// library's types of keys and values.
 fn version(transaction: &ReadTransaction) -> Result<u32, StoreError> {
     let names = names(transaction).map_err(from_redb)?;
     if !names.iter().any(|name| name == SCHEMA) {
         return names.first().map_or(Ok(0), |name| Err(foreign(name, "there is no schema of the library")));
     }
-    let found = version_in(&Tree::new(transaction, SCHEMA))?;
+    let found = version_in(&LazyTable::new(transaction, SCHEMA))?;
     let found = found.ok_or_else(|| foreign(SCHEMA, "it holds no version"))?;
     if found <= VERSION {
         // Opening a table of another type fails.
         for name in NAMES.all() {
-            Tree::new(transaction, name).table()?;
+            LazyTable::new(transaction, name).table()?;
         }
     }
     Ok(found)
@@ -94,11 +98,14 @@ fn names(transaction: &ReadTransaction) -> Result<Vec<String>, StorageError> {
     Ok(tables.chain(multimaps).filter(|name| name.starts_with("dm_")).collect())
 }
 
-fn foreign(name: &str, why: &str) -> StoreError {
-    StoreError::new(StoreErrorKind::ForeignTables, format!("the table `{name}` is not the library's: {why}"))
+/// The error for a table that is not the library's.
+fn foreign(name: &str, reason: &str) -> StoreError {
+    let text = format!("the table `{name}` is not the library's: {reason}");
+    StoreError::new(StoreErrorKind::ForeignTables, text)
 }
 
-fn version_in(schema: &Tree<impl Transaction>) -> Result<Option<u32>, Failure> {
+/// The version in the table `dm_schema`; `None` when it holds no version.
+fn version_in(schema: &LazyTable<impl Transaction>) -> Result<Option<u32>, Failure> {
     let Some(value) = schema.get(VERSION_KEY)? else { return Ok(None) };
     let bytes = <[u8; 4]>::try_from(&*value)
         .map_err(|_| Failure::Damaged("the schema's version has a wrong length"))?;

@@ -15,29 +15,29 @@ use crate::write::Writer;
 
 /// A [`Store`] in a redb database. Clones are handles to the same store.
 ///
-/// Dropping the last clone closes the file. If a commit or read is running then, the file is closed
-/// when it ends. Closing blocks for about as long as a commit.
+/// Dropping the last clone closes the file. If a commit or read is still running, the file is
+/// closed when that call ends. Closing blocks for about as long as a commit.
 #[derive(Clone, Debug)]
 pub struct RedbStore {
     embedded: Embedded<Reader>,
 }
 
 impl RedbStore {
-    /// Opens a file of the store's own with the default choices. A missing file is created, with
-    /// access for its user only. Its folder must exist.
+    /// Opens a file of the store's own with the default configuration. A missing file is created,
+    /// with access for the process's user only. Its folder must exist.
     ///
-    /// Blocks until the file is open; [`Recovery`](crate::Recovery) says how long that takes after
-    /// a crash. Call it before serving, or on a thread for blocking work. Needs no runtime.
+    /// Blocks until the file is open. [`Recovery`](crate::Recovery) has the times after a crash.
+    /// Call it before serving, or on a thread for blocking work. Needs no runtime.
     ///
     /// # Errors
     /// - [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store
-    ///   of this one, has the file open.
+    ///   in this process, has the file open.
     /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
     ///   library wrote the file. The file is not changed.
     /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the file has a table
-    ///   of another program whose name begins with `dm_`. The error's source names it. The file is
-    ///   not changed.
-    /// - [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when the file is damaged or is no
+    ///   of another program whose name begins with `dm_`. The error's source names the table. The
+    ///   file is not changed.
+    /// - [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when the file is damaged or is not a
     ///   database.
     /// - [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when the file cannot be
     ///   opened.
@@ -45,21 +45,22 @@ impl RedbStore {
         Self::open_with(path, &RedbConfig::default())
     }
 
-    /// As [`open`](Self::open), with the choices of a configuration.
+    /// Opens a file of the store's own, as [`open`](Self::open) does, with a configuration.
     ///
     /// # Errors
-    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine) when a
-    /// choice cannot work. The error's source names the field.
+    /// - Those of [`open`](Self::open).
+    /// - [`Engine`](dm_core::store::StoreErrorKind::Engine) when a field has a value that cannot
+    ///   work. The error's source names the field.
     pub fn open_with(path: impl AsRef<Path>, config: &RedbConfig) -> Result<Self, StoreError> {
         config.validate()?;
         // A host may change its working directory before the file is opened again.
         let (path, config) = (absolute(path.as_ref())?, config.clone());
         let database = catch_panic(|| open(&path, &config))?;
-        let (writer, reader) = halves(database.into(), &config)?;
-        let (measured, reserve) = (path.clone(), config.reserve_bytes);
+        let (writer, reader) = writer_and_reader(database.into(), &config)?;
+        let (disk_path, reserve) = (path.clone(), config.reserve_bytes);
         let embedded = Embedded::builder(writer, reader)
-            .reopen(move || halves(catch_panic(|| open_again(&path, &config))?.into(), &config))
-            .reserve(reserve, move || free_bytes(&measured));
+            .reopen(move || writer_and_reader(catch_panic(|| open_again(&path, &config))?.into(), &config))
+            .reserve(reserve, move || free_bytes(&disk_path));
         Ok(Self { embedded: embedded.start()? })
     }
 
@@ -78,7 +79,7 @@ impl RedbStore {
     ///   table begins with `dm_`. The error's source names the table. Nothing is changed.
     /// - Any other error of the engine.
     pub fn from_database(database: Arc<Database>, config: &RedbConfig) -> Result<Self, StoreError> {
-        let (writer, reader) = halves(database, config)?;
+        let (writer, reader) = writer_and_reader(database, config)?;
         Ok(Self { embedded: Embedded::new(writer, reader)? })
     }
 }
@@ -89,8 +90,8 @@ impl EmbeddedStore for RedbStore {
     }
 }
 
-/// Makes the two halves of a store in a database, whose schema is migrated.
-fn halves(database: Arc<Database>, config: &RedbConfig) -> Result<(Writer, Reader), StoreError> {
+/// Migrates the schema of a database, and returns the store's writer and reader.
+fn writer_and_reader(database: Arc<Database>, config: &RedbConfig) -> Result<(Writer, Reader), StoreError> {
     catch_panic(|| schema::migrate(&database))?;
     Ok((Writer::new(Arc::downgrade(&database), config), Reader::new(Committed(database))))
 }
@@ -100,8 +101,8 @@ fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     let mut builder = Database::builder();
     builder.set_cache_size(config.cache_bytes);
     if !path.try_exists().map_err(unavailable)? {
-        // redb writes the bytes that mark its file last, so that a process that is killed before
-        // that leaves a file that is no database.
+        // redb writes the bytes that identify its files last. So a process that is killed while it
+        // creates the file leaves a file that is not a database.
         create_file(path, |new| {
             let database = builder.create(new).map_err(from_redb)?;
             schema::migrate(&database)
@@ -112,7 +113,7 @@ fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     open_existing(path, &builder)
 }
 
-/// Opens a file again that the store had open. A missing file is not created again.
+/// Opens a file again that the store had open. Does not create a missing file.
 fn open_again(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     let mut builder = Database::builder();
     builder.set_cache_size(config.cache_bytes);
@@ -124,15 +125,16 @@ fn open_again(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> 
     Ok(database)
 }
 
+/// Opens a file that exists and is not empty, and checks its schema.
 fn open_existing(path: &Path, builder: &Builder) -> Result<Database, StoreError> {
-    // Opening for writing changes the file, and a file that a newer library wrote must not be
-    // changed. So it is examined first.
+    // Opening for writing changes the file. A file that a newer library wrote must not be changed,
+    // so the schema is first examined in read-only mode.
     match builder.open_read_only(path) {
         Ok(database) => {
             schema::examine(&database)?;
             database.close().map_err(from_redb)?;
         }
-        // The file was not closed, and can be read only after a repair.
+        // The file was not closed. It can be read only after a repair, which changes it.
         Err(DatabaseError::RepairAborted) => {
             tracing::warn!("the database was not closed, and is being recovered");
         }

@@ -1,31 +1,35 @@
-//! The library's tables in redb. What their rows hold is documented in `dm-store-kv`.
+//! The library's tables in redb. `dm-store-kv` documents the rows of all tables but `dm_schema`.
 //!
-//! Each is a table of redb, from bytes to bytes, whose name begins with `dm_`. The pages that
-//! change with a message decide the speed, so `dm_sequence` and `dm_inbox` have their newest rows
-//! in runs ([`recent`](crate::recent)). A run is a table of redb as well: `dm_sequence_run_0` and
-//! so on.
+//! Each is a table of redb with keys and values of bytes. Its name begins with `dm_`. The number of
+//! pages that a message changes determines the speed, so `dm_sequence` and `dm_inbox` have their
+//! newest rows in runs ([`recent`](crate::recent)). A run is a table of redb as well:
+//! `dm_sequence_run_0` and so on.
 //!
-//! `dm_schema` is this crate's own. It holds `version` in ASCII → schema version 4; `commit` in
-//! ASCII → commits so far 8, by which a store notices that another handle of the same database
-//! wrote; and `dm_sequence`, `dm_inbox` in ASCII → the catalogue of that table's runs, missing
-//! before the first run.
+//! The table `dm_schema` belongs to this crate. Its keys are in ASCII:
+//!
+//! - `version`: the version of the schema, in 4 bytes.
+//! - `commit`: the number of commits so far, in 8 bytes. With it, a store notices that another
+//!   handle of the same database wrote.
+//! - `dm_sequence` and `dm_inbox`: the state of that table's runs, as
+//!   [`Runs::encode`](crate::recent::runs::Runs::encode) writes it. Missing before the first run.
 
 use dm_store_kv::{Failure, Rows as _, Tables};
 use redb::{ReadTransaction, WriteTransaction};
 
-use crate::recent::Recent;
+use crate::lazy_table::{LazyTable, Transaction};
+use crate::recent::RecentRows;
 use crate::recent::runs::Runs;
-use crate::stored::Stored;
-use crate::tree::{Transaction, Tree};
+use crate::table_with_runs::TableWithRuns;
 
-/// The name of the table of versions and catalogues.
+/// The name of the table with the version of the schema and the state of the runs.
 pub(crate) const SCHEMA: &str = "dm_schema";
 
-/// The names of the tables whose newest rows are in runs.
+/// The name of the main table of conversations' messages, which has runs.
 pub(crate) const SEQUENCE: &str = "dm_sequence";
+/// The name of the main table of inbox entries, which has runs.
 pub(crate) const INBOX: &str = "dm_inbox";
 
-/// The names of all tables but the runs.
+/// The names of all tables except the runs.
 pub(crate) const NAMES: Tables<&str> = Tables {
     schema: SCHEMA,
     users: "dm_users",
@@ -48,31 +52,34 @@ pub(crate) const NAMES: Tables<&str> = Tables {
 };
 
 /// Opens the tables for a read.
-pub(crate) fn read(transaction: &ReadTransaction) -> Result<Tables<Stored<&ReadTransaction>>, Failure> {
+pub(crate) fn read(
+    transaction: &ReadTransaction,
+) -> Result<Tables<TableWithRuns<&ReadTransaction>>, Failure> {
     open(transaction, |_| 0)
 }
 
-/// Opens the tables for a batch. A run of `dm_inbox` is full at `run_rows` rows.
+/// Opens the tables for a batch. A run of `dm_inbox` is full at `rows_per_run` rows.
 pub(crate) fn write(
     transaction: &WriteTransaction,
-    run_rows: u64,
-) -> Result<Tables<Stored<&WriteTransaction>>, Failure> {
+    rows_per_run: u64,
+) -> Result<Tables<TableWithRuns<&WriteTransaction>>, Failure> {
     // A message is one row of `dm_sequence` and two of `dm_inbox`.
-    open(transaction, |name| if name == SEQUENCE { run_rows.div_ceil(2) } else { run_rows })
+    open(transaction, |name| if name == SEQUENCE { rows_per_run.div_ceil(2) } else { rows_per_run })
 }
 
+/// Opens the tables. `rows_per_run` gives the number of rows in a full run of a table.
 fn open<T: Transaction>(
     transaction: T,
-    run_rows: impl Fn(&str) -> u64,
-) -> Result<Tables<Stored<T>>, Failure> {
-    let plain = NAMES.each(|name| Stored { large: Tree::new(transaction, *name), recent: None });
+    rows_per_run: impl Fn(&str) -> u64,
+) -> Result<Tables<TableWithRuns<T>>, Failure> {
+    let plain = NAMES.each(|name| TableWithRuns { main: LazyTable::new(transaction, *name), recent: None });
     let with_runs = |name: &'static str| {
         let runs = match plain.schema.get(name.as_bytes())? {
             Some(row) => Runs::decode(&row)?,
             None => Runs::NONE,
         };
-        let recent = Recent::new(transaction, name, runs, run_rows(name));
-        Ok::<_, Failure>(Stored { large: Tree::new(transaction, name), recent: Some(recent) })
+        let recent = RecentRows::new(transaction, name, runs, rows_per_run(name));
+        Ok::<_, Failure>(TableWithRuns { main: LazyTable::new(transaction, name), recent: Some(recent) })
     };
     let (sequence, inbox) = (with_runs(SEQUENCE)?, with_runs(INBOX)?);
     Ok(Tables { sequence, inbox, ..plain })

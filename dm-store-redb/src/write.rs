@@ -1,4 +1,4 @@
-//! Writing: one transaction for each batch.
+//! The store's writer. Each batch is one transaction.
 
 use std::sync::Weak;
 
@@ -12,47 +12,49 @@ use crate::recent::merge::merge;
 use crate::recent::newest::NewestNumbers;
 use crate::recent::runs::RUNS;
 use crate::schema::COMMIT_KEY;
-use crate::stored::Stored;
+use crate::table_with_runs::TableWithRuns;
 use crate::tables::{self, INBOX, SEQUENCE};
 
-/// The writing half of the store. It does not keep the database open, because its thread may end a
-/// moment after the last handle is dropped, and the file must be closed by then.
+/// The writer of the store. It does not keep the database open: the file must be closed when the
+/// last handle is dropped, and the writer's thread may end a moment later.
 pub(crate) struct Writer {
     database: Weak<Database>,
     recovery: Recovery,
-    /// The entries at which a run of `dm_inbox` is full.
-    run_rows: u64,
+    /// The number of rows in a full run of `dm_inbox`.
+    rows_per_run: u64,
     heads: Heads,
     /// The newest numbers in the runs of `dm_sequence` and of `dm_inbox`, if they are known.
     newest: [Option<NewestNumbers>; 2],
-    /// The count of commits in the database up to which `heads` and `newest` are right.
+    /// The number of commits in the database for which `heads` and `newest` are valid.
     commits: u64,
 }
 
 impl Writer {
     pub(crate) fn new(database: Weak<Database>, config: &RedbConfig) -> Self {
-        let run_rows = u64::try_from(config.recent_entries.get()).unwrap_or(u64::MAX) / RUNS;
+        let rows_per_run = u64::try_from(config.recent_entries.get()).unwrap_or(u64::MAX) / RUNS;
         Self {
             database,
             recovery: config.recovery,
-            run_rows: run_rows.max(1),
+            rows_per_run: rows_per_run.max(1),
             heads: Heads::new(config.heads_bytes),
             newest: [None, None],
             commits: 0,
         }
     }
 
+    /// Begins a transaction with the store's settings of durability.
     fn begin(&self, database: &Database) -> Result<WriteTransaction, StoreError> {
         let mut transaction = database.begin_write().map_err(from_redb)?;
         transaction.set_durability(Durability::Immediate).map_err(from_redb)?;
-        // Users choose the payloads, and redb asks for two phases when its input may be hostile.
+        // Users choose the payloads, and redb recommends two-phase commits for untrusted input.
         transaction.set_two_phase_commit(true);
         transaction.set_quick_repair(self.recovery == Recovery::Quick);
         Ok(transaction)
     }
 
+    /// Applies all writes of a batch in a transaction, and merges rows.
     fn apply(&mut self, transaction: &WriteTransaction, batch: Vec<Write>) -> Result<Vec<Outcome>, Failure> {
-        let mut tables = tables::write(transaction, self.run_rows)?;
+        let mut tables = tables::write(transaction, self.rows_per_run)?;
         // Another handle of the same database may have written since the last batch.
         let commits = match tables.schema.get(COMMIT_KEY)? {
             Some(value) => <[u8; 8]>::try_from(&*value)
@@ -61,7 +63,7 @@ impl Writer {
         };
         let commits = u64::from_be_bytes(commits);
         if commits != self.commits {
-            self.clear();
+            self.clear_caches();
         }
         let [sequence, inbox] = std::mem::take(&mut self.newest);
         tables.sequence.set_newest(sequence);
@@ -72,9 +74,9 @@ impl Writer {
 
         let Tables { mut schema, sequence, inbox, .. } = tables;
         let logs = [(SEQUENCE, sequence), (INBOX, inbox)];
-        for ((name, Stored { large, recent }), newest) in logs.into_iter().zip(&mut self.newest) {
+        for ((name, TableWithRuns { main, recent }), newest) in logs.into_iter().zip(&mut self.newest) {
             if let Some(recent) = recent {
-                let (runs, known) = merge(large, recent)?;
+                let (runs, known) = merge(main, recent)?;
                 schema.insert(name.as_bytes(), &runs.encode())?;
                 *newest = known;
             }
@@ -82,8 +84,8 @@ impl Writer {
         Ok(outcomes)
     }
 
-    /// Clears all that is kept in memory, so that it is looked up again.
-    fn clear(&mut self) {
+    /// Clears the caches, so that their contents are read again.
+    fn clear_caches(&mut self) {
         self.heads.clear();
         self.newest = [None, None];
     }
@@ -96,8 +98,8 @@ impl EngineWriter for Writer {
         let outcomes = match self.apply(&transaction, batch) {
             Ok(outcomes) => outcomes,
             Err(failure) => {
-                self.clear();
-                // Nothing is committed, even if the pages of the transaction could not be freed.
+                self.clear_caches();
+                // Nothing is committed, even when this fails to free the pages of the transaction.
                 if let Err(error) = transaction.abort() {
                     tracing::warn!(error = %error, "the transaction could not be rolled back");
                 }
@@ -106,17 +108,17 @@ impl EngineWriter for Writer {
         };
         match transaction.commit() {
             Ok(()) => Ok(outcomes),
-            // redb has rolled it back.
+            // redb has rolled the transaction back.
             Err(error @ CommitError::TransactionPoisoned) => {
-                self.clear();
+                self.clear_caches();
                 Err(from_redb(error))
             }
             Err(error) => Err(unknown(error)),
         }
     }
 
-    /// After an error of the file in the middle of a batch, redb refuses all work, although nothing
-    /// of the batch is committed.
+    /// Whether redb refuses all work. This is so after an error of the file in the middle of a
+    /// batch, although nothing of the batch is committed.
     fn is_broken(&self) -> bool {
         let database = self.database.upgrade();
         let begun = database.as_deref().map(Database::try_begin_write);

@@ -1,4 +1,5 @@
-//! Answered commits survive a kill. A program of its own, for the reason that `it/main.rs` gives.
+//! Answered commits survive a kill. These tests are a program of their own, for the reason given in
+//! `it/main.rs`.
 
 #![allow(missing_docs, unreachable_pub, dead_code, reason = "tests")]
 #![allow(clippy::unwrap_used, reason = "tests")]

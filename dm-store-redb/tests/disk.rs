@@ -1,6 +1,6 @@
 //! A full disk, failing syncs, and a second process.
 //!
-//! A program of its own, for the reason that `it/main.rs` gives.
+//! These tests are a program of their own, for the reason given in `it/main.rs`.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "tests")]
@@ -50,7 +50,7 @@ async fn a_commits_second_sync_that_fails_once_is_recovered_from() {
         .await;
 }
 
-/// The second failure is while the store is reopened.
+/// The second failure happens while the store opens its file again.
 #[tokio::test]
 async fn syncs_that_fail_twice_are_recovered_from() {
     let syncs = Syncs { well: 0, failing: 2 };

@@ -1,6 +1,6 @@
-//! The newest numbers take no more memory than the configuration says.
+//! The newest numbers take no more memory than the configuration allows.
 //!
-//! A program of its own, because its allocator counts the memory of the whole process.
+//! This test is a program of its own, because its allocator counts the memory of the whole process.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -18,13 +18,14 @@ static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 const CONVERSATIONS: u64 = 20_000;
 const BATCH: u64 = 500;
 
-/// The bytes of memory that a store has after a message in each of many conversations, each of two
-/// other users.
-async fn held(path: &Path, heads: usize) -> usize {
+/// The memory that a store has allocated after one message in each of many conversations between
+/// different users, in bytes. `heads` is the number of users and of conversations to keep in
+/// memory.
+async fn store_bytes(path: &Path, heads: usize) -> usize {
     let before = ALLOCATOR.allocated();
     let mut config = RedbConfig::default();
     config.heads_bytes = heads * RedbConfig::HEAD_BYTES;
-    // A small cache of always the same size, so that pages do not count.
+    // A small page cache of the same size in each call, so that pages do not change the result.
     config.cache_bytes = RedbConfig::MIN_CACHE_BYTES;
     let store = RedbStore::open_with(path, &config).unwrap();
     for first in (0..CONVERSATIONS).step_by(usize::try_from(BATCH).unwrap()) {
@@ -32,8 +33,8 @@ async fn held(path: &Path, heads: usize) -> usize {
             (first..first + BATCH).flat_map(|n| [open(n, 2 * n, 2 * n + 1), append(n, 2 * n, n).into()]);
         store.commit(batch.collect()).await.unwrap();
     }
-    // The first users are not in memory any more. A write to one of them loads the newest numbers
-    // of recent rows into memory.
+    // With few heads, the first users are no longer in memory. A write to one of them loads the
+    // newest numbers of all rows in runs into memory.
     store.commit(vec![append(0, 0, CONVERSATIONS).into()]).await.unwrap();
     ALLOCATOR.allocated() - before
 }
@@ -42,12 +43,15 @@ async fn held(path: &Path, heads: usize) -> usize {
 async fn newest_numbers_take_no_more_than_the_configuration_says() {
     let folder = tempfile::tempdir().unwrap();
     let heads = usize::try_from(CONVERSATIONS).unwrap();
-    let without = held(&folder.path().join("without"), 1).await;
-    let with = held(&folder.path().join("with"), heads).await;
-    let (took, said) = (with - without, heads * RedbConfig::HEAD_BYTES);
-    assert!(took <= said + RedbConfig::MIN_CACHE_BYTES, "{took} of {said}");
+    let few_heads_bytes = store_bytes(&folder.path().join("without"), 1).await;
+    let many_heads_bytes = store_bytes(&folder.path().join("with"), heads).await;
+    let (used_bytes, allowed_bytes) = (many_heads_bytes - few_heads_bytes, heads * RedbConfig::HEAD_BYTES);
     assert!(
-        (took + RedbConfig::MIN_CACHE_BYTES) * 3 > said * 2,
-        "it says much more than they take: {took} of {said}"
+        used_bytes <= allowed_bytes + RedbConfig::MIN_CACHE_BYTES,
+        "{used_bytes} of {allowed_bytes} bytes"
+    );
+    assert!(
+        (used_bytes + RedbConfig::MIN_CACHE_BYTES) * 3 > allowed_bytes * 2,
+        "the configuration says much more than they take: {used_bytes} of {allowed_bytes} bytes"
     );
 }

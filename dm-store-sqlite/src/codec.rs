@@ -8,26 +8,26 @@ use dm_core::store::{
 use rusqlite::types::Type;
 use rusqlite::{Result, Row};
 
-/// The columns of a message, in the order in which [`message`] reads them. `m` is `dm_messages`,
-/// `c` the conversation, `u` the sender.
-pub(crate) const MESSAGE: &str = "m.id, c.id, m.seq, u.pubkey, m.client_id, m.sent_at, m.received_at, m.suite, \
-                                  m.nonce, m.ephemeral, m.payload";
+/// The columns of a message in SQL, in the order in which [`message`] reads them. The aliases are
+/// `m` for `dm_messages`, `c` for the conversation, and `u` for the sender.
+pub(crate) const MESSAGE_COLUMNS: &str = "m.id, c.id, m.seq, u.pubkey, m.client_id, m.sent_at, m.received_at, \
+                                          m.suite, m.nonce, m.ephemeral, m.payload";
 
-/// The number of columns of [`MESSAGE`].
-pub(crate) const MESSAGE_COLUMNS: usize = 11;
+/// The number of columns of [`MESSAGE_COLUMNS`].
+pub(crate) const MESSAGE_COLUMN_COUNT: usize = 11;
 
-/// A number that the library counts itself, as a value to compare with. A number beyond SQLite's
-/// range becomes the highest one, which no row reaches.
-pub(crate) fn bound(number: u64) -> i64 {
+/// A number of an entry or message, or another count, as an SQL value. A number above `i64::MAX`
+/// becomes `i64::MAX`, a number that no row has.
+pub(crate) fn u64_to_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A row count or page size, with the same limit.
-pub(crate) fn count(number: usize) -> i64 {
+/// A row count or page size as an SQL value, with the same limit as [`u64_to_i64`].
+pub(crate) fn usize_to_i64(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A time in milliseconds, bit for bit: times from 2^63 on are negative.
+/// A time in milliseconds as an SQL value with the same 64 bits. Times from 2^63 on are negative.
 pub(crate) fn time(at: Timestamp) -> i64 {
     at.as_millis().cast_signed()
 }
@@ -51,25 +51,25 @@ pub(crate) fn get_seq(row: &Row<'_>, column: usize) -> Result<InboxSeq> {
 }
 
 pub(crate) fn get_user(row: &Row<'_>, column: usize) -> Result<UserId> {
-    fixed(row, column).map(UserId::from_stored)
+    fixed_blob(row, column).map(UserId::from_stored)
 }
 
 pub(crate) fn get_conversation(row: &Row<'_>, column: usize) -> Result<ConversationId> {
-    fixed(row, column).map(ConversationId::from_bytes)
+    fixed_blob(row, column).map(ConversationId::from_bytes)
 }
 
-/// The name of a device among its user's devices.
+/// A device's name, from a column of text.
 pub(crate) fn get_device(row: &Row<'_>, column: usize) -> Result<DeviceId> {
     text(row, column, |text| text.parse().ok())
 }
 
-/// The participants, from two columns of public keys starting at `column`.
+/// The two participants, from two columns of public keys starting at `column`.
 pub(crate) fn get_participants(row: &Row<'_>, column: usize) -> Result<Participants> {
     Participants::new(get_user(row, column)?, get_user(row, column + 1)?)
         .map_err(|_| damaged(column, Type::Blob, "both participants are the same user"))
 }
 
-/// The device that caused an entry, as a column: NULL for none, empty for the default device.
+/// The device that caused an entry, as an SQL value: NULL for none, empty for the default device.
 pub(crate) fn origin(device: Option<&DeviceId>) -> Option<&str> {
     device.map(|device| if device.is_default() { "" } else { device.as_str() })
 }
@@ -91,14 +91,14 @@ pub(crate) fn key_record(user: UserId, row: &Row<'_>, column: usize) -> Result<K
     let binding = row.get::<_, u8>(column + 3).map(KeyBinding::from_code)?;
     Ok(KeyRecord {
         user,
-        key: X25519Key::from_stored(fixed(row, column)?),
+        key: X25519Key::from_stored(fixed_blob(row, column)?),
         version: version.ok_or_else(|| damaged(column + 1, Type::Integer, "not a key version"))?,
         published_at: get_time(row, column + 2)?,
         binding: binding.ok_or_else(|| damaged(column + 3, Type::Integer, "not a key binding"))?,
     })
 }
 
-/// A message from the columns of [`MESSAGE`], starting at `column`.
+/// A message from the columns of [`MESSAGE_COLUMNS`], starting at `column`.
 pub(crate) fn message(row: &Row<'_>, column: usize) -> Result<Message> {
     let client_id: Option<[u8; 16]> = row.get(column + 4)?;
     let suite: Option<u32> = row.get(column + 7)?;
@@ -108,7 +108,7 @@ pub(crate) fn message(row: &Row<'_>, column: usize) -> Result<Message> {
     let ciphertext = Ciphertext::new(payload, nonce, ephemeral, suite.map(Suite))
         .map_err(|_| damaged(column + 8, Type::Blob, "not a ciphertext"))?;
     Ok(Message {
-        id: MessageId::from_bytes(fixed(row, column)?),
+        id: MessageId::from_bytes(fixed_blob(row, column)?),
         conversation: get_conversation(row, column + 1)?,
         sequence: ServerSequence::new(get_number(row, column + 2)?),
         sender: get_user(row, column + 3)?,
@@ -119,16 +119,17 @@ pub(crate) fn message(row: &Row<'_>, column: usize) -> Result<Message> {
     })
 }
 
-/// The error for a value in the file that the library did not write.
-pub(crate) fn damaged(column: usize, kind: Type, what: &'static str) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, kind, what.into())
+/// The error for a value in the file that the library does not write.
+pub(crate) fn damaged(column: usize, kind: Type, reason: &'static str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, kind, reason.into())
 }
 
 /// A blob of exactly `N` bytes.
-fn fixed<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8; N]> {
+fn fixed_blob<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8; N]> {
     row.get(column)
 }
 
+/// A column of text, parsed as a device's name by `parse`.
 fn text<T>(row: &Row<'_>, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     parse(text).ok_or_else(|| damaged(column, Type::Text, "not a device name"))
@@ -145,7 +146,7 @@ mod tests {
         }
     }
 
-    /// The column that the error names.
+    /// The column that the error of `read` names. `read` gets the one row of the query `sql`.
     fn damage<T: std::fmt::Debug>(sql: &str, read: impl FnOnce(&Row<'_>) -> Result<T>) -> usize {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         match connection.query_row(sql, [], read) {
@@ -171,7 +172,7 @@ mod tests {
 
     #[test]
     fn numbers_beyond_sqlites_range_become_its_highest_number() {
-        assert_eq!(bound(7), 7);
-        assert_eq!(bound(u64::MAX), i64::MAX);
+        assert_eq!(u64_to_i64(7), 7);
+        assert_eq!(u64_to_i64(u64::MAX), i64::MAX);
     }
 }

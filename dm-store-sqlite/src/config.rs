@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use crate::names::TablePrefix;
+use crate::table_prefix::TablePrefix;
 
 /// The configuration for [`SqliteStore::open_with`](crate::SqliteStore::open_with). Start from the
 /// default and change fields.
@@ -12,58 +12,75 @@ use crate::names::TablePrefix;
 pub struct SqliteConfig {
     /// The owner of the file. Default [`FileOwner::Store`].
     pub owner: FileOwner,
-    /// The beginning of the names of the store's tables. Default `dm_`. Stores with different
-    /// prefixes can share a file.
+    /// The prefix of the names of the store's tables and indexes. Default `dm_`. Stores with
+    /// different prefixes can share a file.
     pub table_prefix: TablePrefix,
-    /// Connections that read. Default 4: reads are short, and more would wait for the same disk.
+    /// The number of connections that read. Default 4: reads are short, and further connections
+    /// would wait for the same disk.
     pub readers: NonZeroUsize,
-    /// The time to wait for another process that holds the file's lock, before a call fails as
-    /// unavailable. Default 5 s.
+    /// The maximum time that a call waits while another connection holds the file's lock. The call
+    /// then fails as [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable). Default 5 s.
     pub busy_timeout: Duration,
-    /// Page cache of the writing connection, in bytes. Default 32 MiB. Each reader has an eighth of
-    /// it.
+    /// The size of the writing connection's page cache, in bytes. Default 32 MiB. The cache of each
+    /// reading connection has an eighth of this size.
     pub cache_bytes: usize,
-    /// Memory for the newest numbers of conversations and users, in bytes. A conversation and a
-    /// user take [`HEAD_BYTES`](Self::HEAD_BYTES) together; at least one of each is kept. Default
-    /// 20 MiB: 65,536 of each. A million of each take 305 MiB. A message in a conversation that is
-    /// not in memory costs one more statement, which reads the rows of the conversation and of its
-    /// two users.
+    /// Memory for the newest numbers of users and conversations, in bytes. Default 20 MiB, which
+    /// holds 65,536 users and 65,536 conversations.
+    ///
+    /// - One user and one conversation together take [`HEAD_BYTES`](Self::HEAD_BYTES). At least one
+    ///   user and one conversation are kept.
+    /// - A million users and a million conversations take 305 MiB.
+    /// - A message in a conversation that is not in memory costs one more statement. This statement
+    ///   reads the rows of the conversation and of its two users.
     pub heads_bytes: usize,
-    /// New inbox entries that are kept in small trees, from which they are moved into the large
-    /// ones in bulk. As many again are in trees that are being moved. Default 131,072: with 10,000
-    /// conversations a send then writes a quarter of the pages that it would write without them. A
-    /// higher number makes moves cheaper, and each batch writes more pages of the small trees. The
-    /// first message to a user who is not in memory reads all of these rows once, which takes up to
-    /// a tenth of a second. The newest number of each inbox and conversation in them is then kept:
-    /// at most 51 bytes per entry, about 13 MiB by default.
+    /// The number of inbox entries in a full generation of recent rows. Default 131,072.
+    ///
+    /// New entries go into small tables. When these hold a full generation, the next generation
+    /// begins, and the full one is merged into the large main tables, some rows with each batch. So
+    /// the small tables hold up to twice this number of entries.
+    ///
+    /// - With the default and 10,000 conversations, a send writes a quarter of the pages that it
+    ///   would write without small tables.
+    /// - A higher number makes merging cheaper, but each batch writes more pages of the small
+    ///   tables.
+    /// - The first message to a user who is not in memory reads all rows of the small tables once,
+    ///   which takes up to a tenth of a second.
+    /// - The store then keeps the newest number of each inbox and conversation in these rows in
+    ///   memory: at most 51 bytes per entry, about 13 MiB by default.
     pub recent_entries: NonZeroUsize,
-    /// Pages in the write-ahead log at which a commit copies it into the file. Default 500 pages (4
-    /// MiB in a file of the store's own). That commit takes 5 to 10 ms longer than others. With
-    /// four times as many pages it takes 20 to 30 ms longer, and writes are 5 % faster on the
-    /// whole.
+    /// The number of pages in the write-ahead log (WAL) at which a commit runs a checkpoint:
+    /// SQLite's `wal_autocheckpoint`. Default 500 pages, which are 4 MiB in a file of the store's
+    /// own.
+    ///
+    /// - A commit that runs a checkpoint takes 5 to 10 ms longer than others.
+    /// - With four times as many pages, such a commit takes 20 to 30 ms longer than others, and
+    ///   writes are 5 % faster overall.
     pub checkpoint_pages: u32,
-    /// Pages at which the file counts as full: of 8 KiB in a file that the store created, otherwise
-    /// of the file's own page size. Default none: the file may fill the disk.
+    /// The maximum size of the file, in pages. Default `None`: the file may fill the disk.
+    ///
+    /// Pages have 8 KiB in a file that the store created, and otherwise the file's own page size.
     pub max_pages: Option<u32>,
-    /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While fewer are free, new
-    /// messages, conversations and keys are refused as
-    /// [`Full`](dm_core::store::StoreErrorKind::Full) before the file is changed. Reads,
-    /// acknowledgements and expiry continue. The file itself does not shrink: make space beside it,
-    /// or enlarge the disk. On Unix only.
+    /// The space to keep free on the disk, in bytes. Default 64 MiB. Zero keeps none. Has an effect
+    /// on Unix only.
+    ///
+    /// - While fewer bytes are free, new messages, conversations and keys are refused as
+    ///   [`Full`](dm_core::store::StoreErrorKind::Full) before the file is changed.
+    /// - Reads, acknowledgements and expiry continue.
+    /// - The database file does not shrink. To free space, delete other files or enlarge the disk.
     pub reserve_bytes: u64,
 }
 
-/// The owner of the database file that a store is in.
+/// The owner of the database file that a store uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FileOwner {
-    /// The store. It creates the file if it is missing, readable by its user only, and keeps it in
-    /// WAL mode.
+    /// The store. It creates the file if it is missing, with access for the process's user only,
+    /// and sets WAL mode.
     #[default]
     Store,
     /// The host, which has tables of its own in the file. The file must exist. The store owns only
-    /// names that begin with [`SqliteConfig::table_prefix`], and leaves the journal mode,
-    /// `user_version` and everything else of the file as they are. The store and the host's own
-    /// connections wait for each other's writes.
+    /// names that begin with [`SqliteConfig::table_prefix`]. It does not change the journal mode,
+    /// `user_version` or anything else of the file. The store and the host's own connections wait
+    /// for each other's writes.
     Host,
 }
 
@@ -75,8 +92,8 @@ const fn at_least_one(n: usize) -> NonZeroUsize {
 }
 
 impl SqliteConfig {
-    /// Bytes that a conversation and a user take in memory together, at most. Mostly they take some
-    /// 250.
+    /// The maximum memory of one user and one conversation together, in bytes. Typically they take
+    /// some 250 bytes.
     pub const HEAD_BYTES: usize = 320;
 }
 

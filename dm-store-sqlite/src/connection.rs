@@ -14,19 +14,23 @@ use crate::database::Database;
 use crate::error::from_sqlite;
 use crate::schema;
 
-/// The first SQLite without a race between WAL checkpoints and writers on other connections.
+/// The first version of SQLite without a race between WAL checkpoints and writers on other
+/// connections, as SQLite numbers it (3.51.3).
 const FIRST_WITHOUT_RACE: i32 = 3_051_003;
 
 /// The page size of a file that the store creates, in bytes.
 const PAGE_BYTES: i64 = 8_192;
 
-/// Prepared statements kept per connection: enough for all statements of this crate.
+/// The maximum number of prepared statements kept per connection. All statements of this crate fit.
 ///
-/// Most statements compare with `= +?1` instead of `= ?1`. SQLite's planner looks at the values of
-/// some bare parameters (in joins, in ranges, where an index holds a part of the rows). When the
-/// next value is bound, it then parses and plans the statement again (seen in 3.54). A plus sign
-/// prevents this. Without it parsing one look-up took a third of the time of a send, and two fifths
-/// of a page of an inbox. A test in `read/tests.rs` lists statements that are planned again.
+/// # Why parameters are written `+?1`
+///
+/// For some parameters that are written `?1`, SQLite's planner looks at the bound value: in joins,
+/// in ranges, and in conditions on columns with a partial index. Each time another value is bound,
+/// SQLite parses and plans such a statement again (seen in 3.54). The plus sign prevents this.
+/// Without it, parsing one look-up took a third of the time of a send, and two fifths of the time
+/// of reading a page of an inbox. The test in `read/planning_tests.rs` fails when a statement is
+/// planned again.
 pub(crate) const CACHED_STATEMENTS: usize = 128;
 
 /// The occasion on which a file is opened.
@@ -52,11 +56,11 @@ pub(crate) fn open_writer(
         );
     }
     if config.owner == FileOwner::Store && opening == Opening::First {
-        create(path)?;
+        create_if_missing(path)?;
     }
     let connection = open(path, config, config.cache_bytes)?;
     let database = Database::new(connection, config.table_prefix.clone());
-    // Only reads: a file that is refused stays as it is.
+    // These checks only read: a file that is refused stays as it is.
     match opening {
         Opening::First => schema::examine(&database)?,
         Opening::Again => schema::expect_current(&database)?,
@@ -64,19 +68,19 @@ pub(crate) fn open_writer(
     let connection = database.connection();
     match config.owner {
         FileOwner::Store => {
-            // Takes effect while the file is empty. A tenth less of it stays unused than with
-            // SQLite's default of 4 KiB.
+            // Has an effect only while the file is empty. The file then has a tenth less unused
+            // space than with SQLite's default of 4 KiB.
             connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(from_sqlite)?;
-            journal_mode(connection, "PRAGMA journal_mode = WAL")?;
+            run_journal_mode_pragma(connection, "PRAGMA journal_mode = WAL")?;
         }
-        FileOwner::Host => journal_mode(connection, "PRAGMA journal_mode")?,
+        FileOwner::Host => run_journal_mode_pragma(connection, "PRAGMA journal_mode")?,
     }
     connection
         .execute_batch("PRAGMA synchronous = FULL")
         .and_then(|()| connection.pragma_update(None, "wal_autocheckpoint", config.checkpoint_pages))
         .map_err(from_sqlite)?;
     if let Some(pages) = config.max_pages {
-        // Holds for this connection only; the file does not keep it.
+        // The limit is a setting of this connection and is not stored in the file.
         connection
             .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
             .map_err(from_sqlite)?;
@@ -85,48 +89,56 @@ pub(crate) fn open_writer(
         Opening::First => {
             schema::migrate(&database)?;
             if config.owner == FileOwner::Store {
-                // The process before this one may have ended after a failed sync: see
-                // `checkpoint_whole_log`. A passive checkpoint waits for no other process.
+                // The previous process may have ended after a failed sync: see
+                // `checkpoint_whole_wal`. A passive checkpoint does not wait for other processes.
                 connection
                     .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
                     .map_err(from_sqlite)?;
             }
         }
-        Opening::Again => checkpoint_whole_log(connection)?,
+        Opening::Again => checkpoint_whole_wal(connection)?,
     }
     Ok(database)
 }
 
-/// Copies the log into the file, which is then synced, and empties the log. After a failed `fsync`
-/// the pages of the log can be read and yet never reach the disk: Linux does not write them again.
-/// While another process uses the file, the checkpoint copies as much as it can. A batch whose
-/// commit failed is then not in the log, and the other process knows that.
-fn checkpoint_whole_log(connection: &Connection) -> Result<(), StoreError> {
+/// Runs a WAL checkpoint: copies the write-ahead log into the database file, syncs that file, and
+/// truncates the log.
+///
+/// The checkpoint is needed after a failed `fsync`: Linux does not write the failed pages of the
+/// log again, although they can still be read. In the database file they are written and synced
+/// anew.
+///
+/// While another process uses the file, the checkpoint copies as many pages as it can. The log's
+/// index, which that process keeps in shared memory, does not include a batch whose commit failed.
+fn checkpoint_whole_wal(connection: &Connection) -> Result<(), StoreError> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(from_sqlite)
 }
 
-/// Whether a version of SQLite has the race between checkpoints and writers.
+/// Whether this version of SQLite has the race described at [`FIRST_WITHOUT_RACE`].
 const fn has_race(version: i32) -> bool {
     version < FIRST_WITHOUT_RACE
 }
 
-/// The connections that read. They are opened with the store and kept, so that no read needs a file
-/// descriptor when the process has none left. One that was lost is opened again at the next need.
+/// The connections that read. They are opened with the store and kept open, so that a read works
+/// even when the process has no file descriptor left. A lost connection is opened again by the next
+/// read that needs it.
 pub(crate) struct ReaderPool {
     path: PathBuf,
     config: SqliteConfig,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     returned: Condvar,
 }
 
-struct State {
+struct PoolState {
     idle: Vec<Database>,
+    /// The number of open connections, idle and in use.
     open: usize,
 }
 
 /// A connection in use, which returns to the pool when dropped.
 pub(crate) struct PooledReader<'a> {
     pool: &'a ReaderPool,
+    /// `None` while it is being opened, and when opening it failed.
     connection: Option<Database>,
 }
 
@@ -134,11 +146,11 @@ impl ReaderPool {
     pub(crate) fn open(path: &Path, config: &SqliteConfig) -> Result<Self, StoreError> {
         let idle =
             (0..config.readers.get()).map(|_| open_reader(path, config)).collect::<Result<Vec<_>, _>>()?;
-        let state = Mutex::new(State { open: idle.len(), idle });
+        let state = Mutex::new(PoolState { open: idle.len(), idle });
         Ok(Self { path: path.to_owned(), config: config.clone(), state, returned: Condvar::new() })
     }
 
-    /// The number of connections, at most.
+    /// The maximum number of connections.
     pub(crate) const fn size(&self) -> NonZeroUsize {
         self.config.readers
     }
@@ -150,8 +162,8 @@ impl ReaderPool {
     ) -> Result<T, StoreError> {
         let pooled = self.acquire()?;
         let database = pooled.connection.as_ref().ok_or(StoreErrorKind::Closed)?;
-        // A deferred transaction: its statements see one state, and it never waits for the writer.
-        // Dropping it ends it.
+        // In a deferred transaction all statements see the same snapshot and do not wait for the
+        // writer. Dropping the value ends the transaction.
         let _snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
         read(database).map_err(from_sqlite)
     }
@@ -165,7 +177,7 @@ impl ReaderPool {
             if state.open < self.config.readers.get() {
                 state.open += 1;
                 drop(state);
-                // Its drop corrects the count if opening fails.
+                // If opening fails, dropping `pooled` corrects the count.
                 let mut pooled = PooledReader { pool: self, connection: None };
                 pooled.connection = Some(open_reader(&self.path, &self.config)?);
                 return Ok(pooled);
@@ -174,7 +186,7 @@ impl ReaderPool {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         // Nothing panics while the state is locked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -192,9 +204,10 @@ impl Drop for PooledReader<'_> {
     }
 }
 
+/// Opens a connection that reads.
 fn open_reader(path: &Path, config: &SqliteConfig) -> Result<Database, StoreError> {
     let connection = open(path, config, config.cache_bytes / 8)?;
-    // The first read opens the log, and so takes its file descriptors now.
+    // The first read opens the write-ahead log, so that its file descriptors are taken now.
     connection
         .execute_batch("PRAGMA query_only = ON")
         .and_then(|()| connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))
@@ -202,6 +215,7 @@ fn open_reader(path: &Path, config: &SqliteConfig) -> Result<Database, StoreErro
     Ok(Database::new(connection, config.table_prefix.clone()))
 }
 
+/// Opens a connection to an existing file, with a page cache of `cache_bytes`.
 fn open(path: &Path, config: &SqliteConfig, cache_bytes: usize) -> Result<Connection, StoreError> {
     // Without SQLITE_OPEN_CREATE a missing file is an error. Without SQLITE_OPEN_URI a path that
     // begins with `file:` is a path.
@@ -217,9 +231,9 @@ fn open(path: &Path, config: &SqliteConfig, cache_bytes: usize) -> Result<Connec
     Ok(connection)
 }
 
-/// Creates an empty file that only its user may read, unless there is one. SQLite gives its log the
-/// same permissions.
-fn create(path: &Path) -> Result<(), StoreError> {
+/// Creates an empty file with access for the process's user only. Does nothing if the file exists.
+/// SQLite gives the write-ahead log the same permissions.
+fn create_if_missing(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -231,8 +245,8 @@ fn create(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Runs a pragma that returns the journal mode, and logs a warning when it is not WAL.
-fn journal_mode(connection: &Connection, pragma: &str) -> Result<(), StoreError> {
+/// Runs `pragma`, which returns the journal mode, and logs a warning if the mode is not WAL.
+fn run_journal_mode_pragma(connection: &Connection, pragma: &str) -> Result<(), StoreError> {
     let mode: String = connection.query_row(pragma, [], |row| row.get(0)).map_err(from_sqlite)?;
     if !mode.eq_ignore_ascii_case("wal") {
         tracing::warn!(
@@ -251,7 +265,7 @@ mod tests {
         database.connection().query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).unwrap()
     }
 
-    /// A new file with its writer and its readers.
+    /// A new file in a temporary folder: the folder, the path, the writer and the readers.
     fn opened(config: &SqliteConfig) -> (tempfile::TempDir, PathBuf, Database, ReaderPool) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm.db");

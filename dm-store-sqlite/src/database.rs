@@ -1,14 +1,15 @@
-//! A connection on which table names get the store's prefix.
+//! A connection that replaces `dm_` in SQL statements by the store's table prefix.
 
 use rusqlite::{CachedStatement, Connection, Params, Result, Row, Transaction, TransactionBehavior};
 
-use crate::names::TablePrefix;
+use crate::table_prefix::TablePrefix;
 
-/// A connection that runs all statements of this crate, with the prefix that the tables have in the
-/// file.
+/// A connection to the database file. Statements are written with the prefix `dm_`, and run with
+/// the prefix that the tables have in the file.
 pub(crate) struct Database {
     connection: Connection,
     prefix: TablePrefix,
+    /// The text of each statement that was prepared.
     #[cfg(test)]
     prepared: std::cell::RefCell<std::collections::BTreeSet<String>>,
 }
@@ -23,8 +24,8 @@ impl Database {
         }
     }
 
-    /// Begins a transaction, which rolls back when it is dropped uncommitted. No other transaction
-    /// may be open on the connection.
+    /// Begins a transaction. Dropping it without a commit rolls it back. No other transaction may
+    /// be open on the connection.
     pub(crate) fn transaction(&self, behavior: TransactionBehavior) -> Result<Transaction<'_>> {
         Transaction::new_unchecked(&self.connection, behavior)
     }
@@ -71,7 +72,7 @@ impl Database {
         self.connection.is_autocommit()
     }
 
-    /// The connection itself, for statements without table names: pragmas of the file.
+    /// The connection itself, for statements without table names such as pragmas.
     pub(crate) const fn connection(&self) -> &Connection {
         &self.connection
     }

@@ -1,12 +1,13 @@
-//! The disk and the path of a store.
+//! The free space on the disk, and absolute paths.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use dm_core::store::{StoreError, StoreErrorKind};
 
-/// Free bytes that this process may still use on the disk of a file or folder. One system call on
-/// Unix. On other systems the number is not known and is `u64::MAX`, so that no reserve is kept.
+/// The number of free bytes that this process may use on the disk of a file or folder. One system
+/// call on Unix. On other systems the number is unknown and `u64::MAX` is returned, so that no
+/// reserve is kept.
 ///
 /// # Errors
 /// An error of the operating system.
@@ -22,7 +23,7 @@ pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
     }
 }
 
-/// An absolute path, which stays valid when the process changes its working directory.
+/// Makes a path absolute, so that it stays valid when the process changes its working directory.
 ///
 /// # Errors
 /// [`StoreErrorKind::Unavailable`] for an empty path, or when there is no working directory.

@@ -3,8 +3,8 @@
 use dm_core::store::{StoreError, StoreErrorKind};
 use rusqlite::ErrorCode;
 
-/// An error of SQLite before the commit, when nothing of the batch is stored yet. Values bound to
-/// statements are not part of its text.
+/// Maps an error of SQLite in a read, or in a write before the commit, when nothing of the batch is
+/// stored yet. The error's text does not contain values bound to statements.
 pub(crate) fn from_sqlite(error: rusqlite::Error) -> StoreError {
     let kind = match &error {
         rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
@@ -15,7 +15,7 @@ pub(crate) fn from_sqlite(error: rusqlite::Error) -> StoreError {
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreErrorKind::Corrupt,
             _ => StoreErrorKind::Engine,
         },
-        // A row does not hold what the library wrote.
+        // A row does not have the form in which the library writes it.
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::InvalidColumnType(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
@@ -25,9 +25,11 @@ pub(crate) fn from_sqlite(error: rusqlite::Error) -> StoreError {
     StoreError::new(kind, error)
 }
 
-/// Whether a failed `COMMIT` is known to have committed nothing. SQLite keeps the transaction open
-/// when it could not get its lock, and has not written the commit record when the disk is full.
-/// After any other error, above all a failed fsync, the file may hold the transaction or not.
+/// Whether it is certain that a failed `COMMIT` committed nothing.
+///
+/// When SQLite cannot get its lock, it keeps the transaction open. When the disk is full, it has
+/// not written the commit record. After any other error, above all a failed fsync, the file may
+/// hold the transaction or not.
 pub(crate) fn did_not_commit(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),

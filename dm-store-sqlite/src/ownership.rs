@@ -1,38 +1,43 @@
-//! The check that tables with the store's prefix are the store's.
+//! The check that tables with the store's prefix belong to the store.
 //!
-//! A host may have tables whose names begin with the prefix. Before anything is changed, the file's
-//! schema is compared with the one that the migrations up to its version make.
+//! A host may have tables whose names begin with the prefix. Before the store changes anything, it
+//! compares the schema in the file with the schema that the migrations up to the file's version
+//! create.
 
 use dm_core::store::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, Result};
 
 use crate::database::Database;
 use crate::error::from_sqlite;
-use crate::names::TablePrefix;
+use crate::table_prefix::TablePrefix;
 
-/// A table, an index or a view, and its columns.
+/// A table, an index or a view of the schema.
 #[derive(Debug, PartialEq, Eq)]
-struct Object {
-    /// Without the prefix.
+struct SchemaObject {
+    /// The name without the prefix, in lower case.
     name: String,
+    /// `table`, `index` or `view`.
     kind: String,
+    /// Empty for an index.
     columns: Vec<Column>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Column {
     name: String,
+    /// The declared type.
     kind: String,
     not_null: bool,
+    /// The column's number in the primary key, from 1; zero when it is not part of it.
     key: i64,
 }
 
-/// The version in the store's table `schema`; `None` when no name in the file begins with the
-/// prefix. Only reads.
+/// Reads the version from the store's table `schema`. Returns `None` when no name in the file
+/// begins with the prefix.
 ///
 /// # Errors
-/// [`StoreErrorKind::ForeignTables`] when there are such names without that table, or when the
-/// table is not the store's.
+/// [`StoreErrorKind::ForeignTables`] when names begin with the prefix but the table `schema` is
+/// missing, or when the table `schema` is not the store's.
 pub(crate) fn version(database: &Database) -> Result<Option<usize>, StoreError> {
     let objects = objects(database).map_err(from_sqlite)?;
     let Some(schema) = objects.iter().find(|object| object.name == "schema") else {
@@ -59,14 +64,13 @@ pub(crate) fn version(database: &Database) -> Result<Option<usize>, StoreError> 
     }
 }
 
-/// Refuses a file that lacks a table, index or view of these migrations, or in which one differs.
-/// Only reads.
+/// Compares the file with the schema that `migrations` create. Only reads.
 ///
 /// # Errors
-/// [`StoreErrorKind::ForeignTables`].
-pub(crate) fn refuse_foreign(database: &Database, steps: &[&str]) -> Result<(), StoreError> {
+/// [`StoreErrorKind::ForeignTables`] when a table, index or view is missing or differs.
+pub(crate) fn refuse_foreign(database: &Database, migrations: &[&str]) -> Result<(), StoreError> {
     let found = objects(database).map_err(from_sqlite)?;
-    for expected in expected(steps).map_err(from_sqlite)? {
+    for expected in expected(migrations).map_err(from_sqlite)? {
         match found.iter().find(|object| object.name == expected.name) {
             Some(object) if *object == expected => {}
             Some(_) => return Err(foreign(database, &expected.name, "its kind or its columns differ")),
@@ -78,30 +82,30 @@ pub(crate) fn refuse_foreign(database: &Database, steps: &[&str]) -> Result<(), 
     Ok(())
 }
 
-/// The objects that these migrations make in an empty database.
-fn expected(steps: &[&str]) -> Result<Vec<Object>> {
+/// The objects that `migrations` create in an empty database.
+fn expected(migrations: &[&str]) -> Result<Vec<SchemaObject>> {
     let model = Database::new(Connection::open_in_memory()?, TablePrefix::default());
-    for step in steps {
-        model.execute_batch(step)?;
+    for migration in migrations {
+        model.execute_batch(migration)?;
     }
     objects(&model)
 }
 
-/// The objects whose names begin with the prefix, whatever their case: SQLite takes `DM_users` and
-/// `dm_users` for the same name.
-fn objects(database: &Database) -> Result<Vec<Object>> {
+/// The objects whose names begin with the prefix. Case is ignored, because `DM_users` and
+/// `dm_users` are the same name for SQLite.
+fn objects(database: &Database) -> Result<Vec<SchemaObject>> {
     let prefix = database.prefix().as_str();
     let mut select = database.prepare_cached(
         "SELECT lower(substr(name, length(?1) + 1)), name, type FROM sqlite_schema
          WHERE lower(substr(name, 1, length(?1))) = ?1 AND type <> 'trigger' ORDER BY name",
     )?;
     let rows = select.query_map([prefix], |row| {
-        let object = Object { name: row.get(0)?, kind: row.get(2)?, columns: Vec::new() };
+        let object = SchemaObject { name: row.get(0)?, kind: row.get(2)?, columns: Vec::new() };
         Ok((object, row.get::<_, String>(1)?))
     })?;
     rows.map(|row| {
         let (object, name) = row?;
-        Ok(Object { columns: columns(database, &name)?, ..object })
+        Ok(SchemaObject { columns: columns(database, &name)?, ..object })
     })
     .collect()
 }
@@ -117,8 +121,9 @@ fn columns(database: &Database, name: &str) -> Result<Vec<Column>> {
         .collect()
 }
 
-fn foreign(database: &Database, name: &str, why: &str) -> StoreError {
+/// The error for a table `name` (without the prefix) that is not the store's.
+fn foreign(database: &Database, name: &str, reason: &str) -> StoreError {
     let prefix = database.prefix().as_str();
-    let what = format!("`{prefix}{name}` is not the store's: {why}; give the store another table prefix");
-    StoreError::new(StoreErrorKind::ForeignTables, what)
+    let text = format!("`{prefix}{name}` is not the store's: {reason}; give the store another table prefix");
+    StoreError::new(StoreErrorKind::ForeignTables, text)
 }

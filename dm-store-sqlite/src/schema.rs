@@ -1,4 +1,4 @@
-//! The schema's version, and the migrations that lead to it.
+//! The version of the schema in the file, and the migrations to the version of this library.
 
 use dm_core::store::{StoreError, StoreErrorKind};
 use rusqlite::TransactionBehavior;
@@ -7,7 +7,8 @@ use crate::database::Database;
 use crate::error::from_sqlite;
 use crate::ownership;
 
-/// The migrations in order; the *n*th leads to version *n*. A released one never changes.
+/// The migrations in order. The *n*th migration, counted from 1, leads to version *n*. A released
+/// migration never changes.
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_recent_rows.sql"),
@@ -19,21 +20,22 @@ const MIGRATIONS: &[&str] = &[
 /// The version of the schema that this library reads and writes.
 pub(crate) const VERSION: usize = MIGRATIONS.len();
 
-/// Refuses a file that a newer version of the library wrote, or in which names of the store belong
-/// to other tables. Only reads.
+/// Checks that this library can use the file. Only reads.
 ///
 /// # Errors
-/// [`StoreErrorKind::NewerSchema`], [`StoreErrorKind::ForeignTables`].
+/// - [`StoreErrorKind::NewerSchema`] when a newer version of the library wrote the file.
+/// - [`StoreErrorKind::ForeignTables`] when tables with the store's names are not the store's.
 pub(crate) fn examine(database: &Database) -> Result<(), StoreError> {
-    // One snapshot for all reads, whatever another process writes.
+    // All reads see one snapshot, even while another process writes.
     let _snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
     version_in_file(database, MIGRATIONS).map(drop)
 }
 
-/// Refuses a file whose tables are not those of this library's version. Only reads.
+/// Checks that the file has the schema of this library's version. Only reads.
 ///
 /// # Errors
-/// [`StoreErrorKind::Corrupt`], or those of [`examine`].
+/// [`StoreErrorKind::Corrupt`] when the file has no schema or an older one; the errors of
+/// [`examine`].
 pub(crate) fn expect_current(database: &Database) -> Result<(), StoreError> {
     let _snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
     if version_in_file(database, MIGRATIONS)? == MIGRATIONS.len() {
@@ -42,15 +44,19 @@ pub(crate) fn expect_current(database: &Database) -> Result<(), StoreError> {
     Err(StoreError::new(StoreErrorKind::Corrupt, "the file no longer has the tables of this version"))
 }
 
-/// Brings the schema to this library's version, in one transaction: after a crash the file has the
-/// old schema or the new one.
+/// Migrates the schema to this library's version in one transaction, so that the file has the old
+/// schema or the new one after a crash.
 pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     migrate_by(database, MIGRATIONS, |_| ())
 }
 
-/// As [`migrate`], for a test that stops it at each point. `reached` is called with the index of
-/// each migration before it runs, with the count of migrations before the version is written, with
-/// the count plus one before the commit, and with the count plus two after it.
+/// Does the work of [`migrate`], and calls `reached` at each point at which a test stops it. With
+/// *n* migrations, the argument of `reached` is:
+///
+/// - before a migration runs, its index;
+/// - before the version is written, *n*;
+/// - before the commit, *n* + 1;
+/// - after the commit, *n* + 2.
 fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize)) -> Result<(), StoreError> {
     let snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
     if version_in_file(database, migrations)? == migrations.len() {
@@ -66,7 +72,7 @@ fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize))
     }
     reached(migrations.len());
     database
-        .execute("UPDATE dm_schema SET version = ?1", [crate::codec::count(migrations.len())])
+        .execute("UPDATE dm_schema SET version = ?1", [crate::codec::usize_to_i64(migrations.len())])
         .map_err(from_sqlite)?;
     reached(migrations.len() + 1);
     transaction.commit().map_err(from_sqlite)?;
@@ -74,8 +80,8 @@ fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize))
     Ok(())
 }
 
-/// The version of the schema in the file, whose tables are checked to be those of that version;
-/// zero when there are none.
+/// The version of the schema in the file; zero when the file has no table of the store. Also checks
+/// that the tables are those of that version.
 fn version_in_file(database: &Database, migrations: &[&str]) -> Result<usize, StoreError> {
     let Some(version) = ownership::version(database)? else { return Ok(0) };
     let Some(steps) = migrations.get(..version) else {
@@ -85,10 +91,10 @@ fn version_in_file(database: &Database, migrations: &[&str]) -> Result<usize, St
     Ok(version)
 }
 
-/// The error for a schema that a newer version of the library made.
+/// The error for a schema of a newer version of the library.
 pub(crate) fn newer_schema(version: usize) -> StoreError {
-    let what = format!("the schema has version {version}, this library knows versions up to {VERSION}");
-    StoreError::new(StoreErrorKind::NewerSchema, what)
+    let text = format!("the schema has version {version}, this library knows versions up to {VERSION}");
+    StoreError::new(StoreErrorKind::NewerSchema, text)
 }
 
 #[cfg(test)]
@@ -98,7 +104,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::names::TablePrefix;
+    use crate::table_prefix::TablePrefix;
 
     fn empty() -> Database {
         Database::new(Connection::open_in_memory().unwrap(), TablePrefix::default())
@@ -190,7 +196,8 @@ mod tests {
     const KILLED: &str =
         "schema::tests::a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one";
 
-    /// A file whose page cache is so small that a migration writes to the log before its commit.
+    /// Opens a file with a page cache so small that a migration writes to the write-ahead log
+    /// before its commit.
     fn at(path: &Path) -> Database {
         let connection = Connection::open(path).unwrap();
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA cache_size = 10").unwrap();
@@ -244,7 +251,8 @@ mod tests {
         }
     }
 
-    /// Conversations with one message each: more pages than the cache holds.
+    /// The number of conversations, each with one message. They take more pages than the cache
+    /// holds.
     const ROWS: i64 = 2_000;
 
     fn fill(database: &Database) {

@@ -1,4 +1,4 @@
-//! The store.
+//! The public store type.
 
 use std::path::Path;
 
@@ -20,26 +20,26 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens a file of the store's own, and creates it if it is missing. Its folder must exist.
     ///
-    /// Blocks for as long as the file system takes, and after a crash while SQLite recovers its
-    /// log: call it before serving, or on a thread for blocking work. Needs no runtime.
+    /// Blocks on file operations, and after a crash while SQLite recovers its write-ahead log. Call
+    /// it before serving, or on a thread for blocking work. Needs no runtime.
     ///
     /// # Errors
     /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
     ///   library wrote the file. The file stays as it is.
-    /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when names that begin
-    ///   with the store's prefix belong to other tables. The error's source names one of them, and
-    ///   the file stays as it is.
-    /// - [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when the file is no database.
+    /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the name of another
+    ///   program's table begins with the store's prefix. The error's source names one such table.
+    ///   The file stays as it is.
+    /// - [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when the file is not a database.
     /// - [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when the file cannot be
     ///   opened or stays locked.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, &SqliteConfig::default())
     }
 
-    /// Opens a file with a configuration, for instance a file of the host's.
+    /// Opens a file with a configuration, for instance a file of the host.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// Those of [`open`](Self::open).
     pub fn open_with(path: impl AsRef<Path>, config: &SqliteConfig) -> Result<Self, StoreError> {
         // The store may open the file again after the host changed its working directory.
         let (path, config) = (absolute(path.as_ref())?, config.clone());
@@ -58,7 +58,7 @@ impl EmbeddedStore for SqliteStore {
     }
 }
 
-/// The writer and the reader of a file.
+/// Opens the connections to a file: the writer and the reader.
 fn open_connections(
     path: &Path,
     config: &SqliteConfig,

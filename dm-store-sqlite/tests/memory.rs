@@ -1,6 +1,6 @@
-//! The memory of the newest numbers is no more than the configuration says.
+//! The newest numbers take no more memory than the configuration allows.
 //!
-//! A program of its own, because its allocator counts the memory of the whole process.
+//! This test is a program of its own, because its allocator counts the memory of the whole process.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -18,9 +18,10 @@ static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 const CONVERSATIONS: u64 = 20_000;
 const BATCH: u64 = 500;
 
-/// The bytes that a store holds after one message in each of many conversations between different
-/// users.
-async fn held(path: &Path, heads: usize) -> usize {
+/// The memory that a store has allocated after one message in each of many conversations between
+/// different users, in bytes. `heads` is the number of users and of conversations to keep in
+/// memory.
+async fn store_bytes(path: &Path, heads: usize) -> usize {
     let before = ALLOCATOR.allocated();
     let mut config = SqliteConfig::default();
     config.heads_bytes = heads * SqliteConfig::HEAD_BYTES;
@@ -30,8 +31,8 @@ async fn held(path: &Path, heads: usize) -> usize {
             (first..first + BATCH).flat_map(|n| [open(n, 2 * n, 2 * n + 1), append(n, 2 * n, n).into()]);
         store.commit(batch.collect()).await.unwrap();
     }
-    // The first users were dropped from memory. A message to one of them makes the store read the
-    // newest numbers of all recent rows, and keep them.
+    // With few heads, the first users were dropped from memory. A message to one of them makes the
+    // store read and keep the newest numbers of all rows in runs.
     store.commit(vec![append(0, 0, CONVERSATIONS).into()]).await.unwrap();
     ALLOCATOR.allocated() - before
 }
@@ -40,9 +41,12 @@ async fn held(path: &Path, heads: usize) -> usize {
 async fn newest_numbers_take_no_more_than_the_configuration_says() {
     let folder = tempfile::tempdir().unwrap();
     let heads = usize::try_from(CONVERSATIONS).unwrap();
-    let without = held(&folder.path().join("without"), 1).await;
-    let with = held(&folder.path().join("with"), heads).await;
-    let (took, said) = (with - without, heads * SqliteConfig::HEAD_BYTES);
-    assert!(took <= said, "{took} of {said}");
-    assert!(took * 3 > said * 2, "the configuration says much more than they take: {took} of {said}");
+    let few_heads_bytes = store_bytes(&folder.path().join("without"), 1).await;
+    let many_heads_bytes = store_bytes(&folder.path().join("with"), heads).await;
+    let (used_bytes, allowed_bytes) = (many_heads_bytes - few_heads_bytes, heads * SqliteConfig::HEAD_BYTES);
+    assert!(used_bytes <= allowed_bytes, "{used_bytes} of {allowed_bytes} bytes");
+    assert!(
+        used_bytes * 3 > allowed_bytes * 2,
+        "the configuration says much more than they take: {used_bytes} of {allowed_bytes} bytes"
+    );
 }

@@ -1,50 +1,55 @@
-//! Moving rows from the runs into the large tree, some with each batch.
+//! Merges rows from runs into the main table, some with each batch. [`recent`](crate::recent)
+//! defines these terms.
 
 use std::ops::Bound;
 
 use dm_store_kv::Failure;
 use redb::WriteTransaction;
 
+use crate::lazy_table::{Guard, LazyTable, RowsBetween};
 use crate::recent::newest::NewestNumbers;
-use crate::recent::runs::{Moved, Runs};
-use crate::recent::{END, Recent};
-use crate::tree::{Between, Guard, Tree};
+use crate::recent::runs::{MergeProgress, Runs};
+use crate::recent::{END, RecentRows};
 
-/// The rows that are written between two moves. A move costs a look into every run, and changes
-/// pages of the large tree.
-const STEP: u64 = 256;
+/// The minimum number of rows that are written between two merges, unless a full run has fewer. A
+/// merge looks into every run of the merging generation and changes pages of the main table.
+const MIN_ROWS_BETWEEN_MERGES: u64 = 256;
 
-/// Moves a quarter more rows than were written since the last move, so that the moving generation
-/// is gone before the next one is full. Does nothing before [`STEP`] rows were written. When the
-/// growing generation is full, the rest of the moving one is moved at once. Returns the runs as
-/// they are then, and the newest numbers in them, if they are known.
+/// Merges a quarter more rows than were written since the last merge, so that all rows of the
+/// merging generation are merged before the growing one is full. Then deletes its runs, one with
+/// each merge. Does nothing until [`MIN_ROWS_BETWEEN_MERGES`] rows were written.
+///
+/// When the growing generation is full, merges all remaining rows, deletes all remaining runs of
+/// the merging generation, and makes the full generation the merging one.
+///
+/// Returns the new state of the runs, and the newest numbers in them if they are known.
 pub(crate) fn merge(
-    mut large: Tree<&WriteTransaction>,
-    recent: Recent<&WriteTransaction>,
+    mut main: LazyTable<&WriteTransaction>,
+    recent: RecentRows<&WriteTransaction>,
 ) -> Result<(Runs, Option<NewestNumbers>), Failure> {
-    let moving = recent.moving().min(recent.trees.len());
-    let Recent { mut runs, mut trees, run_rows, newest, .. } = recent;
+    let merging_count = recent.merging_count().min(recent.run_tables.len());
+    let RecentRows { mut runs, mut run_tables, rows_per_run, newest, .. } = recent;
     let mut newest = newest.into_inner();
-    let is_full = runs.is_full(run_rows);
-    if runs.unmerged < STEP.min(run_rows) && !is_full {
+    let is_full = runs.is_full(rows_per_run);
+    if runs.rows_since_merge < MIN_ROWS_BETWEEN_MERGES.min(rows_per_run) && !is_full {
         return Ok((runs, newest));
     }
-    let rows = if is_full { u64::MAX } else { runs.unmerged + runs.unmerged / 4 + 1 };
-    runs.unmerged = 0;
-    trees.truncate(moving);
-    if let Moved::Through(key) = &runs.moved {
-        runs.moved = move_rows(&mut large, &trees, key, rows)?;
+    let limit = if is_full { u64::MAX } else { runs.rows_since_merge + runs.rows_since_merge / 4 + 1 };
+    runs.rows_since_merge = 0;
+    run_tables.truncate(merging_count);
+    if let MergeProgress::Through(key) = &runs.progress {
+        runs.progress = merge_rows(&mut main, &run_tables, key, limit)?;
     } else {
-        // One run with each batch: freeing its pages takes as long as a small commit.
-        let deleted = if is_full { moving } else { moving.min(1) };
-        for tree in trees.drain(..deleted) {
-            tree.delete()?;
+        // One run with each merge, because freeing its pages takes as long as a small commit.
+        let deleted = if is_full { merging_count } else { merging_count.min(1) };
+        for table in run_tables.drain(..deleted) {
+            table.delete()?;
             runs.oldest += 1;
         }
     }
     if is_full {
-        for tree in trees {
-            tree.delete()?;
+        for table in run_tables {
+            table.delete()?;
             runs.oldest += 1;
         }
         runs.next_generation();
@@ -55,44 +60,48 @@ pub(crate) fn merge(
     Ok((runs, newest))
 }
 
-/// Moves up to `limit` rows after a key, in the order of the keys. Returns how far they are moved.
-fn move_rows(
-    large: &mut Tree<&WriteTransaction>,
-    runs: &[Tree<&WriteTransaction>],
+/// Merges up to `limit` rows with keys above `after`, in the order of the keys. Returns the
+/// progress.
+fn merge_rows(
+    main: &mut LazyTable<&WriteTransaction>,
+    runs: &[LazyTable<&WriteTransaction>],
     after: &[u8],
     limit: u64,
-) -> Result<Moved, Failure> {
-    let mut merged = Merged::new(runs, after)?;
+) -> Result<MergeProgress, Failure> {
+    let mut rows = RowsByKey::new(runs, after)?;
     let mut last = after.to_vec();
     for _ in 0..limit {
-        let Some((key, value)) = merged.next()? else { return Ok(Moved::All) };
-        large.insert(&key, &value)?;
+        let Some((key, value)) = rows.next()? else { return Ok(MergeProgress::Everything) };
+        main.insert(&key, &value)?;
         last.clear();
         last.extend_from_slice(&key);
     }
-    Ok(Moved::Through(last))
+    Ok(MergeProgress::Through(last))
 }
 
-/// The rows of several runs in the order of their keys.
-struct Merged<'a>(Vec<Run<'a>>);
+/// An iterator over the rows of several runs in the order of their keys.
+struct RowsByKey<'a>(Vec<RunRows<'a>>);
 
-struct Run<'a> {
+/// The rows of one run that have not been returned yet. A run without such rows is dropped.
+struct RunRows<'a> {
     next: (Guard<'a>, Guard<'a>),
-    rest: Between<'a>,
+    rest: RowsBetween<'a>,
 }
 
-impl<'a> Merged<'a> {
-    fn new(runs: &'a [Tree<&WriteTransaction>], after: &[u8]) -> Result<Self, Failure> {
-        let mut merged = Vec::with_capacity(runs.len());
+impl<'a> RowsByKey<'a> {
+    /// The rows of `runs` with keys above `after`.
+    fn new(runs: &'a [LazyTable<&WriteTransaction>], after: &[u8]) -> Result<Self, Failure> {
+        let mut rows_by_run = Vec::with_capacity(runs.len());
         for run in runs {
             let mut rest = run.between(Bound::Excluded(after), &END)?;
             if let Some(next) = rest.next() {
-                merged.push(Run { next: next?, rest });
+                rows_by_run.push(RunRows { next: next?, rest });
             }
         }
-        Ok(Self(merged))
+        Ok(Self(rows_by_run))
     }
 
+    /// The row with the lowest key; `None` after the last row.
     fn next(&mut self) -> Result<Option<(Guard<'a>, Guard<'a>)>, Failure> {
         let lowest = self.0.iter().enumerate().min_by(|(_, a), (_, b)| a.next.0.cmp(&b.next.0));
         let Some((index, _)) = lowest else { return Ok(None) };

@@ -1,29 +1,41 @@
-//! The newest rows of a log, `dm_sequence` or `dm_inbox`: they are in small trees, from which they
-//! are moved into the log's large tree in bulk.
+//! The newest rows of a log, `dm_sequence` or `dm_inbox`, which are in small tables until they are
+//! merged into the main table.
+//!
+//! # Terms
+//!
+//! - A *log* is a table whose keys consist of an *owner* (a conversation or user) and a number. New
+//!   rows of an owner have higher numbers.
+//! - The *main table* of a log is its large table, `dm_sequence` or `dm_inbox`.
+//! - A *run* (a term of log-structured merge trees) is a small table of new rows, sorted by key:
+//!   `dm_inbox_run_0` and so on.
+//! - A *generation* is eight runs, which are filled one after the other.
+//! - To *merge* is to move rows from runs into the main table, in the order of their keys. The
+//!   *growing* generation gets the new rows. The generation before it is the *merging* one.
 //!
 //! # Why
 //!
-//! redb copies each page that a batch changes. In a large tree, the rows of a batch belong to as
-//! many pages as there are conversations and users in the batch: 256 messages would copy some 750
-//! pages of the logs. So new rows go into a small tree first, a *run* (the term of log-structured
-//! merge trees), whose pages all rows of the batch share.
+//! redb copies each page that a batch changes. In a main table, the rows of a batch are on as many
+//! pages as there are conversations and users in the batch: 256 messages would copy some 750 pages
+//! of the two main tables. In a run, all rows of a batch share a few pages.
 //!
-//! # How rows move
+//! # How rows are merged
 //!
-//! Eight runs are a *generation*. While one generation grows, the one before it is moved into the
-//! large tree in the order of the keys, some rows with each batch. The rows of one conversation or
-//! user are then moved together.
+//! Some rows are merged with each batch. The rows of one conversation or user are merged together,
+//! because they are neighbours in the order of keys. When the growing generation is full, all rows
+//! of the merging generation are merged, and its runs are deleted. The full generation becomes the
+//! merging one, and the next row begins a new generation.
 //!
 //! # How rows are read
 //!
-//! The rows of one conversation or inbox are those in the large tree, followed by those in each run
-//! from the oldest. In the runs of the moving generation, rows up to the last one that was moved
-//! are left out. This is the order of the keys, because a log only grows at its end.
+//! A reader gets the rows of one conversation or inbox from the main table, then from each run,
+//! starting with the oldest. In the runs of the merging generation, the rows that are merged are
+//! skipped. This is the order of the keys, because the newest row of an owner has the highest
+//! number.
 //!
 //! # Measurements
 //!
-//! Bare redb with 10,000 conversations among 2,000 people, 256 messages per transaction, on two
-//! cores, in messages per second:
+//! The table shows messages per second with redb alone: 10,000 conversations among 2,000 users, 256
+//! messages per transaction, two cores.
 //!
 //! | runs of a generation | entries of a run | empty | with a million messages stored |
 //! |---|---|---|---|
@@ -33,13 +45,13 @@
 //! | 1 | 8,192 | 40,000 | 26,000 |
 //! | 1 | 32,768 | 33,000 | 27,000 |
 //!
-//! A reader looks into each run, so there are 8 and not 16.
+//! A generation has 8 runs and not 16, because a reader looks into each run.
 //!
 //! # Files
 //!
-//! [`runs`] is the catalogue of a log's runs, [`newest`] the newest number of each owner of rows in
-//! runs. `Recent`, below, opens the runs and changes them. [`read`] reads the runs and the large
-//! tree as one sequence, [`merge`] moves rows.
+//! [`runs`] tells which runs exist and how far they are merged. [`newest`] keeps the newest number
+//! of each owner in runs. `RecentRows`, below, opens the runs and changes them. [`read`] reads the
+//! main table and the runs as one sequence. [`merge`] merges rows.
 
 pub(crate) mod merge;
 pub(crate) mod newest;
@@ -52,59 +64,68 @@ use std::ops::Bound;
 use dm_store_kv::{Failure, owner_and_number};
 use redb::WriteTransaction;
 
+use crate::lazy_table::{Guard, LazyTable, RowsBetween, Transaction};
 use crate::recent::newest::NewestNumbers;
-use crate::recent::runs::{Moved, RUNS, Runs};
-use crate::tree::{Between, Guard, Transaction, Tree};
+use crate::recent::runs::{MergeProgress, RUNS, Runs};
 
 /// A bound above every key of a log.
 pub(crate) const END: [u8; 13] = [u8::MAX; 13];
 
-/// The rows of a log that are in runs.
-pub(crate) struct Recent<T: Transaction> {
+/// The runs of a log.
+pub(crate) struct RecentRows<T: Transaction> {
     transaction: T,
-    /// The name of the log's large tree, with which the names of its runs begin.
-    name: &'static str,
+    /// The name of the log's main table. The names of the runs begin with it.
+    main_name: &'static str,
     pub(crate) runs: Runs,
-    /// The trees of the runs, from the oldest.
-    pub(crate) trees: Vec<Tree<T>>,
-    /// The rows at which a run is full.
-    pub(crate) run_rows: u64,
-    /// In a batch, the newest number of each owner. Empty until the first one is looked up.
+    /// The tables of the runs, from the oldest.
+    pub(crate) run_tables: Vec<LazyTable<T>>,
+    /// The number of rows in a full run.
+    pub(crate) rows_per_run: u64,
+    /// The newest number of each owner in runs. Used in batches only, and unset until the first
+    /// number is looked up.
     pub(crate) newest: OnceCell<NewestNumbers>,
 }
 
-impl<T: Transaction> Recent<T> {
-    pub(crate) fn new(transaction: T, name: &'static str, runs: Runs, run_rows: u64) -> Self {
-        let trees = (runs.oldest..runs.end).map(|number| tree(transaction, name, number)).collect();
-        Self { transaction, name, runs, trees, run_rows, newest: OnceCell::new() }
+impl<T: Transaction> RecentRows<T> {
+    /// The runs as `runs` describes them. Their tables are opened later.
+    pub(crate) fn new(transaction: T, main_name: &'static str, runs: Runs, rows_per_run: u64) -> Self {
+        let run_tables =
+            (runs.oldest..runs.end).map(|number| run_table(transaction, main_name, number)).collect();
+        Self { transaction, main_name, runs, run_tables, rows_per_run, newest: OnceCell::new() }
     }
 
-    /// The number of trees in the moving generation, which are the first ones.
-    fn moving(&self) -> usize {
-        usize::try_from(self.runs.growing - self.runs.oldest).unwrap_or(usize::MAX)
+    /// The number of runs in the merging generation. They are the first ones of `run_tables`.
+    fn merging_count(&self) -> usize {
+        usize::try_from(self.runs.first_growing - self.runs.oldest).unwrap_or(usize::MAX)
     }
 
-    /// The bound at which the rows between two keys begin in a run, by its index. `None` if all of
-    /// them are moved.
-    fn start<'k>(&'k self, run: usize, from: &'k [u8], to: &[u8]) -> Option<Bound<&'k [u8]>> {
-        match &self.runs.moved {
-            _ if run >= self.moving() => Some(Bound::Included(from)),
-            Moved::All => None,
-            Moved::Through(key) if key.as_slice() >= to => None,
-            Moved::Through(key) if key.as_slice() >= from => Some(Bound::Excluded(key)),
-            Moved::Through(_) => Some(Bound::Included(from)),
+    /// The lower bound for reading the rows from the key `from` to the key `to` in the run with the
+    /// index `run`: it excludes rows that are merged. `None` if all rows up to `to` are merged.
+    fn lower_bound<'k>(&'k self, run: usize, from: &'k [u8], to: &[u8]) -> Option<Bound<&'k [u8]>> {
+        match &self.runs.progress {
+            _ if run >= self.merging_count() => Some(Bound::Included(from)),
+            MergeProgress::Everything => None,
+            MergeProgress::Through(key) if key.as_slice() >= to => None,
+            MergeProgress::Through(key) if key.as_slice() >= from => Some(Bound::Excluded(key)),
+            MergeProgress::Through(_) => Some(Bound::Included(from)),
         }
     }
 
-    /// The rows between two keys in a run, by its index. `None` if all of them are moved.
-    pub(crate) fn between(&self, run: usize, from: &[u8], to: &[u8]) -> Result<Option<Between<'_>>, Failure> {
-        let (Some(tree), Some(from)) = (self.trees.get(run), self.start(run, from, to)) else {
+    /// The rows between two keys, both included, in the run with the index `run`, without those
+    /// that are merged. `None` if all of them are merged.
+    pub(crate) fn between(
+        &self,
+        run: usize,
+        from: &[u8],
+        to: &[u8],
+    ) -> Result<Option<RowsBetween<'_>>, Failure> {
+        let (Some(table), Some(from)) = (self.run_tables.get(run), self.lower_bound(run, from, to)) else {
             return Ok(None);
         };
-        tree.between(from, to).map(Some)
+        table.between(from, to).map(Some)
     }
 
-    /// The newest number of each owner of rows in runs. Reads all these rows at the first call.
+    /// The newest number of each owner in runs. The first call reads all rows in runs.
     pub(crate) fn newest(&self) -> Result<&NewestNumbers, Failure> {
         if let Some(newest) = self.newest.get() {
             return Ok(newest);
@@ -113,14 +134,15 @@ impl<T: Transaction> Recent<T> {
         Ok(self.newest.get_or_init(|| newest))
     }
 
+    /// Reads the newest numbers from all rows in runs that are not merged.
     fn read_newest(&self) -> Result<NewestNumbers, Failure> {
         let mut newest = NewestNumbers::default();
-        for run in 0..self.trees.len() {
+        for run in 0..self.run_tables.len() {
             let Some(rows) = self.between(run, &[], &END)? else { continue };
             for row in rows {
                 let (owner, number) = owner_and_number(&row?.0)?;
-                if run < self.moving() {
-                    newest.insert_moving(owner, number);
+                if run < self.merging_count() {
+                    newest.insert_merging(owner, number);
                 } else {
                     newest.insert_growing(owner, number);
                 }
@@ -129,8 +151,9 @@ impl<T: Transaction> Recent<T> {
         Ok(newest)
     }
 
+    /// The value of a key in the runs; `None` if no run holds it or it is merged.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Guard<'_>>, Failure> {
-        for run in 0..self.trees.len() {
+        for run in 0..self.run_tables.len() {
             if let Some(mut rows) = self.between(run, key, key)?
                 && let Some(row) = rows.next()
             {
@@ -141,39 +164,42 @@ impl<T: Transaction> Recent<T> {
     }
 }
 
-impl Recent<&WriteTransaction> {
+impl RecentRows<&WriteTransaction> {
+    /// Inserts a row into the newest run. Creates a run if there is none in the growing generation,
+    /// or if the newest run is full and the generation is not.
     pub(crate) fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
         let runs = &mut self.runs;
-        let may_grow = runs.end - runs.growing < RUNS;
-        if runs.end == runs.growing || (runs.rows >= self.run_rows && may_grow) {
-            self.trees.push(tree(self.transaction, self.name, runs.end));
+        let may_grow = runs.end - runs.first_growing < RUNS;
+        if runs.end == runs.first_growing || (runs.rows_in_newest_run >= self.rows_per_run && may_grow) {
+            self.run_tables.push(run_table(self.transaction, self.main_name, runs.end));
             runs.end += 1;
-            runs.rows = 0;
+            runs.rows_in_newest_run = 0;
         }
-        runs.rows += 1;
-        runs.unmerged += 1;
+        runs.rows_in_newest_run += 1;
+        runs.rows_since_merge += 1;
         if let Some(newest) = self.newest.get_mut() {
             let (owner, number) = owner_and_number(key)?;
             newest.insert_growing(owner, number);
         }
-        // The tree was pushed above, or is of an earlier row.
-        let newest_run = self.trees.last_mut().ok_or(Failure::Damaged("the newest run is missing"))?;
+        // There is a run: the code above has created one if the growing generation had none.
+        let newest_run = self.run_tables.last_mut().ok_or(Failure::Damaged("the newest run is missing"))?;
         newest_run.insert(key, value)
     }
 
-    /// Removes the rows between two keys, both included, that are not moved.
+    /// Removes the rows between two keys, both included, that are not merged.
     pub(crate) fn remove_between(&mut self, from: &[u8], to: &[u8]) -> Result<(), Failure> {
-        for run in 0..self.trees.len() {
-            let Some(from) = self.start(run, from, to) else { continue };
+        for run in 0..self.run_tables.len() {
+            let Some(from) = self.lower_bound(run, from, to) else { continue };
             let from = from.map(<[u8]>::to_vec);
-            if let Some(tree) = self.trees.get_mut(run) {
-                tree.remove_between(from.as_ref().map(Vec::as_slice), to)?;
+            if let Some(table) = self.run_tables.get_mut(run) {
+                table.remove_between(from.as_ref().map(Vec::as_slice), to)?;
             }
         }
         Ok(())
     }
 }
 
-fn tree<T: Transaction>(transaction: T, name: &str, number: u64) -> Tree<T> {
-    Tree::new(transaction, format!("{name}_run_{number}"))
+/// The table of the run with this number.
+fn run_table<T: Transaction>(transaction: T, main_name: &str, number: u64) -> LazyTable<T> {
+    LazyTable::new(transaction, format!("{main_name}_run_{number}"))
 }

@@ -1,65 +1,69 @@
-//! Reading the large tree and the runs of a table as one sequence.
+//! Reads the main table and the runs of a log as one sequence. [`recent`](crate::recent) defines
+//! these terms.
 
 use std::ops::{Bound, Range};
 
 use dm_store_kv::{Failure, Order};
 
-use crate::recent::{END, Recent};
-use crate::tree::{Between, Row, Transaction, Tree};
+use crate::lazy_table::{LazyTable, Row, RowsBetween, Transaction};
+use crate::recent::{END, RecentRows};
 
-/// The number of owners from which on reading all runs once is cheaper than a look into each run
-/// for each owner: the list of 10,000 conversations then takes 6 ms, as long as without runs.
-const MANY: usize = 512;
+/// The minimum number of owners for which all rows in runs are read once, instead of a look-up in
+/// each run for each owner. The list of 10,000 conversations then takes 6 ms, as long as without
+/// runs.
+const MANY_OWNERS: usize = 512;
 
-/// A walk over the rows of a table, tree after tree. Each tree is opened when the one before it has
-/// ended.
+/// An iterator over the rows of a table: first those of the main table, then those of each run, or
+/// the other way round. The next table is opened when the rows of the current one end.
 pub(crate) struct Walk<'a, T: Transaction> {
-    rows: Between<'a>,
+    /// The rows of the current table.
+    rows: RowsBetween<'a>,
     order: Order,
-    /// `None` in a table without runs.
-    rest: Option<Rest<'a, T>>,
+    /// `None` for a table without runs.
+    remaining: Option<RemainingTables<'a, T>>,
 }
 
-/// The trees that the walk has not come to.
-struct Rest<'a, T: Transaction> {
-    large: &'a Tree<T>,
-    recent: &'a Recent<T>,
-    /// The indexes of the runs that are left.
+/// The main table and the runs that are not read yet.
+struct RemainingTables<'a, T: Transaction> {
+    main: &'a LazyTable<T>,
+    recent: &'a RecentRows<T>,
+    /// The indexes of the runs that are not read yet.
     runs: Range<usize>,
     from: Vec<u8>,
     to: Vec<u8>,
-    /// Whether the large tree is left. It is the first one in ascending order and the last one in
-    /// descending order.
-    large_is_left: bool,
+    /// Whether the main table is not read yet. It is the first table in ascending order, and the
+    /// last one in descending order.
+    main_remains: bool,
 }
 
 impl<'a, T: Transaction> Walk<'a, T> {
-    /// A walk over the rows between two keys, both included.
+    /// The rows between two keys, both included.
     pub(crate) fn new(
-        large: &'a Tree<T>,
-        recent: Option<&'a Recent<T>>,
+        main: &'a LazyTable<T>,
+        recent: Option<&'a RecentRows<T>>,
         from: &[u8],
         to: &[u8],
         order: Order,
     ) -> Result<Self, Failure> {
-        let rows_of_large = || large.between(Bound::Included(from), to);
-        let Some(recent) = recent.filter(|recent| !recent.trees.is_empty() && from <= to) else {
-            return Ok(Self { rows: rows_of_large()?, order, rest: None });
+        let rows_of_main = || main.between(Bound::Included(from), to);
+        let Some(recent) = recent.filter(|recent| !recent.run_tables.is_empty() && from <= to) else {
+            return Ok(Self { rows: rows_of_main()?, order, remaining: None });
         };
-        let (rows, large_is_left) = match order {
-            Order::Ascending => (rows_of_large()?, false),
-            Order::Descending => (Between::none(), true),
+        let (rows, main_remains) = match order {
+            Order::Ascending => (rows_of_main()?, false),
+            Order::Descending => (RowsBetween::none(), true),
         };
-        let runs = 0..recent.trees.len();
-        let rest = Rest { large, recent, runs, from: from.to_vec(), to: to.to_vec(), large_is_left };
-        Ok(Self { rows, order, rest: Some(rest) })
+        let runs = 0..recent.run_tables.len();
+        let remaining =
+            RemainingTables { main, recent, runs, from: from.to_vec(), to: to.to_vec(), main_remains };
+        Ok(Self { rows, order, remaining: Some(remaining) })
     }
 }
 
-impl<'a, T: Transaction> Rest<'a, T> {
-    /// The rows of the next tree.
-    fn next(&mut self, order: Order) -> Result<Option<Between<'a>>, Failure> {
-        let (large, recent) = (self.large, self.recent);
+impl<'a, T: Transaction> RemainingTables<'a, T> {
+    /// The rows of the next table; `None` when all tables are read.
+    fn next(&mut self, order: Order) -> Result<Option<RowsBetween<'a>>, Failure> {
+        let (main, recent) = (self.main, self.recent);
         loop {
             let run = match order {
                 Order::Ascending => self.runs.next(),
@@ -71,8 +75,8 @@ impl<'a, T: Transaction> Rest<'a, T> {
                         return Ok(Some(rows));
                     }
                 }
-                None if std::mem::take(&mut self.large_is_left) => {
-                    return large.between(Bound::Included(&self.from), &self.to).map(Some);
+                None if std::mem::take(&mut self.main_remains) => {
+                    return main.between(Bound::Included(&self.from), &self.to).map(Some);
                 }
                 None => return Ok(None),
             }
@@ -92,7 +96,7 @@ impl<'a, T: Transaction> Iterator for Walk<'a, T> {
             if row.is_some() {
                 return row;
             }
-            match self.rest.as_mut()?.next(self.order) {
+            match self.remaining.as_mut()?.next(self.order) {
                 Ok(Some(rows)) => self.rows = rows,
                 Ok(None) => return None,
                 Err(failure) => return Some(Err(failure)),
@@ -101,32 +105,32 @@ impl<'a, T: Transaction> Iterator for Walk<'a, T> {
     }
 }
 
-/// Visits the last row of each owner, as
-/// [`Rows::last_of_each`](dm_store_kv::Rows::last_of_each) describes it.
-pub(crate) fn last_of_each<T: Transaction>(
-    large: &Tree<T>,
-    recent: Option<&Recent<T>>,
+/// Calls `visit` for the last row of each owner: the implementation of
+/// [`Rows::last_of_each`](dm_store_kv::Rows::last_of_each).
+pub(crate) fn visit_last_rows<T: Transaction>(
+    main: &LazyTable<T>,
+    recent: Option<&RecentRows<T>>,
     owners: &[u32],
     mut visit: impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut found = vec![false; owners.len()];
     if let Some(recent) = recent
-        && owners.len() >= MANY
+        && owners.len() >= MANY_OWNERS
     {
-        last_in_runs(recent, owners, &mut found, &mut visit)?;
+        visit_last_rows_in_runs(recent, owners, &mut found, &mut visit)?;
     }
-    let left = owners.iter().zip(found).enumerate().filter(|(_, (_, found))| !found);
-    for (index, (owner, _)) in left {
+    let remaining = owners.iter().zip(found).enumerate().filter(|(_, (_, found))| !found);
+    for (index, (owner, _)) in remaining {
         let from = owner.to_be_bytes();
         let mut to = END;
         if let Some(first) = to.first_chunk_mut() {
             *first = from;
         }
-        // With many owners, those that are left have no rows in runs.
-        let row = if owners.len() >= MANY {
-            large.between(Bound::Included(&from), &to)?.next_back()
+        // With many owners, `visit_last_rows_in_runs` has found the owners with rows in runs.
+        let row = if owners.len() >= MANY_OWNERS {
+            main.between(Bound::Included(&from), &to)?.next_back()
         } else {
-            Walk::new(large, recent, &from, &to, Order::Descending)?.next()
+            Walk::new(main, recent, &from, &to, Order::Descending)?.next()
         };
         if let Some(row) = row {
             let (key, value) = row?;
@@ -136,23 +140,25 @@ pub(crate) fn last_of_each<T: Transaction>(
     Ok(())
 }
 
-/// Visits the last row of each owner that has rows in runs, and sets `found` at its index.
-fn last_in_runs<T: Transaction>(
-    recent: &Recent<T>,
+/// Calls `visit` for the last row of each owner with rows in runs, and sets `found` at the owner's
+/// index.
+fn visit_last_rows_in_runs<T: Transaction>(
+    recent: &RecentRows<T>,
     owners: &[u32],
     found: &mut [bool],
     visit: &mut impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    for run in (0..recent.trees.len()).rev() {
+    for run in (0..recent.run_tables.len()).rev() {
         let Some(rows) = recent.between(run, &[], &END)? else { continue };
-        // Rows and owners are walked from their ends: the first row of an owner is its last one.
-        let mut left = owners.iter().zip(&mut *found).enumerate().rev().peekable();
+        // Rows and owners are both read in descending order, so that the first row of an owner is
+        // the owner's last one.
+        let mut remaining = owners.iter().zip(&mut *found).enumerate().rev().peekable();
         for row in rows.rev() {
             let (key, value) = row?;
             let owner = key.first_chunk().ok_or(Failure::Damaged("a key of a log is too short"))?;
             let owner = u32::from_be_bytes(*owner);
-            while left.next_if(|(_, (other, _))| **other > owner).is_some() {}
-            if let Some((index, (_, found))) = left.next_if(|(_, (other, _))| **other == owner)
+            while remaining.next_if(|(_, (other, _))| **other > owner).is_some() {}
+            if let Some((index, (_, found))) = remaining.next_if(|(_, (other, _))| **other == owner)
                 && !std::mem::replace(found, true)
             {
                 visit(index, &key, &value)?;

@@ -1,4 +1,4 @@
-//! Files, locks, schema versions, databases of hosts, damage.
+//! The file of a redb store: locks, schema versions, a host's database, damage.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use crate::common::{self, append, at, numbers, open, register, user, who, whole_
 
 const SCHEMA: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("dm_schema");
 
-/// A file with a conversation of users 1 and 2 and so many messages from 1, closed.
+/// Creates a closed file with a conversation of users 1 and 2 and `messages` messages from user 1.
 async fn written(path: &Path, messages: u64) {
     let store = RedbStore::open(path).unwrap();
     let batch = [open(1, 1, 2)].into_iter().chain((1..=messages).map(|id| append(1, 1, id, 5))).collect();
     store.commit(batch).await.unwrap();
 }
 
-/// Changes one row of a table in a closed file.
+/// Sets one row of a table in a closed file.
 fn put(path: &Path, table: &str, key: &[u8], value: &[u8]) {
     let database = Database::open(path).unwrap();
     let transaction = database.begin_write().unwrap();
@@ -92,7 +92,7 @@ async fn a_file_that_was_never_closed_holds_every_answered_commit() {
         store.commit(vec![open(1, 1, 2)]).await.unwrap();
         for id in 1..=20 {
             store.commit(vec![append(1, 1, id, 5)]).await.unwrap();
-            // The content of the disk when the process is killed here.
+            // A copy of the file as it would be if the process were killed here.
             let copy = folder.path().join("copy");
             std::fs::copy(&path, &copy).unwrap();
             let copy = RedbStore::open(&copy).unwrap();
@@ -221,7 +221,7 @@ async fn a_truncated_file_is_a_typed_error_and_invents_nothing() {
         std::fs::write(&cut, &whole[..whole.len() * part / 16]).unwrap();
         match RedbStore::open(&cut) {
             Err(error) => assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{part}/16: {error:?}"),
-            // Only unused space at the end is missing: then every row must be there.
+            // Only unused space at the end is missing. Then all rows must be there.
             Ok(store) => {
                 opened += 1;
                 assert_eq!(numbers(&store, 2).await, (1..=301).collect::<Vec<_>>(), "{part}/16");
@@ -274,8 +274,8 @@ async fn a_damaged_row_is_a_typed_error_and_no_panic() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm.redb");
         written(&path, 1).await;
-        // User 1 has ref 1 or 2, by the order of the two public keys: both inboxes are damaged
-        // alike.
+        // User 1 has ref 1 or 2, depending on the order of the two public keys. So both inboxes are
+        // damaged in the same way.
         put(&path, table, key, &value);
         if table == "dm_inbox_run_0" {
             let mut other = key.to_vec();

@@ -1,4 +1,4 @@
-//! An inbox in which a device skips more entries than one page examines.
+//! An inbox in which a device skips more entries than the read of one page examines.
 
 use dm_core::store::*;
 use dm_store_redb::RedbStore;

@@ -1,7 +1,7 @@
 //! A migration that is killed at each of its steps.
 //!
-//! The disk is a storage backend of redb. A killed process leaves the calls that it made until
-//! then; so a copy of the disk is kept after each call of a migration, and each copy is opened.
+//! The disk is a storage backend of redb. When a process is killed, the effects of all its calls so
+//! far remain. So the test copies the disk after each call of a migration, and opens each copy.
 
 use std::io;
 use std::path::Path;
@@ -14,13 +14,15 @@ use redb::{Database, ReadableDatabase as _, StorageBackend, TableDefinition, Tab
 use crate::common::older::{back_to_version_1, back_to_version_2, runs};
 use crate::common::{append, open, who, whole_inbox};
 
-/// A disk, and copies of it after each call that changed or synced it.
+/// A disk in memory, and copies of its content after each call that changed or synced it.
 #[derive(Clone, Debug)]
 struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
+    /// The content.
     image: Vec<u8>,
+    /// The copies.
     steps: Vec<Vec<u8>>,
 }
 
@@ -69,7 +71,8 @@ impl StorageBackend for Disk {
     }
 }
 
-/// The version of a database, zero without one, and how many tables of the store's it has.
+/// The version of the schema in a database, zero without a schema, and the number of the store's
+/// tables.
 fn schema(database: &Database) -> (u32, usize) {
     let transaction = database.begin_read().unwrap();
     let tables = transaction.list_tables().unwrap().filter(|table| table.name().starts_with("dm_")).count();
@@ -82,13 +85,15 @@ fn schema(database: &Database) -> (u32, usize) {
     (version, tables)
 }
 
+/// The inbox entries of user 2.
 async fn entries(database: Arc<Database>) -> Vec<InboxEntry> {
     let store = RedbStore::from_database(database, &RedbConfig::default()).unwrap();
     store.inbox(whole_inbox(who(2))).await.unwrap().entries
 }
 
-/// Opens the disk that a kill at each step of the migration leaves. Returns how many of them had
-/// the old schema, and how many the new one.
+/// Migrates the database in `image`, and opens each disk that a kill during the migration would
+/// leave. Checks that each has the schema `old` or the new one, and the entries `expected`. Returns
+/// the number of disks with the old schema, and the number with the new one.
 async fn kill_at_each_step(image: Vec<u8>, old: (u32, usize), expected: &[InboxEntry]) -> (usize, usize) {
     let disk = Disk::holding(image);
     let database = disk.open();
@@ -96,18 +101,18 @@ async fn kill_at_each_step(image: Vec<u8>, old: (u32, usize), expected: &[InboxE
     disk.0.lock().unwrap().steps.clear();
     drop(RedbStore::from_database(Arc::clone(&database), &RedbConfig::default()).unwrap());
     let steps = std::mem::take(&mut disk.0.lock().unwrap().steps);
-    let (mut olds, mut news) = (0, 0);
+    let (mut old_count, mut new_count) = (0, 0);
     for (step, image) in steps.into_iter().enumerate() {
         let database = Disk::holding(image).open();
         match schema(&database) {
-            found if found == old => olds += 1,
-            // With the runs that were there before.
-            (3, tables) if tables == old.1.max(18) => news += 1,
+            found if found == old => old_count += 1,
+            // The new version has 18 tables and the runs that existed before.
+            (3, tables) if tables == old.1.max(18) => new_count += 1,
             between => panic!("killed after {step}: version and tables {between:?}"),
         }
         assert_eq!(entries(database).await, expected, "killed after {step}");
     }
-    (olds, news)
+    (old_count, new_count)
 }
 
 #[tokio::test]
@@ -116,8 +121,8 @@ async fn a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one() 
     let empty = Disk::holding(Vec::new());
     drop(empty.open());
     let image = empty.0.lock().unwrap().image.clone();
-    let (olds, news) = kill_at_each_step(image, (0, 0), &[]).await;
-    assert!(olds > 2 && news > 0, "{olds} times the old one, {news} times the new one");
+    let (old_count, new_count) = kill_at_each_step(image, (0, 0), &[]).await;
+    assert!(old_count > 2 && new_count > 0, "{old_count} times the old one, {new_count} times the new one");
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
@@ -130,7 +135,10 @@ async fn a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one() 
         let tables = 18 + if version == 1 { 0 } else { runs(&path).len() };
         back(&path);
         let image = std::fs::read(&path).unwrap();
-        let (olds, news) = kill_at_each_step(image, (version, tables), &expected).await;
-        assert!(olds > 2 && news > 0, "{olds} times version {version}, {news} times the new one");
+        let (old_count, new_count) = kill_at_each_step(image, (version, tables), &expected).await;
+        assert!(
+            old_count > 2 && new_count > 0,
+            "{old_count} times version {version}, {new_count} times the new one"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Databases of hosts whose tables have the store's names.
+//! A host's database whose tables have names of the store.
 
 use std::error::Error as _;
 use std::path::Path;
@@ -11,7 +11,7 @@ use redb::{Database, MultimapTableDefinition, ReadableDatabase, TableDefinition,
 /// Creates a table in a transaction of the host.
 type Make = fn(&redb::WriteTransaction);
 
-/// Creates tables of a host in a file.
+/// Creates tables of a host in the database file `path`.
 fn host(path: &Path, make: impl Fn(&redb::WriteTransaction)) {
     let database = Database::create(path).unwrap();
     let transaction = database.begin_write().unwrap();
@@ -24,14 +24,15 @@ fn bytes(name: &str) -> TableDefinition<'_, &'static [u8], &'static [u8]> {
     TableDefinition::new(name)
 }
 
+/// Asserts that the error says that the table `name` is another program's.
 fn is_foreign(error: &StoreError, name: &str) {
     assert_eq!(error.kind(), StoreErrorKind::ForeignTables, "{name}: {error:?}");
     let text = error.source().unwrap().to_string();
     assert!(text.contains(name), "{name}: {text}");
 }
 
-/// Asserts that the file is refused because of a table and not changed, and that the same holds for
-/// the database when a host has it open.
+/// Asserts that opening the file fails because of the table `name` and does not change the file.
+/// Then asserts the same for the database while a host has it open.
 fn is_refused(path: &Path, name: &str) {
     let before = std::fs::read(path).unwrap();
     is_foreign(&RedbStore::open(path).unwrap_err(), name);

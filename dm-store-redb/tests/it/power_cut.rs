@@ -1,8 +1,9 @@
 //! Power cuts during and between commits: writes that were not synced are lost, torn, or kept in
 //! any order.
 //!
-//! The disk is a storage backend of redb on an [`Image`]. At random moments a copy is made of what
-//! a disk might hold after a power cut, and each copy is opened and judged.
+//! The disk is a storage backend of redb on an [`Image`]. At random moments the test copies the
+//! content that a disk might have after a power cut. It then opens each copy and compares it with
+//! the answered commits.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -14,7 +15,7 @@ use dm_core::store::{Store as _, StoreError};
 use dm_store_redb::{Recovery, RedbConfig, RedbStore};
 use redb::{Database, StorageBackend};
 
-/// The number of batches that are written.
+/// The number of batches in a test.
 const BATCHES: u64 = 60;
 
 /// A disk whose power can be cut.
@@ -27,15 +28,17 @@ struct State {
     /// The number of syncs.
     syncs: u64,
     chance: Chance,
-    /// Contents that the disk might have had after power cuts during this commit.
+    /// Contents that the disk might have after a power cut during the current commit.
     cuts: Vec<Vec<u8>>,
 }
 
 impl State {
+    /// A content that the disk might have after a power cut now.
     fn cut(&mut self) -> Vec<u8> {
         self.image.cut(&mut self.chance)
     }
 
+    /// With a chance of one in six, records a content after a power cut now.
     fn maybe_cut(&mut self) {
         if self.chance.below(6) == 0 {
             let cut = self.cut();
@@ -51,6 +54,7 @@ impl Disk {
         Self(Arc::new(Mutex::new(state)))
     }
 
+    /// Removes and returns the recorded contents.
     fn take_cuts(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.0.lock().unwrap().cuts)
     }
@@ -128,6 +132,7 @@ fn each_commit_is_synced_before_it_is_answered() {
     case.unwrap().run();
 }
 
+/// Commits batches, and checks the contents after power cuts during and after each commit.
 async fn cut_the_power(recovery: Recovery) {
     let (disk, mut oracle) = (Disk::holding(Vec::new(), 7), Oracle::new(7));
     let store = disk.open(recovery).unwrap();
@@ -166,7 +171,7 @@ async fn what_was_answered_survives_a_power_cut_without_quick_recovery() {
     cut_the_power(Recovery::Walk).await;
 }
 
-/// The trials can fail: this disk reports a sync that it did not do.
+/// Shows that the trials can fail: this disk reports a sync that it did not do.
 #[tokio::test]
 #[should_panic(expected = "answered batches")]
 async fn a_disk_that_does_not_sync_is_detected() {

@@ -1,4 +1,5 @@
-//! New rows are in runs and are moved: files of older versions, lists, and damage.
+//! New rows go into runs (small tables) and are merged into the main tables. Tests of this, of
+//! files of older versions, of lists, and of damage.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -14,11 +15,12 @@ use crate::common::{append, at, conversation, numbers, open, user, who, whole_in
 
 type Table<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
 
-/// A store whose runs have three entries of inboxes, or two messages, each.
+/// A store in which a run of inbox entries has three rows, and a run of messages has two.
 fn small(path: &Path) -> RedbStore {
     RedbStore::open_with(path, &config(24)).unwrap()
 }
 
+/// The configuration with `recent_entries` inbox entries in a full generation.
 fn config(recent_entries: usize) -> RedbConfig {
     let mut config = RedbConfig::default();
     config.recent_entries = NonZeroUsize::new(recent_entries).unwrap();
@@ -55,7 +57,7 @@ async fn a_file_of_an_older_version_is_read_and_written_on() {
 }
 
 #[tokio::test]
-async fn rows_are_moved_and_runs_are_deleted() {
+async fn rows_are_merged_and_runs_are_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     let store = small(&path);
@@ -65,18 +67,18 @@ async fn rows_are_moved_and_runs_are_deleted() {
     }
     drop(store);
     let left = runs(&path);
-    // Two generations of eight for each of the two logs, at most.
+    // At most two generations of eight runs for each of the two main tables.
     assert!(!left.is_empty() && left.len() <= 32, "{left:?}");
     let database = Database::open(&path).unwrap();
     let transaction = database.begin_read().unwrap();
     for log in ["dm_sequence", "dm_inbox"] {
-        let large = transaction.open_table(Table::new(log)).unwrap();
-        assert!(large.iter().unwrap().count() > 100, "{log}");
+        let main = transaction.open_table(Table::new(log)).unwrap();
+        assert!(main.iter().unwrap().count() > 100, "{log}");
     }
 }
 
 #[tokio::test]
-async fn expired_entries_are_gone_from_runs_and_do_not_come_back_when_these_are_moved() {
+async fn expired_entries_are_gone_from_runs_and_do_not_come_back_when_runs_are_merged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     let store = small(&path);
@@ -93,10 +95,10 @@ async fn expired_entries_are_gone_from_runs_and_do_not_come_back_when_these_are_
 }
 
 #[tokio::test]
-async fn a_user_of_many_conversations_gets_the_newest_ones_from_any_tree() {
+async fn a_user_of_many_conversations_gets_the_newest_ones_from_any_table() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
-    // Conversations are in the large tree only, in runs only, in both, and in neither.
+    // Conversations have messages in the main table only, in runs only, in both, and nowhere.
     for (entries, people) in [(400, 300_u64), (400, 700), (8_000, 700)] {
         let path = path.with_extension(format!("{entries}-{people}"));
         let store = RedbStore::open_with(&path, &config(entries)).unwrap();
@@ -120,10 +122,11 @@ async fn two_stores_with_runs_of_different_sizes_take_turns() {
     }
 }
 
-/// Two stores in one database, each with room in memory for one user and one conversation: the
-/// others are looked up, and the newest numbers in memory are outdated after the other store wrote.
+/// Two stores in one database. Each has memory for one user and one conversation, so that the
+/// others are looked up. After one store wrote, the newest numbers in the memory of the other are
+/// outdated.
 #[tokio::test]
-async fn the_newest_row_is_found_in_any_tree_and_after_another_store_wrote_it() {
+async fn the_newest_row_is_found_in_any_table_and_after_another_store_wrote_it() {
     let folder = tempfile::tempdir().unwrap();
     let database = Arc::new(Database::create(folder.path().join("host.redb")).unwrap());
     let stores = [(); 2].map(|()| {
@@ -133,7 +136,8 @@ async fn the_newest_row_is_found_in_any_tree_and_after_another_store_wrote_it() 
     });
     stores[0].commit((1..=5).map(|n| open(n, 2 * n, 2 * n + 1)).collect()).await.unwrap();
     for id in 1..=300_u64 {
-        // Conversation 5 is rare: its newest row is in the large tree, and then in a run again.
+        // Conversation 5 gets few messages: its newest row is in the main table and then in a run
+        // again.
         let n = if id.is_multiple_of(60) { 5 } else { 1 + id % 4 };
         // The stores take turns after ten messages.
         let store = &stores[usize::from(id % 20 < 10)];
@@ -148,7 +152,7 @@ async fn the_newest_row_is_found_in_any_tree_and_after_another_store_wrote_it() 
         let head = stores[0].conversation(conversation(n)).await.unwrap().unwrap().head.get();
         messages += head;
         for user in [2 * n, 2 * n + 1] {
-            // Without holes, up to the last of the notice and the messages.
+            // The inbox has no gaps, up to the last one of one notice and `head` messages.
             let held = numbers(&stores[0], user).await;
             let first = held.first().copied().unwrap_or(head + 2);
             assert_eq!(held, (first..=head + 1).collect::<Vec<_>>(), "user {user}");

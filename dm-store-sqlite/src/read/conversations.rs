@@ -1,4 +1,7 @@
-//! Reading conversations and lists of them.
+//! Reads single conversations and pages of a user's conversations.
+//!
+//! For the plus signs in statements, see
+//! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,6 +17,7 @@ use crate::recent::activity::{RecentActivity, RunTimes};
 use crate::recent::read::newest_message;
 use crate::recent::runs::Runs;
 
+/// The state of one conversation; `None` if it does not exist.
 pub(super) fn conversation(connection: &Database, id: ConversationId) -> Result<Option<ConversationState>> {
     let found = connection
         .prepare_cached(
@@ -31,21 +35,21 @@ pub(super) fn conversation(connection: &Database, id: ConversationId) -> Result<
     Ok(Some(state))
 }
 
-/// The number of a conversation's newest message, and the time when it was received; zero and
-/// `None` before the first message.
+/// The number of a conversation's newest message, and the time at which the server received it.
+/// Zero and `None` before the first message.
 type Activity = (i64, Option<Timestamp>);
 
-/// A conversation of a page: its position in the order (last activity and id), its row, and the
-/// number of its newest message.
+/// A conversation of a page: its sort key (last activity and id), its `ref`, and the number of its
+/// newest message.
 type Listed = ((Option<Timestamp>, ConversationId), i64, i64);
 
-/// A page in the order of the core's cursor: by last activity, newest first and never-active last,
-/// then by id, highest first.
+/// A page of a user's conversations, sorted by last activity (newest first, conversations without
+/// messages last), then by id (highest first).
 ///
-/// It reads all of the user's conversations, whose rows hold the activity up to the rows that are
-/// moved, and the user's own recent entries, which hold the rest. Only the conversations of the
-/// page are then read whole. An index by activity would avoid reading all conversations, and would
-/// cost every send two more pages.
+/// The function reads the rows of all conversations of the user. They hold the activity up to the
+/// messages that are merged. The user's inbox entries in runs hold the later activity. Only the
+/// conversations of the page are then read with their participants. An index by activity would
+/// avoid reading all conversations, but every send would change two more pages.
 pub(super) fn conversations(
     connection: &Database,
     run_times: &RunTimes,
@@ -70,11 +74,11 @@ pub(super) fn conversations(
                 Some((seq, at)) => (*seq, Some(*at)),
                 None => (row.get(2)?, row.get::<_, Option<i64>>(3)?.map(codec::to_time)),
             };
-            if newest.1 < recent.at_least {
+            if newest.1 < recent.min_activity {
                 continue;
             }
             if recent.is_partial && !recent.newest.contains_key(&conversation_ref) {
-                // Runs that were left out may hold newer messages of it.
+                // The skipped runs may hold newer messages of this conversation.
                 if let Some((seq, at)) = newest_message(connection, &runs, conversation_ref)? {
                     newest = (seq, Some(codec::to_time(at)));
                 }
@@ -106,6 +110,7 @@ pub(super) fn conversations(
         .collect()
 }
 
+/// A conversation, from the columns `id, a.pubkey, b.pubkey, opened_at, head, last_at`.
 fn state(row: &Row<'_>) -> Result<ConversationState> {
     let conversation = Conversation {
         id: codec::get_conversation(row, 0)?,

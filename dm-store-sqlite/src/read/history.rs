@@ -1,4 +1,7 @@
-//! Reading pages of a conversation.
+//! Reads pages of a conversation's messages.
+//!
+//! For the plus signs in statements, see
+//! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -6,11 +9,14 @@ use std::sync::Arc;
 use dm_core::store::{HistoryPage, HistoryQuery, HistoryRange};
 use rusqlite::{OptionalExtension, Result, Row, params};
 
-use crate::codec::{self, MESSAGE};
+use crate::codec::{self, MESSAGE_COLUMNS};
 use crate::database::Database;
-use crate::recent::read::{Part, walk};
+use crate::recent::read::{RowSource, for_each_row};
 use crate::recent::runs::Runs;
 
+/// A page of messages in the order and range of `query`, at most `query.limit` messages and
+/// `query.max_bytes` bytes. The first message is returned even if it exceeds these limits. `None`
+/// when the conversation does not exist or `query.reader` is not a participant.
 pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Option<HistoryPage>> {
     let conversation: Option<i64> = connection
         .prepare_cached(
@@ -21,16 +27,17 @@ pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Opt
         .optional()?;
     let Some(conversation) = conversation else { return Ok(None) };
 
-    // Between two numbers, both excluded. No message has the highest number.
+    // The page holds messages with `above < sequence < below`. No message has the number
+    // `i64::MAX`, so that `i64::MAX` means no upper limit.
     let (above, below, newest_first) = match query.range {
         HistoryRange::Newest => (0, i64::MAX, true),
-        HistoryRange::Before(sequence) => (0, codec::bound(sequence.get()), true),
-        HistoryRange::After(sequence) => (codec::bound(sequence.get()), i64::MAX, false),
+        HistoryRange::Before(sequence) => (0, codec::u64_to_i64(sequence.get()), true),
+        HistoryRange::After(sequence) => (codec::u64_to_i64(sequence.get()), i64::MAX, false),
     };
     let statement = format!(
-        "SELECT {MESSAGE} FROM {{rows}} r JOIN dm_messages m ON m.ref = r.message
+        "SELECT {MESSAGE_COLUMNS} FROM {{table}} r JOIN dm_messages m ON m.ref = r.message
          JOIN dm_conversations c ON c.ref = m.conversation JOIN dm_users u ON u.ref = m.sender
-         WHERE {{run}} AND r.conversation = +?2 AND r.seq > +?3 AND r.seq < +?4 ORDER BY r.seq {}",
+         WHERE {{run_condition}} AND r.conversation = +?2 AND r.seq > +?3 AND r.seq < +?4 ORDER BY r.seq {}",
         if newest_first { "DESC" } else { "ASC" }
     );
     let mut page = HistoryPage::default();
@@ -47,13 +54,13 @@ pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Opt
         Ok(ControlFlow::Continue(()))
     };
     let runs = Runs::read(connection)?;
-    let parts = runs.sequence_of(conversation);
-    let sql = |part: &Part| part.sequence_statement(&statement);
-    let params = |part: &Part| (part.run(), conversation, part.above.max(above), below);
+    let sources = runs.sequence_sources(conversation);
+    let sql = |source: &RowSource| source.sequence_sql(&statement);
+    let params = |source: &RowSource| (source.run_number(), conversation, source.after.max(above), below);
     if newest_first {
-        walk(connection, parts.rev(), sql, params, visit)?;
+        for_each_row(connection, sources.rev(), sql, params, visit)?;
     } else {
-        walk(connection, parts, sql, params, visit)?;
+        for_each_row(connection, sources, sql, params, visit)?;
     }
     Ok(Some(page))
 }

@@ -1,4 +1,8 @@
-//! Reading pages of an inbox, and the devices of its user.
+//! Reads pages of an inbox, newest numbers of inboxes, devices of a user, and the number of pending
+//! entries.
+//!
+//! For the plus signs in statements, see
+//! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -10,51 +14,56 @@ use dm_core::store::{
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Result, Row, params};
 
-use crate::codec::{self, MESSAGE};
+use crate::codec::{self, MESSAGE_COLUMNS};
 use crate::database::Database;
-use crate::recent::read::{newest_entry, walk};
+use crate::recent::read::{for_each_row, newest_entry};
 use crate::recent::runs::Runs;
 
-/// Numbers that one page examines. The page ends there even when it shows few of the entries or
-/// none. The device then asks for the next page, so that one read never walks a whole inbox.
+/// The maximum number of entries that the read of one page examines. The page then ends, even if
+/// few or none of these entries are shown to the device. So no read examines a whole inbox; the
+/// device continues with the next page.
 const NUMBERS_PER_PAGE: i64 = 4_096;
 
-/// The rows of the user and of the device that ask for a page; no device when it is not registered.
+/// The `ref`s of the user and the device that ask for a page.
 struct ReaderRefs {
     user: i64,
+    /// `None` if the device is not registered.
     device: Option<i64>,
 }
 
+/// A page of an inbox: the entries after `query.after` that the device has not acknowledged
+/// individually and that `query.own` does not exclude. The page is empty if the user has no row.
 pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPage> {
-    let none = InboxSeq::ZERO;
-    let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
+    let zero = InboxSeq::ZERO;
+    let mut page = InboxPage { entries: Vec::new(), through: zero, head: zero, floor: zero };
     let runs = Runs::read(connection)?;
     let Some(reader) = find_reader(connection, &runs, &query.who, &mut page)? else { return Ok(page) };
-    let after = codec::bound(query.after.max(page.floor).get());
+    let after = codec::u64_to_i64(query.after.max(page.floor).get());
     let until = after.saturating_add(NUMBERS_PER_PAGE);
     page.through = page.head.min(InboxSeq::new(until.cast_unsigned()));
 
-    // SQLite skips entries that are not shown, before anything of them is decoded.
+    // The statement excludes entries that are not shown, so that they are not decoded.
     let shown = match query.own {
         OwnEntries::Skip | OwnEntries::Include => "(+?5 IS NULL OR r.origin IS NOT +?5)",
         OwnEntries::ReceivedOnly => "r.origin IS +?5 AND r.message IS NOT NULL",
     };
     let statement = format!(
         "SELECT r.seq, r.at, r.message, r.notice, r.origin
-         FROM {{rows}} r WHERE {{run}} AND r.user = +?2 AND r.seq > +?3 AND r.seq <= +?4 AND {shown}
+         FROM {{table}} r
+         WHERE {{run_condition}} AND r.user = +?2 AND r.seq > +?3 AND r.seq <= +?4 AND {shown}
            AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?6 AND k.seq = r.seq)
          ORDER BY r.seq"
     );
-    let passed_over = match query.own {
+    let skipped_origin = match query.own {
         OwnEntries::Skip => codec::origin(Some(&query.who.device)),
         OwnEntries::Include | OwnEntries::ReceivedOnly => None,
     };
     let mut bytes = 0_usize;
-    walk(
+    for_each_row(
         connection,
-        runs.inbox_of(reader.user, after),
-        |part| part.inbox_statement(&statement),
-        |part| (part.run(), reader.user, part.above, until, passed_over, reader.device),
+        runs.inbox_sources(reader.user, after),
+        |source| source.inbox_sql(&statement),
+        |source| (source.run_number(), reader.user, source.after, until, skipped_origin, reader.device),
         |row| {
             let entry = entry(connection, row)?;
             bytes = bytes.saturating_add(entry.cost());
@@ -71,6 +80,7 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
     Ok(page)
 }
 
+/// An entry, from the columns `seq, at, message, notice, origin`.
 fn entry(connection: &Database, row: &Row<'_>) -> Result<InboxEntry> {
     Ok(InboxEntry {
         seq: codec::get_seq(row, 0)?,
@@ -80,8 +90,8 @@ fn entry(connection: &Database, row: &Row<'_>) -> Result<InboxEntry> {
     })
 }
 
-/// The rows of the user and of the device. Fills in the page's newest number and the number of the
-/// newest expired entry.
+/// Finds the user and the device, and sets the page's `head` and `floor`. `None` if the user is not
+/// known.
 fn find_reader(
     connection: &Database,
     runs: &Runs,
@@ -97,19 +107,19 @@ fn find_reader(
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })
         .optional()?;
-    let Some((user, floor, moved, device)) = found else { return Ok(None) };
+    let Some((user, floor, merged_head, device)) = found else { return Ok(None) };
     page.floor = InboxSeq::new(floor.cast_unsigned());
-    page.head = newest_number(connection, runs, (user, floor, moved))?;
+    page.head = newest_number(connection, runs, (user, floor, merged_head))?;
     Ok(Some(ReaderRefs { user, device }))
 }
 
-/// The message or the notice of an entry.
+/// The message or the notice of an entry, from the columns of [`entry`].
 fn event(connection: &Database, row: &Row<'_>) -> Result<Event> {
     let message: Option<i64> = row.get(2)?;
     match message {
         Some(message) => connection
             .prepare_cached(&format!(
-                "SELECT {MESSAGE} FROM dm_messages m
+                "SELECT {MESSAGE_COLUMNS} FROM dm_messages m
                  JOIN dm_conversations c ON c.ref = m.conversation JOIN dm_users u ON u.ref = m.sender
                  WHERE m.ref = +?1"
             ))?
@@ -121,7 +131,7 @@ fn event(connection: &Database, row: &Row<'_>) -> Result<Event> {
     }
 }
 
-/// The newest number of each user's inbox.
+/// The newest number of each user's inbox, in the order of `users`; zero for an unknown user.
 pub(super) fn heads(connection: &Database, users: &[UserId]) -> Result<Vec<InboxSeq>> {
     let runs = Runs::read(connection)?;
     let mut select = connection
@@ -135,17 +145,18 @@ pub(super) fn heads(connection: &Database, users: &[UserId]) -> Result<Vec<Inbox
     users.iter().map(&mut head).collect()
 }
 
-/// The newest number of an inbox, from the user's row, the newest number that expired, and the
-/// newest number in the large tree.
+/// The newest number of an inbox. Gets the user's `ref`, the number of the newest expired entry,
+/// and the number of the newest entry in the main table.
 fn newest_number(
     connection: &Database,
     runs: &Runs,
-    (user, floor, moved): (i64, i64, i64),
+    (user, floor, merged_head): (i64, i64, i64),
 ) -> Result<InboxSeq> {
-    let newest = newest_entry(connection, runs, user)?.unwrap_or(moved);
+    let newest = newest_entry(connection, runs, user)?.unwrap_or(merged_head);
     Ok(InboxSeq::new(newest.max(floor).cast_unsigned()))
 }
 
+/// The devices of a user, in the order in which they were registered.
 pub(super) fn devices(connection: &Database, user: UserId) -> Result<Vec<DeviceState>> {
     connection
         .prepare_cached(
@@ -162,6 +173,8 @@ pub(super) fn devices(connection: &Database, user: UserId) -> Result<Vec<DeviceS
         .collect()
 }
 
+/// The numbers of messages and notices in an inbox that a device has neither caused nor
+/// acknowledged. For a device that is not registered, all entries count that it has not caused.
 pub(super) fn depth(connection: &Database, who: &Principal) -> Result<Depth> {
     let mut depth = Depth { messages: 0, notices: 0 };
     let user: Option<(i64, i64, Option<i64>, Option<i64>)> = connection
@@ -174,15 +187,15 @@ pub(super) fn depth(connection: &Database, who: &Principal) -> Result<Depth> {
         })
         .optional()?;
     let Some((user_ref, floor, device_ref, cursor)) = user else { return Ok(depth) };
-    let statement = "SELECT count(r.message), count(*) - count(r.message) FROM {rows} r
-                     WHERE {run} AND r.user = +?2 AND r.seq > +?3 AND r.origin IS NOT +?4
+    let statement = "SELECT count(r.message), count(*) - count(r.message) FROM {table} r
+                     WHERE {run_condition} AND r.user = +?2 AND r.seq > +?3 AND r.origin IS NOT +?4
                        AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?5 AND k.seq = r.seq)";
     let origin = codec::origin(Some(&who.device));
-    walk(
+    for_each_row(
         connection,
-        Runs::read(connection)?.inbox_of(user_ref, floor.max(cursor.unwrap_or(0))),
-        |part| part.inbox_statement(statement),
-        |part| (part.run(), user_ref, part.above, origin, device_ref),
+        Runs::read(connection)?.inbox_sources(user_ref, floor.max(cursor.unwrap_or(0))),
+        |source| source.inbox_sql(statement),
+        |source| (source.run_number(), user_ref, source.after, origin, device_ref),
         |row| {
             depth.messages += codec::get_number(row, 0)?;
             depth.notices += codec::get_number(row, 1)?;

@@ -1,10 +1,17 @@
-//! Reading: each call reads one snapshot of the file.
+//! The store's reads. Each call reads one snapshot of the file.
+//!
+//! Statements read inbox entries and messages of conversations with [`recent::read`], because the
+//! rows are in a main table and in runs ([`recent`]). Parameters are written `+?1` for the reason
+//! given at [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
+//!
+//! [`recent`]: crate::recent
+//! [`recent::read`]: crate::recent::read
 
 mod conversations;
 mod history;
 mod inbox;
 #[cfg(test)]
-mod tests;
+mod planning_tests;
 
 use std::num::NonZeroUsize;
 
@@ -19,7 +26,7 @@ use crate::connection::ReaderPool;
 use crate::database::Database;
 use crate::recent::activity::RunTimes;
 
-/// The reads of a store, on its pool of connections.
+/// The reads of a store, which use its pool of connections.
 pub(crate) struct Reader {
     pool: ReaderPool,
     run_times: RunTimes,
@@ -64,13 +71,13 @@ impl EngineReader for Reader {
         self.pool.read(|connection| inbox::depth(connection, &who))
     }
 
-    /// As many reads as there are connections.
+    /// The maximum number of reads that run at the same time: one for each connection.
     fn at_once(&self) -> NonZeroUsize {
         self.pool.size()
     }
 }
 
-/// A user's current key.
+/// A user's current key record; `None` if the user has published no key.
 pub(crate) fn key(connection: &Database, user: UserId) -> Result<Option<KeyRecord>> {
     connection
         .prepare_cached(

@@ -1,4 +1,8 @@
-//! The activity of a user's conversations, from the user's recent inbox entries.
+//! The newest messages in a user's conversations, found in the user's inbox entries that are in
+//! runs ([`recent`](crate::recent)).
+//!
+//! For the plus signs in statements, see
+//! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,29 +15,31 @@ use crate::codec;
 use crate::database::Database;
 use crate::recent::runs::{RunId, Runs};
 
-/// Rows of one user in one run at which the reader checks whether older runs can be left out.
-const MANY: usize = 512;
+/// The minimum number of a user's rows in one run for which the reader checks whether older runs
+/// can be skipped.
+const MANY_ROWS: usize = 512;
 
-/// The time of the newest entry of each run that gets no more rows. All readers share these times,
-/// because finding one reads all rows of the run.
+/// The newest time in each run that gets no more rows. All readers share these times, because
+/// finding one means reading all rows of a run.
 #[derive(Default)]
 pub(crate) struct RunTimes(Mutex<HashMap<RunId, Timestamp>>);
 
-/// The newest message in each conversation about which a user has recent entries.
+/// The newest message of each conversation, as far as the user has entries in runs about it.
 pub(crate) struct RecentActivity {
-    /// Number and time of the newest message, by the row of the conversation. If the entries hold
-    /// any message of a conversation, they hold its newest one, because the oldest expire first.
+    /// The number and the time of the newest message, by the `ref` of the conversation. If the
+    /// user's entries in runs include a message of a conversation, they include its newest message,
+    /// because the oldest entries expire first.
     pub(crate) newest: HashMap<i64, (i64, Timestamp)>,
-    /// Whether older runs were left out. A conversation whose newest message is only there is not
-    /// on the page.
+    /// Whether older runs were skipped. A conversation whose newest message is in a skipped run is
+    /// not on the page.
     pub(crate) is_partial: bool,
-    /// Conversations whose last activity is before this time are not on the page.
-    pub(crate) at_least: Option<Timestamp>,
+    /// The minimum last activity of a conversation on the page; `None` for no minimum.
+    pub(crate) min_activity: Option<Timestamp>,
 }
 
 impl RecentActivity {
-    /// Reads the runs of both generations: rows may be moved in the user's inbox and not yet in the
-    /// conversation.
+    /// Reads the user's entries in the runs of both generations. Merged entries are included,
+    /// because the entry of a message may be merged before the message's row in its conversation.
     pub(crate) fn read(
         connection: &Database,
         runs: &Runs,
@@ -41,16 +47,18 @@ impl RecentActivity {
         user_ref: i64,
         query: &ConversationsQuery,
     ) -> Result<Self> {
-        let mut recent = Self { newest: HashMap::new(), is_partial: false, at_least: None };
-        // From the newest run to the oldest, and in each from the newest entry on, so that the
-        // first entry of a conversation is its newest.
-        let mut left: Vec<RunId> = runs.run_ids().collect();
-        while let Some(run) = left.pop() {
-            let rows = recent.add(connection, user_ref, run)?;
-            if rows >= MANY {
-                recent.at_least = recent.least_of_page(query);
-                if recent.at_least.is_some() && run_times.newest(connection, &left)? < recent.at_least {
-                    recent.is_partial = !left.is_empty();
+        let mut recent = Self { newest: HashMap::new(), is_partial: false, min_activity: None };
+        // Runs are read from the newest to the oldest, and entries of a run as well. So the first
+        // entry that is found for a conversation is its newest.
+        let mut remaining_runs: Vec<RunId> = runs.run_ids().collect();
+        while let Some(run) = remaining_runs.pop() {
+            let rows = recent.add_run(connection, user_ref, run)?;
+            if rows >= MANY_ROWS {
+                recent.min_activity = recent.min_activity_of_page(query);
+                if recent.min_activity.is_some()
+                    && run_times.newest_time(connection, &remaining_runs)? < recent.min_activity
+                {
+                    recent.is_partial = !remaining_runs.is_empty();
                     break;
                 }
             }
@@ -58,8 +66,8 @@ impl RecentActivity {
         Ok(recent)
     }
 
-    /// Reads the user's entries in one run, and returns how many there are.
-    fn add(&mut self, connection: &Database, user_ref: i64, run: RunId) -> Result<usize> {
+    /// Adds the messages of the user's entries in one run. Returns the number of rows read.
+    fn add_run(&mut self, connection: &Database, user_ref: i64, run: RunId) -> Result<usize> {
         let table = run.table();
         let mut select = connection.prepare_cached(&format!(
             "SELECT conversation, conversation_seq, at FROM dm_recent_inbox_{table}
@@ -76,8 +84,9 @@ impl RecentActivity {
         Ok(count)
     }
 
-    /// The last activity of the last conversation of the page, if those found so far fill it.
-    fn least_of_page(&self, query: &ConversationsQuery) -> Option<Timestamp> {
+    /// The last activity of the page's last conversation. `None` while the conversations found so
+    /// far do not fill the page.
+    fn min_activity_of_page(&self, query: &ConversationsQuery) -> Option<Timestamp> {
         let before = query.after.map(|after| after.last_activity);
         let times = self.newest.values().map(|(_, at)| *at);
         let mut times: Vec<Timestamp> =
@@ -88,18 +97,18 @@ impl RecentActivity {
 }
 
 impl RunTimes {
-    /// The time of the newest entry in these runs, all of which get no more rows.
-    fn newest(&self, connection: &Database, runs: &[RunId]) -> Result<Option<Timestamp>> {
+    /// The newest time in `runs`, none of which gets more rows. `None` when they have no rows.
+    fn newest_time(&self, connection: &Database, runs: &[RunId]) -> Result<Option<Timestamp>> {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = lock().clone();
         let mut newest = None;
         for run in runs {
             let at = match known.get(run) {
                 Some(at) => Some(*at),
-                None => newest_of(connection, *run)?,
+                None => newest_time_in_run(connection, *run)?,
             };
             if let Some(at) = at.filter(|_| !known.contains_key(run)) {
-                // Runs of generations before the previous one will not be asked for again.
+                // Older generations than the previous one are deleted.
                 let mut known = lock();
                 known.retain(|known, _| known.generation >= run.generation - 1);
                 known.insert(*run, at);
@@ -110,10 +119,10 @@ impl RunTimes {
     }
 }
 
-/// The time of the newest entry in one run.
-fn newest_of(connection: &Database, run: RunId) -> Result<Option<Timestamp>> {
+/// The newest time in one run. `None` when it has no rows.
+fn newest_time_in_run(connection: &Database, run: RunId) -> Result<Option<Timestamp>> {
     let table = run.table();
-    // Times above SQLite's highest number are stored as negative numbers, and are the newest.
+    // Times above `i64::MAX` are stored as negative numbers. They are the newest.
     let mut select = connection.prepare_cached(&format!(
         "SELECT at FROM dm_recent_inbox_{table} WHERE run = +?1 ORDER BY at < 0 DESC, at DESC LIMIT 1"
     ))?;
@@ -123,8 +132,8 @@ fn newest_of(connection: &Database, run: RunId) -> Result<Option<Timestamp>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::TablePrefix;
     use crate::schema;
+    use crate::table_prefix::TablePrefix;
 
     #[test]
     fn times_of_deleted_generations_are_dropped() {
@@ -138,7 +147,8 @@ mod tests {
         }
         let run_times = RunTimes::default();
         let run = |generation| RunId { generation, number: 0 };
-        let newest = |runs: &[RunId]| run_times.newest(&database, runs).unwrap().map(Timestamp::as_millis);
+        let newest =
+            |runs: &[RunId]| run_times.newest_time(&database, runs).unwrap().map(Timestamp::as_millis);
         assert_eq!(newest(&[run(0), run(1)]), Some(7));
         assert_eq!(newest(&[run(2)]), Some(5), "generation 2 has the table of generation 0");
         let mut known: Vec<RunId> = run_times.0.lock().unwrap().keys().copied().collect();

@@ -1,145 +1,165 @@
-//! Moving recent rows into the large trees, some with each batch.
+//! Merges rows from runs into the main tables, some with each batch. [`recent`](crate::recent)
+//! defines these terms.
 
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Result, Row, params};
 
 use crate::database::Database;
-use crate::recent::Recent;
-use crate::recent::runs::{Position, RUNS, Runs};
+use crate::recent::RecentRows;
+use crate::recent::runs::{MergeProgress, RUNS, Runs};
 
-/// Entries written between two moves, at most. A move costs some 20 µs beside its rows.
-const STEP: i64 = 256;
+/// The minimum number of inbox entries that are written between two merges, unless a full run has
+/// fewer. A merge costs some 20 µs in addition to the cost of its rows.
+const MIN_ENTRIES_BETWEEN_MERGES: i64 = 256;
 
-impl Recent {
-    /// Moves rows of the moving generation, at a pace at which all of them are moved when the
-    /// growing generation is full. Then a new generation begins, and the full one is moved next.
+impl RecentRows {
+    /// Merges a quarter more rows than were written since the last merge, so that all rows of the
+    /// merging generation are merged before the growing one is full. When the growing generation is
+    /// full, merges all remaining rows and begins the next generation. Does nothing until
+    /// [`MIN_ENTRIES_BETWEEN_MERGES`] entries were written.
     pub(crate) fn merge(&mut self, connection: &Database) -> Result<()> {
-        let full = self.entries >= RUNS * self.run_entries;
-        if self.unmerged < STEP.min(self.run_entries) && !full {
+        let full = self.growing_entries >= RUNS * self.entries_per_run;
+        if self.entries_since_merge < MIN_ENTRIES_BETWEEN_MERGES.min(self.entries_per_run) && !full {
             return Ok(());
         }
-        let before = (self.runs.inbox_moved, self.runs.sequence_moved);
-        // A quarter more than were written, so that the last is moved in time.
-        let entries = if full { i64::MAX } else { self.unmerged + self.unmerged / 4 + 1 };
-        self.unmerged = 0;
-        let moving = 1 - self.runs.growing();
-        if self.runs.inbox_moved != Position::END {
-            self.runs.inbox_moved = move_entries(connection, moving, self.runs.inbox_moved, entries)?;
+        let before = (self.runs.inbox_progress, self.runs.sequence_progress);
+        let entries =
+            if full { i64::MAX } else { self.entries_since_merge + self.entries_since_merge / 4 + 1 };
+        self.entries_since_merge = 0;
+        let merging_table = 1 - self.runs.growing_table();
+        if self.runs.inbox_progress != MergeProgress::EVERYTHING {
+            self.runs.inbox_progress =
+                merge_entries(connection, merging_table, self.runs.inbox_progress, entries)?;
         }
-        if self.runs.sequence_moved != Position::END {
+        if self.runs.sequence_progress != MergeProgress::EVERYTHING {
             let messages = if full { i64::MAX } else { entries / 2 + 1 };
-            self.runs.sequence_moved = move_messages(connection, moving, self.runs.sequence_moved, messages)?;
+            self.runs.sequence_progress =
+                merge_messages(connection, merging_table, self.runs.sequence_progress, messages)?;
         }
         if full {
-            self.next_generation(connection, moving)?;
+            self.next_generation(connection, merging_table)?;
         }
-        if full || before != (self.runs.inbox_moved, self.runs.sequence_moved) {
-            let Runs { generation, inbox_moved: inbox, sequence_moved: sequence, .. } = self.runs;
+        if full || before != (self.runs.inbox_progress, self.runs.sequence_progress) {
+            let Runs { generation, inbox_progress: inbox, sequence_progress: sequence, .. } = self.runs;
             connection
                 .prepare_cached(
                     "UPDATE dm_merge SET generation = ?1, user = ?2, user_seq = ?3, conversation = ?4,
                                          conversation_seq = ?5",
                 )?
-                .execute([generation, inbox.key, inbox.seq, sequence.key, sequence.seq])?;
+                .execute([generation, inbox.owner_ref, inbox.seq, sequence.owner_ref, sequence.seq])?;
         }
         Ok(())
     }
 
-    /// Deletes the moving generation, whose rows are all moved, and begins a new one.
-    fn next_generation(&mut self, connection: &Database, moved: i64) -> Result<()> {
-        // Without a condition SQLite frees whole pages and reads no row.
-        connection.prepare_cached(&format!("DELETE FROM dm_recent_inbox_{moved}"))?.execute([])?;
-        connection.prepare_cached(&format!("DELETE FROM dm_recent_sequence_{moved}"))?.execute([])?;
+    /// Deletes the generation in the tables with index `table`, whose rows are all merged, and
+    /// begins a new generation in them.
+    fn next_generation(&mut self, connection: &Database, table: i64) -> Result<()> {
+        // A DELETE without WHERE frees whole pages and reads no rows.
+        connection.prepare_cached(&format!("DELETE FROM dm_recent_inbox_{table}"))?.execute([])?;
+        connection.prepare_cached(&format!("DELETE FROM dm_recent_sequence_{table}"))?.execute([])?;
         if let Some(newest) = &mut self.newest {
-            newest.clear(moved);
+            newest.clear(table);
         }
         self.runs.generation += 1;
-        self.runs.inbox_moved = Position::START;
-        self.runs.sequence_moved = Position::START;
-        self.runs.set_count(moved, 0);
-        self.entries = 0;
+        self.runs.inbox_progress = MergeProgress::NOTHING;
+        self.runs.sequence_progress = MergeProgress::NOTHING;
+        self.runs.set_run_count(table, 0);
+        self.growing_entries = 0;
         Ok(())
     }
 }
 
-/// Moves inbox entries in the order of their keys. Returns how far they are moved.
-fn move_entries(connection: &Database, table: i64, after: Position, limit: i64) -> Result<Position> {
+/// Merges up to `limit` inbox entries with keys above `after`. Leaves out expired entries. Returns
+/// the progress.
+fn merge_entries(
+    connection: &Database,
+    table: i64,
+    after: MergeProgress,
+    limit: i64,
+) -> Result<MergeProgress> {
     let columns = "user, seq, at, message, notice, origin";
-    let mut select = connection.prepare_cached(&rows_in_order("inbox", table, "user", columns))?;
+    let mut select = connection.prepare_cached(&rows_by_key("inbox", table, "user", columns))?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO dm_inbox (user, seq, at, message, notice, origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    let mut floor = connection.prepare_cached("SELECT inbox_floor FROM dm_users WHERE ref = ?1")?;
-    let mut head = connection.prepare_cached("UPDATE dm_users SET inbox_head = ?2 WHERE ref = ?1")?;
-    let mut rows = select.query(params![after.key, after.seq, limit])?;
-    let mut newest: Option<Position> = None;
-    let (mut moved, mut expired) = (0, 0);
+    let mut select_floor = connection.prepare_cached("SELECT inbox_floor FROM dm_users WHERE ref = ?1")?;
+    let mut update_head = connection.prepare_cached("UPDATE dm_users SET inbox_head = ?2 WHERE ref = ?1")?;
+    let mut rows = select.query(params![after.owner_ref, after.seq, limit])?;
+    let mut last: Option<MergeProgress> = None;
+    let (mut merged, mut floor) = (0, 0);
     while let Some(row) = rows.next()? {
-        let position = position(row)?;
-        if newest.is_none_or(|last| last.key != position.key) {
-            if let Some(last) = newest {
-                head.execute([last.key, last.seq])?;
+        let key = row_key(row)?;
+        if last.is_none_or(|last| last.owner_ref != key.owner_ref) {
+            if let Some(last) = last {
+                update_head.execute([last.owner_ref, last.seq])?;
             }
-            expired = floor.query_row([position.key], |row| row.get(0))?;
+            floor = select_floor.query_row([key.owner_ref], |row| row.get(0))?;
         }
-        if position.seq > expired {
+        if key.seq > floor {
             insert.execute(params![
-                position.key,
-                position.seq,
+                key.owner_ref,
+                key.seq,
                 row.get::<_, i64>(2)?,
                 row.get::<_, Option<i64>>(3)?,
                 ToSqlOutput::Borrowed(row.get_ref(4)?),
                 ToSqlOutput::Borrowed(row.get_ref(5)?)
             ])?;
         }
-        newest = Some(position);
-        moved += 1;
+        last = Some(key);
+        merged += 1;
     }
-    if let Some(last) = newest {
-        head.execute([last.key, last.seq])?;
+    if let Some(last) = last {
+        update_head.execute([last.owner_ref, last.seq])?;
     }
-    Ok(moved_to(newest, moved, limit))
+    Ok(progress_after(last, merged, limit))
 }
 
-/// Moves rows of conversations in the order of their keys. Returns how far they are moved.
-fn move_messages(connection: &Database, table: i64, after: Position, limit: i64) -> Result<Position> {
+/// Merges up to `limit` messages with keys above `after`. Returns the progress.
+fn merge_messages(
+    connection: &Database,
+    table: i64,
+    after: MergeProgress,
+    limit: i64,
+) -> Result<MergeProgress> {
     let columns = "conversation, seq, message, at";
-    let mut select = connection.prepare_cached(&rows_in_order("sequence", table, "conversation", columns))?;
+    let mut select = connection.prepare_cached(&rows_by_key("sequence", table, "conversation", columns))?;
     let mut insert = connection
         .prepare_cached("INSERT INTO dm_sequence (conversation, seq, message) VALUES (?1, ?2, ?3)")?;
-    let mut head =
+    let mut update_head =
         connection.prepare_cached("UPDATE dm_conversations SET head = ?2, last_at = ?3 WHERE ref = ?1")?;
-    let mut rows = select.query(params![after.key, after.seq, limit])?;
-    let mut newest: Option<(Position, i64)> = None;
-    let mut moved = 0;
+    let mut rows = select.query(params![after.owner_ref, after.seq, limit])?;
+    let mut last: Option<(MergeProgress, i64)> = None;
+    let mut merged = 0;
     while let Some(row) = rows.next()? {
-        let position = position(row)?;
-        if let Some((last, at)) = newest.filter(|(last, _)| last.key != position.key) {
-            head.execute([last.key, last.seq, at])?;
+        let key = row_key(row)?;
+        if let Some((last, at)) = last.filter(|(last, _)| last.owner_ref != key.owner_ref) {
+            update_head.execute([last.owner_ref, last.seq, at])?;
         }
-        insert.execute([position.key, position.seq, row.get(2)?])?;
-        newest = Some((position, row.get(3)?));
-        moved += 1;
+        insert.execute([key.owner_ref, key.seq, row.get(2)?])?;
+        last = Some((key, row.get(3)?));
+        merged += 1;
     }
-    if let Some((last, at)) = newest {
-        head.execute([last.key, last.seq, at])?;
+    if let Some((last, at)) = last {
+        update_head.execute([last.owner_ref, last.seq, at])?;
     }
-    Ok(moved_to(newest.map(|(last, _)| last), moved, limit))
+    Ok(progress_after(last.map(|(key, _)| key), merged, limit))
 }
 
-/// The position of a generation after `moved` rows of at most `limit` were moved, up to `last`.
-fn moved_to(last: Option<Position>, moved: i64, limit: i64) -> Position {
-    last.filter(|_| moved == limit).unwrap_or(Position::END)
+/// The progress after `merged` rows were merged, where `last` is the key of the last row: the end
+/// of the generation if there were fewer rows than `limit`.
+fn progress_after(last: Option<MergeProgress>, merged: i64, limit: i64) -> MergeProgress {
+    last.filter(|_| merged == limit).unwrap_or(MergeProgress::EVERYTHING)
 }
 
-fn position(row: &Row<'_>) -> Result<Position> {
-    Ok(Position { key: row.get(0)?, seq: row.get(1)? })
+/// The key of a row, from its first two columns.
+fn row_key(row: &Row<'_>) -> Result<MergeProgress> {
+    Ok(MergeProgress { owner_ref: row.get(0)?, seq: row.get(1)? })
 }
 
-/// A statement for the rows of all runs of a generation after `(?1, ?2)`, at most `?3`, in the
-/// order of their keys. SQLite merges the runs, each of which is in this order. The plus signs keep
-/// it from planning the statement again for each value.
-fn rows_in_order(tree: &str, table: i64, key: &str, columns: &str) -> String {
+/// The statement that selects the rows of all runs in the order of their keys: at most `?3` rows
+/// with keys above `(?1, ?2)`. SQLite merges the runs, because each run is sorted by this key. For
+/// the plus signs, see [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
+fn rows_by_key(tree: &str, table: i64, key: &str, columns: &str) -> String {
     let runs: Vec<String> = (0..RUNS)
         .map(|run| {
             format!(
@@ -159,13 +179,14 @@ mod tests {
 
     use super::*;
     use crate::config::SqliteConfig;
-    use crate::names::TablePrefix;
     use crate::schema;
+    use crate::table_prefix::TablePrefix;
     use crate::write::Writer;
 
-    /// Makes runs of eight entries.
+    /// The number of entries in a full generation, so that a run has eight.
     const RECENT: NonZeroUsize = NonZeroUsize::new(128).unwrap();
 
+    /// A writer on a new file in memory, with small runs.
     fn writer() -> Writer {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         let database = Database::new(connection, TablePrefix::default());
@@ -174,8 +195,8 @@ mod tests {
         Writer::new(database, &config).unwrap()
     }
 
-    /// The number of entries and the number of messages in the large trees.
-    fn moved(writer: &Writer) -> (i64, i64) {
+    /// The number of entries and the number of messages in the main tables.
+    fn merged_counts(writer: &Writer) -> (i64, i64) {
         let sql = "SELECT (SELECT count(*) FROM dm_inbox), (SELECT count(*) FROM dm_sequence)";
         writer.connection().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
     }
@@ -191,13 +212,13 @@ mod tests {
         let mut found = Vec::new();
         for id in 64..=71 {
             writer.commit(vec![append(1, 1, id).into()]).unwrap();
-            found.push(moved(&writer));
+            found.push(merged_counts(&writer));
         }
         let (none, step, next) = ((0, 0), (11, 6), (22, 12));
         assert_eq!(found, [none, none, none, step, step, step, step, next]);
         for id in 72..=127 {
             writer.commit(vec![append(1, 1, id).into()]).unwrap();
         }
-        assert_eq!(moved(&writer), (128, 63), "a generation is moved before the next one is full");
+        assert_eq!(merged_counts(&writer), (128, 63), "a generation is merged before the next one is full");
     }
 }

@@ -1,35 +1,45 @@
-//! The newest rows of inboxes (`dm_inbox`) and conversations (`dm_sequence`): they are in small
-//! trees, from which they are moved into these large trees in bulk.
+//! The newest rows of inboxes and conversations, which are in small tables until they are merged
+//! into the main tables `dm_inbox` and `dm_sequence`.
+//!
+//! # Terms
+//!
+//! - A *main table* is a large table: `dm_inbox` for the entries of inboxes, `dm_sequence` for the
+//!   messages of conversations.
+//! - A *run* (a term of log-structured merge trees) is a small group of new rows: the rows with one
+//!   value in the column `run` of a table `dm_recent_…`. This column is the first one of the
+//!   primary key, so each run is sorted by owner (user or conversation) and number.
+//! - A *generation* is 16 runs, which are filled one after the other. Generations with even numbers
+//!   are in the tables `dm_recent_…_0`, generations with odd numbers in the tables `dm_recent_…_1`.
+//! - To *merge* is to move rows from runs into the main table, in the order of their keys. The
+//!   *growing* generation gets the new rows. The generation before it is the *merging* one.
 //!
 //! # Why
 //!
-//! Each inbox and each conversation grows at another key. In the large trees, a message changes
-//! three pages that hardly any other message of its batch changes. So new rows go into a small tree
-//! first, a *run* (the term of log-structured merge trees), whose pages all rows of a batch share.
-//! With 10,000 conversations among 2,000 users and 500,000 messages stored, transactions of 256
-//! messages write three to four times as many messages per second in this way, and a fifth as much
-//! log.
+//! Each inbox and each conversation grows at its own key. If new rows went into the main tables, a
+//! message would change three pages that hardly any other message of its batch changes. In a run,
+//! all rows of a batch share a few pages. With 10,000 conversations among 2,000 users and 500,000
+//! messages stored, transactions of 256 messages then write three to four times as many messages
+//! per second, and a fifth as many bytes of write-ahead log.
 //!
-//! # How rows move
+//! # How rows are merged
 //!
-//! The 16 runs of a *generation* are filled one after the other. While one generation grows, the
-//! one before it is moved into the large trees in the order of keys, some rows with each batch, so
-//! that rows of one inbox or conversation are moved together. When the growing generation is full,
-//! the moving one is empty, and the full one is moved next. Generations with even numbers are in
-//! tables 0, those with odd numbers in tables 1; the run is the first column of the tables' keys.
+//! Some rows are merged with each batch. The rows of one inbox or conversation are merged together,
+//! because they are neighbours in the order of keys. When the growing generation is full, all rows
+//! of the merging generation are merged. Its rows are then deleted, the full generation becomes the
+//! merging one, and the next generation begins.
 //!
 //! # How rows are read
 //!
-//! The rows of one inbox or conversation are those in the large tree, then those in each run of the
-//! moving generation that are not moved yet, then those in each run of the growing one. This is the
-//! order of their numbers, because rows are written in this order.
+//! A reader gets the rows of one inbox or conversation from the main table, then from each run of
+//! the merging generation (without the rows that are merged), then from each run of the growing
+//! generation. This is the order of their numbers, because rows are written in this order.
 //!
 //! # Files
 //!
-//! [`runs`] is the catalogue of the runs. [`read`] reads the runs and the large tree as one
-//! sequence. [`newest`] holds the newest numbers of the rows in runs, and [`activity`] the newest
-//! messages in them for lists of conversations. [`merge`] moves rows. `Recent`, below, is the
-//! writer's state.
+//! [`runs`] tells which runs exist and how far they are merged. [`read`] reads the main table and
+//! the runs as one sequence. [`newest`] keeps the newest numbers of the rows in runs. [`activity`]
+//! finds the newest messages in runs for lists of conversations. [`merge`] merges rows.
+//! `RecentRows`, below, is the writer's state.
 
 pub(crate) mod activity;
 pub(crate) mod merge;
@@ -46,45 +56,52 @@ use crate::database::Database;
 use crate::recent::newest::NewestNumbers;
 use crate::recent::runs::{RUNS, Runs};
 
-/// The state of the runs for the writer. Always a copy of the file.
-pub(crate) struct Recent {
+/// The writer's state of the runs. It is always equal to the state in the file.
+pub(crate) struct RecentRows {
     pub(crate) runs: Runs,
-    /// Entries in the growing generation.
-    entries: i64,
-    /// Entries since the last move.
-    unmerged: i64,
-    /// Entries per run.
-    run_entries: i64,
-    /// `None` until a user or a conversation is looked up that is not in memory.
+    /// The number of inbox entries in the growing generation.
+    growing_entries: i64,
+    /// The number of inbox entries written since rows were last merged.
+    entries_since_merge: i64,
+    /// The number of inbox entries in a full run.
+    entries_per_run: i64,
+    /// `None` until the first look-up of a user or conversation that is not in memory.
     newest: Option<NewestNumbers>,
 }
 
-impl Recent {
-    /// Reads the state, with so many entries to a generation.
+impl RecentRows {
+    /// Reads the state from the file. A generation is full at `entries` inbox entries.
     pub(crate) fn read(connection: &Database, entries: NonZeroUsize) -> Result<Self> {
-        let run_entries = (codec::count(entries.get()) / RUNS).max(1);
+        let entries_per_run = (codec::usize_to_i64(entries.get()) / RUNS).max(1);
         let runs = Runs::read(connection)?;
-        let table = runs.growing();
+        let table = runs.growing_table();
         let entries: i64 = connection
             .prepare_cached(&format!(
                 "SELECT count(*) FROM dm_recent_inbox_{table} WHERE run = (SELECT max(run) FROM dm_recent_inbox_{table})"
             ))?
             .query_row([], |row| row.get(0))?;
-        let earlier = (runs.count(table) - 1).max(0) * run_entries;
-        Ok(Self { runs, entries: earlier + entries, unmerged: 0, run_entries, newest: None })
+        let earlier = (runs.run_count(table) - 1).max(0) * entries_per_run;
+        Ok(Self {
+            runs,
+            growing_entries: earlier + entries,
+            entries_since_merge: 0,
+            entries_per_run,
+            newest: None,
+        })
     }
 
-    /// The run that gets the next row.
-    pub(crate) fn run(&self) -> i64 {
-        (self.entries / self.run_entries).min(RUNS - 1)
+    /// The number, in the growing generation, of the run that gets the next row.
+    pub(crate) fn current_run(&self) -> i64 {
+        (self.growing_entries / self.entries_per_run).min(RUNS - 1)
     }
 
-    /// The number of a user's newest recent entry, which may have expired.
+    /// The number of a user's newest entry in runs, which may have expired. `None` if the user has
+    /// no entry in runs.
     pub(crate) fn newest_entry(&mut self, connection: &Database, user_ref: i64) -> Result<Option<i64>> {
         Ok(self.newest(connection)?.entry(user_ref))
     }
 
-    /// The number of a conversation's newest recent message.
+    /// The number of a conversation's newest message in runs. `None` if it has no message in runs.
     pub(crate) fn newest_message(
         &mut self,
         connection: &Database,
@@ -93,6 +110,7 @@ impl Recent {
         Ok(self.newest(connection)?.message(conversation_ref))
     }
 
+    /// The newest numbers in the runs. The first call reads all rows in runs.
     fn newest(&mut self, connection: &Database) -> Result<&NewestNumbers> {
         Ok(match &mut self.newest {
             Some(newest) => newest,
@@ -100,20 +118,20 @@ impl Recent {
         })
     }
 
-    /// Notes a message that was written.
-    pub(crate) fn insert_message(&mut self, conversation_ref: i64, seq: i64) {
+    /// Updates the state after a message was inserted into the current run.
+    pub(crate) fn record_message(&mut self, conversation_ref: i64, seq: i64) {
         if let Some(newest) = &mut self.newest {
-            newest.insert_message(self.runs.growing(), conversation_ref, seq);
+            newest.insert_message(self.runs.growing_table(), conversation_ref, seq);
         }
     }
 
-    /// Notes an entry that was written.
-    pub(crate) fn insert_entry(&mut self, user_ref: i64, seq: i64) {
+    /// Updates the state after an inbox entry was inserted into the current run.
+    pub(crate) fn record_entry(&mut self, user_ref: i64, seq: i64) {
         if let Some(newest) = &mut self.newest {
-            newest.insert_entry(self.runs.growing(), user_ref, seq);
+            newest.insert_entry(self.runs.growing_table(), user_ref, seq);
         }
-        self.runs.set_count(self.runs.growing(), self.run() + 1);
-        self.entries += 1;
-        self.unmerged += 1;
+        self.runs.set_run_count(self.runs.growing_table(), self.current_run() + 1);
+        self.growing_entries += 1;
+        self.entries_since_merge += 1;
     }
 }

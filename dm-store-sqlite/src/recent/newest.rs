@@ -1,4 +1,5 @@
-//! The newest numbers in the recent rows, in memory.
+//! The newest numbers of the rows in runs, kept in memory. [`recent`](crate::recent) defines the
+//! term run.
 
 use std::collections::HashMap;
 
@@ -6,69 +7,74 @@ use rusqlite::Result;
 
 use crate::database::Database;
 
-/// The newest number of each inbox and of each conversation that has recent rows: one look-up in
-/// memory instead of one in each run, of which there are up to 32. It holds at most as many numbers
-/// as there are recent rows, and is always a copy of the file.
-pub(crate) struct NewestNumbers([Generation; 2]);
+/// The newest number of each inbox and of each conversation that has rows in runs.
+///
+/// Replaces a look-up in each of up to 32 runs by one in memory. Holds at most as many numbers as
+/// there are rows in runs. The numbers are always equal to those in the file.
+pub(crate) struct NewestNumbers([GenerationNumbers; 2]);
 
-/// The newest numbers in one table of recent rows, by the rows of users and of conversations. They
-/// stay valid while rows are moved or expire, and are dropped with their generation.
-struct Generation {
+/// The newest numbers of the rows of one generation. A number stays valid after its row is merged
+/// or expires. All numbers are dropped when the generation is deleted.
+struct GenerationNumbers {
+    /// By the `ref` of the user.
     entries: HashMap<i64, i64>,
+    /// By the `ref` of the conversation.
     messages: HashMap<i64, i64>,
 }
 
 impl NewestNumbers {
-    /// Reads all recent rows.
+    /// Reads the numbers from all rows in runs.
     pub(crate) fn read(connection: &Database) -> Result<Self> {
-        Ok(Self([Generation::read(connection, 0)?, Generation::read(connection, 1)?]))
+        Ok(Self([GenerationNumbers::read(connection, 0)?, GenerationNumbers::read(connection, 1)?]))
     }
 
-    /// The number of a user's newest recent entry, which may have expired.
+    /// The number of a user's newest entry in runs, which may have expired.
     pub(crate) fn entry(&self, user_ref: i64) -> Option<i64> {
         self.newest(|generation| generation.entries.get(&user_ref))
     }
 
-    /// The number of a conversation's newest recent message.
+    /// The number of a conversation's newest message in runs.
     pub(crate) fn message(&self, conversation_ref: i64) -> Option<i64> {
         self.newest(|generation| generation.messages.get(&conversation_ref))
     }
 
-    /// Notes an entry that was written to a table.
+    /// Sets a user's newest number in the generation with table index `table`.
     pub(crate) fn insert_entry(&mut self, table: i64, user_ref: i64, seq: i64) {
         self.generation(table).entries.insert(user_ref, seq);
     }
 
-    /// Notes a message that was written to a table.
+    /// Sets a conversation's newest number in the generation with table index `table`.
     pub(crate) fn insert_message(&mut self, table: i64, conversation_ref: i64, seq: i64) {
         self.generation(table).messages.insert(conversation_ref, seq);
     }
 
-    /// Drops the numbers of a table, whose rows are all moved.
+    /// Drops the numbers of the generation with table index `table`, whose rows are all merged.
     pub(crate) fn clear(&mut self, table: i64) {
         let generation = self.generation(table);
         generation.entries.clear();
         generation.messages.clear();
     }
 
-    fn newest(&self, number: impl Fn(&Generation) -> Option<&i64>) -> Option<i64> {
+    /// The higher one of the numbers that `number` returns for the two generations.
+    fn newest(&self, number: impl Fn(&GenerationNumbers) -> Option<&i64>) -> Option<i64> {
         let [even, odd] = &self.0;
         number(even).max(number(odd)).copied()
     }
 
-    const fn generation(&mut self, table: i64) -> &mut Generation {
+    const fn generation(&mut self, table: i64) -> &mut GenerationNumbers {
         let [even, odd] = &mut self.0;
         if table == 0 { even } else { odd }
     }
 }
 
-impl Generation {
+impl GenerationNumbers {
     fn read(connection: &Database, table: i64) -> Result<Self> {
         let newest = |tree, key| -> Result<HashMap<i64, i64>> {
             let mut select = connection.prepare_cached(&format!(
                 "SELECT {key}, max(seq) FROM dm_recent_{tree}_{table} GROUP BY run, {key} ORDER BY run, {key}"
             ))?;
-            // Rows of later runs come later, have higher numbers and replace earlier ones.
+            // Later runs come later in this order. Their numbers are higher and replace the earlier
+            // ones in the map.
             select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         };
         Ok(Self { entries: newest("inbox", "user")?, messages: newest("sequence", "conversation")? })
@@ -81,7 +87,7 @@ mod tests {
 
     #[test]
     fn numbers_go_with_their_generation() {
-        let generation = || Generation { entries: HashMap::new(), messages: HashMap::new() };
+        let generation = || GenerationNumbers { entries: HashMap::new(), messages: HashMap::new() };
         let mut newest = NewestNumbers([generation(), generation()]);
         newest.insert_entry(0, 1, 5);
         newest.insert_entry(1, 1, 6);

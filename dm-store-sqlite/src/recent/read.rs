@@ -1,4 +1,8 @@
-//! Reading the large tree and the runs as one sequence.
+//! Reads the main table and the runs as one sequence. [`recent`](crate::recent) defines these
+//! terms.
+//!
+//! For the plus signs in statements, see
+//! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
@@ -6,95 +10,128 @@ use std::ops::ControlFlow;
 use rusqlite::{OptionalExtension, Params, Result, Row, params};
 
 use crate::database::Database;
-use crate::recent::runs::{Position, Runs};
+use crate::recent::runs::{MergeProgress, Runs};
 
-/// The rows of one inbox or conversation in one tree, from a number on.
+/// A main table or one run, from which rows of one inbox or conversation are read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Part {
-    /// The table of recent rows (0 or 1) and the run in it; `None` for the large tree.
-    recent: Option<(i64, i64)>,
-    /// Rows up to this number are in another tree or expired.
-    pub(crate) above: i64,
+pub(crate) struct RowSource {
+    /// The index of the run's tables (0 or 1) and the number of the run; `None` for the main table.
+    table_and_run: Option<(i64, i64)>,
+    /// Only rows with higher numbers are to be read. Rows up to this number are merged, expired or
+    /// not asked for.
+    pub(crate) after: i64,
 }
 
 impl Runs {
-    /// The parts of a user's inbox above `floor`, the newest entry that expired, in the order of
-    /// their numbers.
-    pub(crate) fn inbox_of(&self, user_ref: i64, floor: i64) -> impl DoubleEndedIterator<Item = Part> {
-        self.parts(self.inbox_moved, user_ref, floor)
+    /// The main table and the runs, in ascending order of a user's entries in them. `floor` is the
+    /// number after which entries are read. It must not be below the number of the newest expired
+    /// entry, because expired entries are still in runs.
+    pub(crate) fn inbox_sources(
+        &self,
+        user_ref: i64,
+        floor: i64,
+    ) -> impl DoubleEndedIterator<Item = RowSource> {
+        self.all_sources(self.inbox_progress, user_ref, floor)
     }
 
-    /// The parts of a conversation, in the order of their numbers.
-    pub(crate) fn sequence_of(&self, conversation_ref: i64) -> impl DoubleEndedIterator<Item = Part> {
-        self.parts(self.sequence_moved, conversation_ref, 0)
+    /// The main table and the runs, in ascending order of a conversation's messages in them.
+    pub(crate) fn sequence_sources(
+        &self,
+        conversation_ref: i64,
+    ) -> impl DoubleEndedIterator<Item = RowSource> {
+        self.all_sources(self.sequence_progress, conversation_ref, 0)
     }
 
-    /// The parts of a user's inbox that are not in the large tree.
-    pub(crate) fn recent_inbox_of(&self, user_ref: i64) -> impl DoubleEndedIterator<Item = Part> {
-        self.recent(self.inbox_moved, user_ref, 0)
+    /// The runs, without the main table, in ascending order of a user's entries in them.
+    pub(crate) fn recent_inbox_sources(&self, user_ref: i64) -> impl DoubleEndedIterator<Item = RowSource> {
+        self.recent_sources(self.inbox_progress, user_ref, 0)
     }
 
-    /// The parts of a conversation that are not in the large tree.
-    pub(crate) fn recent_sequence_of(&self, conversation_ref: i64) -> impl DoubleEndedIterator<Item = Part> {
-        self.recent(self.sequence_moved, conversation_ref, 0)
+    /// The runs, without the main table, in ascending order of a conversation's messages in them.
+    pub(crate) fn recent_sequence_sources(
+        &self,
+        conversation_ref: i64,
+    ) -> impl DoubleEndedIterator<Item = RowSource> {
+        self.recent_sources(self.sequence_progress, conversation_ref, 0)
     }
 
-    fn parts(&self, moved: Position, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Part> {
-        std::iter::once(Part { recent: None, above }).chain(self.recent(moved, key, above))
+    /// The main table, and then the runs.
+    fn all_sources(
+        &self,
+        progress: MergeProgress,
+        owner_ref: i64,
+        after: i64,
+    ) -> impl DoubleEndedIterator<Item = RowSource> {
+        let main_table = RowSource { table_and_run: None, after };
+        std::iter::once(main_table).chain(self.recent_sources(progress, owner_ref, after))
     }
 
-    fn recent(&self, moved: Position, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Part> {
-        let (growing, moving) = (self.growing(), 1 - self.growing());
-        let (unmoved, unmoved_above) = match key.cmp(&moved.key) {
-            Ordering::Less => (0, above),
-            Ordering::Equal => (self.count(moving), above.max(moved.seq)),
-            Ordering::Greater => (self.count(moving), above),
+    /// The runs with rows of the owner that are not merged: those of the merging generation, then
+    /// those of the growing one.
+    fn recent_sources(
+        &self,
+        progress: MergeProgress,
+        owner_ref: i64,
+        after: i64,
+    ) -> impl DoubleEndedIterator<Item = RowSource> {
+        let (growing_table, merging_table) = (self.growing_table(), 1 - self.growing_table());
+        let (merging_runs, merging_after) = match owner_ref.cmp(&progress.owner_ref) {
+            Ordering::Less => (0, after),
+            Ordering::Equal => (self.run_count(merging_table), after.max(progress.seq)),
+            Ordering::Greater => (self.run_count(merging_table), after),
         };
-        let in_runs = |table: i64, runs: i64, above: i64| {
-            (0..runs).map(move |run| Part { recent: Some((table, run)), above })
+        let in_runs = |table: i64, runs: i64, after: i64| {
+            (0..runs).map(move |run| RowSource { table_and_run: Some((table, run)), after })
         };
-        in_runs(moving, unmoved, unmoved_above).chain(in_runs(growing, self.count(growing), above))
+        let merging = in_runs(merging_table, merging_runs, merging_after);
+        merging.chain(in_runs(growing_table, self.run_count(growing_table), after))
     }
 }
 
-impl Part {
-    /// A statement about a part of an inbox: `{rows}` becomes the table, and `{run}` a condition on
-    /// the table's alias `r` and on `?1`, which is [`run`](Self::run).
-    pub(crate) fn inbox_statement(&self, statement: &str) -> String {
+impl RowSource {
+    /// Completes a statement on inbox entries.
+    ///
+    /// - `{table}` is replaced by the name of the table, for which the statement uses the alias
+    ///   `r`.
+    /// - `{run_condition}` is replaced by the condition that selects the run. Its parameter `?1`
+    ///   must be bound to [`run_number`](Self::run_number).
+    pub(crate) fn inbox_sql(&self, statement: &str) -> String {
         self.statement("dm_inbox", "dm_recent_inbox", statement)
     }
 
-    /// The same for a part of a conversation.
-    pub(crate) fn sequence_statement(&self, statement: &str) -> String {
+    /// Completes a statement on messages of conversations in the same way.
+    pub(crate) fn sequence_sql(&self, statement: &str) -> String {
         self.statement("dm_sequence", "dm_recent_sequence", statement)
     }
 
-    /// The run's number in its generation; `None` for the large tree.
-    pub(crate) fn run(&self) -> Option<i64> {
-        self.recent.map(|(_, run)| run)
+    /// The number of the run in its generation; `None` for the main table.
+    pub(crate) fn run_number(&self) -> Option<i64> {
+        self.table_and_run.map(|(_, run)| run)
     }
 
-    fn statement(&self, all: &str, recent: &str, statement: &str) -> String {
-        match self.recent {
-            None => statement.replace("{rows}", all).replace("{run}", "+?1 IS NULL"),
-            Some((table, _)) => {
-                statement.replace("{rows}", &format!("{recent}_{table}")).replace("{run}", "r.run = +?1")
-            }
+    /// Replaces both placeholders of a statement.
+    fn statement(&self, main_table: &str, recent: &str, statement: &str) -> String {
+        match self.table_and_run {
+            None => statement.replace("{table}", main_table).replace("{run_condition}", "+?1 IS NULL"),
+            Some((table, _)) => statement
+                .replace("{table}", &format!("{recent}_{table}"))
+                .replace("{run_condition}", "r.run = +?1"),
         }
     }
 }
 
-/// Visits the rows of parts in the order of the parts, until `visit` breaks.
-pub(crate) fn walk<P: Params>(
+/// Queries each source in turn and calls `visit` for each row, until `visit` returns `Break`.
+/// `statement` and `params` give the query of a source and its parameters.
+pub(crate) fn for_each_row<P: Params>(
     connection: &Database,
-    parts: impl Iterator<Item = Part>,
-    statement: impl Fn(&Part) -> String,
-    params: impl Fn(&Part) -> P,
+    sources: impl Iterator<Item = RowSource>,
+    statement: impl Fn(&RowSource) -> String,
+    params: impl Fn(&RowSource) -> P,
     mut visit: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
-    for part in parts {
-        let mut select = connection.prepare_cached(&statement(&part))?;
-        let mut rows = select.query(params(&part))?;
+    for source in sources {
+        let mut select = connection.prepare_cached(&statement(&source))?;
+        let mut rows = select.query(params(&source))?;
         while let Some(row) = rows.next()? {
             if visit(row)?.is_break() {
                 return Ok(());
@@ -104,13 +141,14 @@ pub(crate) fn walk<P: Params>(
     Ok(())
 }
 
-/// The number of the newest entry of an inbox that is in a run; `None` when all are moved.
+/// The number of an inbox's newest entry in runs. `None` when runs hold no entry of the inbox that
+/// is not merged.
 pub(crate) fn newest_entry(connection: &Database, runs: &Runs, user_ref: i64) -> Result<Option<i64>> {
-    let statement = "SELECT max(r.seq) FROM {rows} r WHERE {run} AND r.user = +?2 AND r.seq > +?3";
-    for part in runs.recent_inbox_of(user_ref).rev() {
+    let statement = "SELECT max(r.seq) FROM {table} r WHERE {run_condition} AND r.user = +?2 AND r.seq > +?3";
+    for source in runs.recent_inbox_sources(user_ref).rev() {
         let newest: Option<i64> = connection
-            .prepare_cached(&part.inbox_statement(statement))?
-            .query_row(params![part.run(), user_ref, part.above], |row| row.get(0))?;
+            .prepare_cached(&source.inbox_sql(statement))?
+            .query_row(params![source.run_number(), user_ref, source.after], |row| row.get(0))?;
         if newest.is_some() {
             return Ok(newest);
         }
@@ -118,19 +156,20 @@ pub(crate) fn newest_entry(connection: &Database, runs: &Runs, user_ref: i64) ->
     Ok(None)
 }
 
-/// The number and time of the newest message of a conversation that is in a run; `None` when all
-/// are moved.
+/// The number and the time of a conversation's newest message in runs. `None` when runs hold no
+/// message of the conversation that is not merged.
 pub(crate) fn newest_message(
     connection: &Database,
     runs: &Runs,
     conversation_ref: i64,
 ) -> Result<Option<(i64, i64)>> {
-    let statement = "SELECT r.seq, r.at FROM {rows} r WHERE {run} AND r.conversation = +?2 AND r.seq > +?3
+    let statement = "SELECT r.seq, r.at FROM {table} r
+                     WHERE {run_condition} AND r.conversation = +?2 AND r.seq > +?3
                      ORDER BY r.seq DESC LIMIT 1";
-    for part in runs.recent_sequence_of(conversation_ref).rev() {
+    for source in runs.recent_sequence_sources(conversation_ref).rev() {
         let newest = connection
-            .prepare_cached(&part.sequence_statement(statement))?
-            .query_row(params![part.run(), conversation_ref, part.above], |row| {
+            .prepare_cached(&source.sequence_sql(statement))?
+            .query_row(params![source.run_number(), conversation_ref, source.after], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .optional()?;

@@ -1,16 +1,21 @@
-//! The catalogue of the runs: which exist, which generation grows, and how far the other is moved.
+//! The state of the runs in the file: the runs that exist, the growing generation, and the progress
+//! of merging the other one. [`recent`](crate::recent) defines these terms.
 
 use rusqlite::Result;
 
 use crate::database::Database;
 
-/// Runs of a generation. Every read looks into each of them. With 1.5 million messages stored, 16
-/// runs of 8,192 entries write 40,000 messages per second and 8 of them 30,000, because fewer rows
-/// of a conversation are moved together. With 100,000 messages stored both write 45,000. A single
-/// run of 65,536 entries took a third off the throughput.
+/// The number of runs in a full generation.
+///
+/// Every read looks into each run. Measured in messages written per second:
+///
+/// - With 1.5 million messages stored, 16 runs of 8,192 entries reach 40,000, and 8 such runs reach
+///   30,000, because fewer rows of a conversation are merged together.
+/// - With 100,000 messages stored, both reach 45,000.
+/// - A single run of 65,536 entries reduced the throughput by a third.
 pub(crate) const RUNS: i64 = 16;
 
-/// The identity of a run: its generation, and its number in that.
+/// The identity of a run: its generation, and its number in this generation from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RunId {
     pub(crate) generation: i64,
@@ -18,47 +23,50 @@ pub(crate) struct RunId {
 }
 
 impl RunId {
-    /// The table (0 or 1) of the run's generation.
+    /// The index (0 or 1) of the tables that hold the run's generation.
     pub(crate) const fn table(self) -> i64 {
         table(self.generation)
     }
 }
 
+/// The index (0 or 1) of the tables that hold a generation.
 const fn table(generation: i64) -> i64 {
     generation & 1
 }
 
-/// The last row of the moving generation that was moved, in the order of keys.
+/// How far the merging generation is merged: the key of the row that was merged last. All rows with
+/// a lower key are merged as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Position {
-    /// The row of the user or of the conversation.
-    pub(crate) key: i64,
+pub(crate) struct MergeProgress {
+    /// The `ref` of the user or of the conversation.
+    pub(crate) owner_ref: i64,
     /// The number of the entry or of the message.
     pub(crate) seq: i64,
 }
 
-impl Position {
-    /// Nothing is moved.
-    pub(crate) const START: Self = Self { key: 0, seq: 0 };
-    /// Everything is moved.
-    pub(crate) const END: Self = Self { key: i64::MAX, seq: i64::MAX };
+impl MergeProgress {
+    /// No row is merged.
+    pub(crate) const NOTHING: Self = Self { owner_ref: 0, seq: 0 };
+    /// All rows are merged.
+    pub(crate) const EVERYTHING: Self = Self { owner_ref: i64::MAX, seq: i64::MAX };
 }
 
-/// The runs and how far they are moved, in one state of the database.
+/// The runs and the progress of merging them, in one snapshot of the database.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Runs {
-    /// The number of the growing generation. The moving generation is the one before it.
+    /// The number of the growing generation. The merging generation has the number before it.
     pub(crate) generation: i64,
-    /// Inbox rows of the moving generation are moved up to here.
-    pub(crate) inbox_moved: Position,
-    /// Conversation rows of the moving generation are moved up to here.
-    pub(crate) sequence_moved: Position,
-    /// The number of runs in table 0, and in table 1. They are counted in the tables of inbox rows:
-    /// a message is in the run of its first entry.
-    counts: [i64; 2],
+    /// How far inbox entries are merged.
+    pub(crate) inbox_progress: MergeProgress,
+    /// How far messages of conversations are merged.
+    pub(crate) sequence_progress: MergeProgress,
+    /// The number of runs in tables 0 and in tables 1. They are counted in the tables of inbox
+    /// entries only, because a message is in the same run as the first of its entries.
+    run_counts: [i64; 2],
 }
 
 impl Runs {
+    /// Reads the state from the file.
     pub(crate) fn read(connection: &Database) -> Result<Self> {
         connection
             .prepare_cached(
@@ -70,33 +78,35 @@ impl Runs {
             .query_row([], |row| {
                 Ok(Self {
                     generation: row.get(0)?,
-                    inbox_moved: Position { key: row.get(1)?, seq: row.get(2)? },
-                    sequence_moved: Position { key: row.get(3)?, seq: row.get(4)? },
-                    counts: [row.get(5)?, row.get(6)?],
+                    inbox_progress: MergeProgress { owner_ref: row.get(1)?, seq: row.get(2)? },
+                    sequence_progress: MergeProgress { owner_ref: row.get(3)?, seq: row.get(4)? },
+                    run_counts: [row.get(5)?, row.get(6)?],
                 })
             })
     }
 
-    /// The table (0 or 1) of the growing generation. The moving generation is in the other table.
-    pub(crate) const fn growing(&self) -> i64 {
+    /// The index (0 or 1) of the tables that hold the growing generation. The merging generation is
+    /// in the other tables.
+    pub(crate) const fn growing_table(&self) -> i64 {
         table(self.generation)
     }
 
-    /// The number of runs in a table (0 or 1).
-    pub(crate) const fn count(&self, table: i64) -> i64 {
-        let [even, odd] = self.counts;
+    /// The number of runs in the tables with index `table` (0 or 1).
+    pub(crate) const fn run_count(&self, table: i64) -> i64 {
+        let [even, odd] = self.run_counts;
         if table == 0 { even } else { odd }
     }
 
-    pub(crate) const fn set_count(&mut self, table: i64, count: i64) {
-        let [even, odd] = &mut self.counts;
+    /// Sets the number of runs in the tables with index `table` (0 or 1).
+    pub(crate) const fn set_run_count(&mut self, table: i64, count: i64) {
+        let [even, odd] = &mut self.run_counts;
         *(if table == 0 { even } else { odd }) = count;
     }
 
-    /// The runs from the oldest. All but the last get no more rows.
+    /// The runs of both generations, from the oldest. No run before the last one gets new rows.
     pub(crate) fn run_ids(&self) -> impl Iterator<Item = RunId> {
         let runs = |generation: i64| {
-            (0..self.count(table(generation))).map(move |number| RunId { generation, number })
+            (0..self.run_count(table(generation))).map(move |number| RunId { generation, number })
         };
         runs(self.generation - 1).chain(runs(self.generation))
     }

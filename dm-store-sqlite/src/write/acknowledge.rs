@@ -1,4 +1,4 @@
-//! Acknowledging inbox entries for a device.
+//! Acknowledges inbox entries for a device.
 
 use dm_core::store::{
     AckDecision, AckState, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Principal, Refusal,
@@ -6,29 +6,31 @@ use dm_core::store::{
 use rusqlite::{OptionalExtension, params};
 
 use super::devices::Device;
-use super::{Batch, Stop};
+use super::{Batch, WriteError};
 use crate::codec;
 
 impl Batch<'_> {
-    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
+    /// Marks entries as acknowledged and advances the device's cursor. Refused if the device is not
+    /// registered.
+    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, WriteError> {
         let who = &write.who;
         let device = self.device(who)?.ok_or(Refusal::UnknownDevice)?;
         let head =
             self.heads.user(self.connection, self.recent, who.user)?.ok_or(Refusal::UnknownDevice)?.head;
         let state = AckState { cursor: device.cursor, head, floor: device.floor };
-        let entry_about = |id| Ok::<_, Stop>(self.entry_about(device, id)?);
+        let entry_about = |id| Ok::<_, WriteError>(self.entry_about(device, id)?);
         let AckDecision { done, marks } = write.decide(state, entry_about)?;
         for seq in marks {
             self.connection
                 .prepare_cached("INSERT OR IGNORE INTO dm_acked (device, seq) VALUES (?1, ?2)")?
-                .execute(params![device.device_ref, codec::bound(seq.get())])?;
+                .execute(params![device.device_ref, codec::u64_to_i64(seq.get())])?;
         }
         let cursor = self.advance_cursor(who, device, done.cursor)?;
         Ok(Outcome::Acknowledged(Acknowledged { cursor, ..done }))
     }
 
-    /// The number of the entry about a message in the inbox of the device's user; zero when there
-    /// is none.
+    /// The number of the entry about a message in the inbox of the device's user. Zero if there is
+    /// none.
     fn entry_about(&self, device: Device, id: MessageId) -> rusqlite::Result<InboxSeq> {
         let found = self
             .connection
@@ -42,10 +44,13 @@ impl Batch<'_> {
         Ok(found.unwrap_or(InboxSeq::ZERO))
     }
 
-    /// Advances a device's cursor to the last entry marked as acknowledged before the first open
-    /// message, and deletes the marks up to it. Returns the new cursor. The device's own entries,
-    /// notices and missing entries do not hold the cursor back: an acknowledgement by message id
-    /// cannot name notices and missing entries, and deliveries are in order.
+    /// Advances a device's cursor and returns it. The new cursor is the last entry marked as
+    /// acknowledged before the first open message. The marks up to the cursor are deleted.
+    /// A message is open if the device neither caused nor acknowledged it.
+    ///
+    /// The device's own entries, notices and missing entries do not hold the cursor back. An
+    /// acknowledgement by message id cannot name notices and missing entries, and deliveries are in
+    /// order.
     fn advance_cursor(
         &self,
         who: &Principal,
@@ -56,7 +61,7 @@ impl Batch<'_> {
             .connection
             .prepare_cached("SELECT max(seq) FROM dm_acked WHERE device = +?1")?
             .query_row([device.device_ref], |row| row.get(0))?;
-        let mut advanced = codec::bound(cursor.get());
+        let mut advanced = codec::u64_to_i64(cursor.get());
         if newest.is_some_and(|newest| newest > advanced) {
             let open = self.first_open(who, device, advanced)?.unwrap_or(i64::MAX);
             let ahead: Option<i64> = self
@@ -76,27 +81,28 @@ impl Batch<'_> {
         if advanced != device.cursor {
             self.connection
                 .prepare_cached("UPDATE dm_devices SET cursor = ?2 WHERE ref = ?1")?
-                .execute(params![device.device_ref, codec::bound(advanced.get())])?;
+                .execute(params![device.device_ref, codec::u64_to_i64(advanced.get())])?;
         }
         Ok(advanced)
     }
 
-    /// The first message after a number that the device neither caused nor acknowledged.
+    /// The number of the first entry after `after` about an open message. `None` if there is none.
     fn first_open(&self, who: &Principal, device: Device, after: i64) -> rusqlite::Result<Option<i64>> {
-        let statement = "SELECT r.seq FROM {rows} r
-                         WHERE {run} AND r.user = +?2 AND r.seq > +?3 AND r.message IS NOT NULL AND r.origin IS NOT +?4
+        let statement = "SELECT r.seq FROM {table} r
+                         WHERE {run_condition} AND r.user = +?2 AND r.seq > +?3
+                           AND r.message IS NOT NULL AND r.origin IS NOT +?4
                            AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?5 AND k.seq = r.seq)
                          ORDER BY r.seq LIMIT 1";
-        let after = after.max(codec::bound(device.floor.get()));
-        for part in self.recent.runs.inbox_of(device.user_ref, after) {
+        let after = after.max(codec::u64_to_i64(device.floor.get()));
+        for source in self.recent.runs.inbox_sources(device.user_ref, after) {
             let found = self
                 .connection
-                .prepare_cached(&part.inbox_statement(statement))?
+                .prepare_cached(&source.inbox_sql(statement))?
                 .query_row(
                     params![
-                        part.run(),
+                        source.run_number(),
                         device.user_ref,
-                        part.above,
+                        source.after,
                         codec::origin(Some(&who.device)),
                         device.device_ref
                     ],

@@ -1,17 +1,19 @@
-//! Appending a message to its conversation and to the inboxes of both participants.
+//! Appends a message to its conversation and to the inboxes of both participants.
 
 use std::sync::Arc;
 
 use dm_core::store::{AppendMessage, Appended, Event, InboxSeq, Message, Outcome, Refusal, UserId};
 use rusqlite::{OptionalExtension, params};
 
-use super::heads::{ConversationHead, User};
+use super::heads::{ConversationHead, UserHead};
 use super::inbox::Content;
-use super::{Batch, Stop};
-use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
+use super::{Batch, WriteError};
+use crate::codec::{self, MESSAGE_COLUMN_COUNT, MESSAGE_COLUMNS};
 
 impl Batch<'_> {
-    pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {
+    /// Appends a message. Appends nothing if the sender has used the client id before: then returns
+    /// the stored message again, or refuses the write if it differs from that message.
+    pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, WriteError> {
         let conversation = self
             .heads
             .conversation(self.connection, self.recent, write.conversation)?
@@ -20,8 +22,8 @@ impl Batch<'_> {
         let recipient = conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
         let sender_user = self.user_or_new(sender)?;
         let stale = self.stale_key(&write, recipient)?;
-        let message_ref = self.heads.next_message(self.connection)?;
-        // A refused write must not keep the client's id, so every check comes before its insert.
+        let message_ref = self.heads.next_message_ref(self.connection)?;
+        // A refused write must not store the client id. So all checks come before the insert.
         if stale.is_some() || !self.insert_client_id(&write, sender_user, message_ref)? {
             return match self.earlier_message(&write, sender_user)? {
                 Some((message, sender_seq)) => Ok(write.answer_again(Arc::new(message), sender_seq)?),
@@ -49,12 +51,13 @@ impl Batch<'_> {
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }
 
-    /// Assigns the client's id to the message that is written next. Returns `false` and changes
-    /// nothing if the sender used the id before. This is one search of the tree instead of two.
+    /// Stores the client id of the message with the row `message_ref`. Returns `true` when it is
+    /// stored or the write has none. Returns `false` and changes nothing if the sender used the id
+    /// before. A single statement checks and inserts, which needs one search of the table.
     fn insert_client_id(
         &mut self,
         write: &AppendMessage,
-        sender: User,
+        sender: UserHead,
         message_ref: i64,
     ) -> rusqlite::Result<bool> {
         let Some(client_id) = write.client_id else { return Ok(true) };
@@ -66,12 +69,12 @@ impl Batch<'_> {
         Ok(taken > 0)
     }
 
-    /// The message that the sender sent under this client id before, and its number in the sender's
-    /// inbox.
+    /// The message that the sender sent with this client id before, and the number of its entry in
+    /// the sender's inbox. `None` if there is none.
     fn earlier_message(
         &self,
         write: &AppendMessage,
-        sender: User,
+        sender: UserHead,
     ) -> rusqlite::Result<Option<(Message, InboxSeq)>> {
         let Some(client_id) = write.client_id else { return Ok(None) };
         let message: Option<i64> = self
@@ -82,15 +85,17 @@ impl Batch<'_> {
         let Some(message) = message else { return Ok(None) };
         self.connection
             .prepare_cached(&format!(
-                "SELECT {MESSAGE}, m.sender_seq FROM dm_messages m
+                "SELECT {MESSAGE_COLUMNS}, m.sender_seq FROM dm_messages m
                  JOIN dm_conversations c ON c.ref = m.conversation JOIN dm_users u ON u.ref = m.sender
                  WHERE m.ref = +?1"
             ))?
-            .query_row([message], |row| Ok((codec::message(row, 0)?, codec::get_seq(row, MESSAGE_COLUMNS)?)))
+            .query_row([message], |row| {
+                Ok((codec::message(row, 0)?, codec::get_seq(row, MESSAGE_COLUMN_COUNT)?))
+            })
             .optional()
     }
 
-    /// The refusal if the sender encrypted to a key of the recipient that is not the current one.
+    /// The refusal if the sender encrypted with a key of the recipient that is not the current one.
     fn stale_key(&self, write: &AppendMessage, recipient: UserId) -> rusqlite::Result<Option<Refusal>> {
         if write.recipient_key_version.is_none() {
             return Ok(None);
@@ -98,17 +103,17 @@ impl Batch<'_> {
         Ok(write.check_key(crate::read::key(self.connection, recipient)?).err())
     }
 
-    /// Inserts a message and its row in the conversation.
+    /// Inserts the row of a message, and its row in the conversation's sequence.
     fn insert_message(
         &mut self,
         message_ref: i64,
         message: &Message,
         conversation: ConversationHead,
-        sender: User,
-        recipient: User,
+        sender: UserHead,
+        recipient: UserHead,
     ) -> rusqlite::Result<()> {
         let ciphertext = &message.ciphertext;
-        let seq = codec::bound(message.sequence.get());
+        let seq = codec::u64_to_i64(message.sequence.get());
         let at = codec::time(message.received_at);
         self.statements.message()?.execute(params![
             message_ref,
@@ -116,8 +121,8 @@ impl Batch<'_> {
             conversation.conversation_ref,
             seq,
             sender.user_ref,
-            codec::bound(sender.head.next().get()),
-            codec::bound(recipient.head.next().get()),
+            codec::u64_to_i64(sender.head.next().get()),
+            codec::u64_to_i64(recipient.head.next().get()),
             message.client_id.as_ref().map(|id| id.as_bytes()),
             codec::time(message.sent_at),
             at,
@@ -126,15 +131,15 @@ impl Batch<'_> {
             ciphertext.ephemeral(),
             ciphertext.payload().as_ref(),
         ])?;
-        self.heads.insert_message(message_ref);
+        self.heads.set_newest_message_ref(message_ref);
         self.statements.sequence()?.execute(params![
-            self.recent.run(),
+            self.recent.current_run(),
             conversation.conversation_ref,
             seq,
             message_ref,
             at
         ])?;
-        self.recent.insert_message(conversation.conversation_ref, seq);
+        self.recent.record_message(conversation.conversation_ref, seq);
         Ok(())
     }
 }

@@ -1,15 +1,16 @@
-//! Opening conversations.
+//! Opens conversations.
 
 use dm_core::store::{Conversation, Event, Notice, OpenConversation, Outcome, ServerSequence};
 use rusqlite::{OptionalExtension, params};
 
 use super::heads::ConversationHead;
 use super::inbox::Content;
-use super::{Batch, Stop};
+use super::{Batch, WriteError};
 use crate::codec;
 
 impl Batch<'_> {
-    pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {
+    /// Opens a conversation of two users, or returns the one that they already have.
+    pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, WriteError> {
         let participants = write.participants;
         let a = self.user_or_new(participants.a())?;
         let b = self.user_or_new(participants.b())?;

@@ -1,9 +1,9 @@
-//! Registering and forgetting devices.
+//! Registers and forgets devices.
 
 use dm_core::store::{ForgetDevice, InboxSeq, Outcome, Principal, RegisterDevice};
 use rusqlite::{OptionalExtension, params};
 
-use super::{Batch, Stop};
+use super::{Batch, WriteError};
 use crate::codec;
 
 /// A registered device.
@@ -12,7 +12,7 @@ pub(super) struct Device {
     pub(super) device_ref: i64,
     pub(super) user_ref: i64,
     pub(super) cursor: InboxSeq,
-    /// The newest entry of the user's inbox that expired.
+    /// The number of the newest expired entry of the user's inbox.
     pub(super) floor: InboxSeq,
 }
 
@@ -35,7 +35,8 @@ impl Batch<'_> {
             .optional()
     }
 
-    pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, Stop> {
+    /// Registers a device and returns its cursor. Changes nothing if the device is registered.
+    pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, WriteError> {
         if let Some(device) = self.device(&write.who)? {
             return Ok(Outcome::DeviceRegistered { cursor: device.cursor });
         }
@@ -55,13 +56,14 @@ impl Batch<'_> {
             .execute(params![
                 user.user_ref,
                 write.who.device.as_str(),
-                codec::bound(cursor.get()),
+                codec::u64_to_i64(cursor.get()),
                 codec::time(write.at)
             ])?;
         Ok(Outcome::DeviceRegistered { cursor })
     }
 
-    pub(super) fn forget_device(&mut self, write: &ForgetDevice) -> Result<Outcome, Stop> {
+    /// Deletes a device and its marks of acknowledged entries.
+    pub(super) fn forget_device(&mut self, write: &ForgetDevice) -> Result<Outcome, WriteError> {
         let Some(device) = self.device(&write.who)? else {
             return Ok(Outcome::DeviceForgotten { existed: false });
         };

@@ -1,16 +1,17 @@
-//! Expiring the oldest entries of inboxes.
+//! Expires the oldest entries of inboxes.
 
 use std::ops::ControlFlow;
 
 use dm_core::store::{Expire, Outcome, Timestamp, UserId};
 use rusqlite::{OptionalExtension, params};
 
-use super::{Batch, Stop};
+use super::{Batch, WriteError};
 use crate::codec;
-use crate::recent::read::walk;
+use crate::recent::read::for_each_row;
 
 impl Batch<'_> {
-    pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, Stop> {
+    /// Removes up to `write.limit` entries that are older than `write.before`, from all inboxes.
+    pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, WriteError> {
         let mut entries = 0;
         while entries < write.limit
             && let Some((user, user_ref)) = self.next_to_expire(write.before)?
@@ -21,37 +22,40 @@ impl Batch<'_> {
         Ok(Outcome::Expired { entries, more: self.next_to_expire(write.before)?.is_some() })
     }
 
-    /// The user with the oldest entry of all inboxes, if that entry is from before a time. A time
-    /// beyond SQLite's range is stored as a negative number, and such an entry never expires.
+    /// The user with the oldest entry of all inboxes, if that entry is older than `before`: the id
+    /// and the `ref`. A time above `i64::MAX` is stored as a negative number, and such an entry
+    /// never expires.
     fn next_to_expire(&self, before: Timestamp) -> rusqlite::Result<Option<(UserId, i64)>> {
         self.connection
             .prepare_cached(
                 "SELECT pubkey, ref FROM dm_users WHERE oldest_at >= 0 AND oldest_at < ?1
                  ORDER BY oldest_at LIMIT 1",
             )?
-            .query_row([codec::bound(before.as_millis())], |row| Ok((codec::get_user(row, 0)?, row.get(1)?)))
+            .query_row([codec::u64_to_i64(before.as_millis())], |row| {
+                Ok((codec::get_user(row, 0)?, row.get(1)?))
+            })
             .optional()
     }
 
-    /// Removes the oldest entries of one inbox that are from before a time, up to a limit, and
-    /// returns how many. Rows in runs are only hidden by the floor, and deleted with their
-    /// generation.
+    /// Removes up to `limit` of the oldest entries of one inbox that are older than `before`.
+    /// Returns the number of removed entries. Rows in runs stay there until their generation is
+    /// deleted; reads skip them, because their numbers are not above the floor.
     fn expire_inbox(&self, user_ref: i64, before: Timestamp, limit: usize) -> rusqlite::Result<usize> {
         let floor: i64 = self
             .connection
             .prepare_cached("SELECT inbox_floor FROM dm_users WHERE ref = ?1")?
             .query_row([user_ref], |row| row.get(0))?;
         let (mut removed, mut floor_after, mut oldest_at) = (0, None, None);
-        let statement =
-            "SELECT r.seq, r.at FROM {rows} r WHERE {run} AND r.user = +?2 AND r.seq > +?3 ORDER BY r.seq";
-        walk(
+        let statement = "SELECT r.seq, r.at FROM {table} r
+                         WHERE {run_condition} AND r.user = +?2 AND r.seq > +?3 ORDER BY r.seq";
+        for_each_row(
             self.connection,
-            self.recent.runs.inbox_of(user_ref, floor),
-            |part| part.inbox_statement(statement),
-            |part| (part.run(), user_ref, part.above),
+            self.recent.runs.inbox_sources(user_ref, floor),
+            |source| source.inbox_sql(statement),
+            |source| (source.run_number(), user_ref, source.after),
             |row| {
                 let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
-                if removed == limit || at < 0 || at >= codec::bound(before.as_millis()) {
+                if removed == limit || at < 0 || at >= codec::u64_to_i64(before.as_millis()) {
                     oldest_at = Some(at);
                     return Ok(ControlFlow::Break(()));
                 }

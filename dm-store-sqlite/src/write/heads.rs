@@ -1,5 +1,5 @@
-//! The newest numbers of inboxes and conversations, kept in memory so that a send does not look
-//! them up in the file.
+//! The newest numbers (heads) of inboxes and conversations, kept in memory so that a send does not
+//! read them from the file.
 
 use std::num::NonZeroUsize;
 
@@ -10,23 +10,24 @@ use rusqlite::{Result, Row};
 use crate::codec;
 use crate::config::SqliteConfig;
 use crate::database::Database;
-use crate::recent::Recent;
+use crate::recent::RecentRows;
 
-/// The users and conversations of the latest writes; the least recently used are dropped. Always a
-/// copy of the file: it is cleared when a batch fails and when another writer wrote to the store's
-/// tables.
+/// A cache of the users and conversations of the latest writes. The least recently used ones are
+/// dropped. The numbers are always equal to those in the file, because the cache is cleared when a
+/// batch fails and when another writer has changed the store's tables.
 pub(super) struct Heads {
-    users: LruCache<UserId, User>,
+    users: LruCache<UserId, UserHead>,
     conversations: LruCache<ConversationId, ConversationHead>,
-    /// The row of the newest message; `None` until it is looked up.
-    message: Option<i64>,
+    /// The `ref` of the newest message; `None` until it is looked up.
+    newest_message_ref: Option<i64>,
 }
 
-/// The numbers of a user that an append to their inbox needs.
+/// The numbers of a user that an append to the user's inbox needs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct User {
+pub(super) struct UserHead {
     pub(super) user_ref: i64,
-    /// The number of the newest entry, or of the newest that expired when none is left.
+    /// The number of the newest entry. If the inbox is empty, the number of the newest expired
+    /// entry.
     pub(super) head: InboxSeq,
     /// Whether the inbox holds no entry.
     pub(super) is_empty: bool,
@@ -42,16 +43,21 @@ pub(super) struct ConversationHead {
 }
 
 impl Heads {
+    /// An empty cache of the configured size.
     pub(super) fn new(config: &SqliteConfig) -> Self {
-        let remembered = config.heads_bytes / SqliteConfig::HEAD_BYTES;
-        let remembered = NonZeroUsize::new(remembered).unwrap_or(NonZeroUsize::MIN);
-        Self { users: LruCache::new(remembered), conversations: LruCache::new(remembered), message: None }
+        let capacity = config.heads_bytes / SqliteConfig::HEAD_BYTES;
+        let capacity = NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN);
+        Self {
+            users: LruCache::new(capacity),
+            conversations: LruCache::new(capacity),
+            newest_message_ref: None,
+        }
     }
 
     pub(super) fn clear(&mut self) {
         self.users.clear();
         self.conversations.clear();
-        self.message = None;
+        self.newest_message_ref = None;
     }
 
     #[cfg(test)]
@@ -59,12 +65,12 @@ impl Heads {
         (self.users.len(), self.conversations.len()) == (users, conversations)
     }
 
-    /// Drops one user, whose inbox was changed otherwise than by appending.
+    /// Drops a user whose inbox was changed by another write than an append.
     pub(super) fn forget_user(&mut self, user: UserId) {
         self.users.pop(&user);
     }
 
-    pub(super) fn insert_user(&mut self, user: UserId, head: User) {
+    pub(super) fn insert_user(&mut self, user: UserId, head: UserHead) {
         self.users.put(user, head);
     }
 
@@ -72,10 +78,11 @@ impl Heads {
         self.conversations.put(id, head);
     }
 
-    /// Updates a user who was just looked up. Their position in the order of use stays the same:
-    /// changing it again would be half of what these maps cost a send. A user who was dropped since
-    /// the look-up stays dropped.
-    pub(super) fn update_user(&mut self, user: UserId, head: User) {
+    /// Updates a user that was just looked up. Does nothing if the user was dropped since then.
+    ///
+    /// The order of use does not change. Changing it a second time would double the cost of these
+    /// maps for a send.
+    pub(super) fn update_user(&mut self, user: UserId, head: UserHead) {
         if let Some(known) = self.users.peek_mut(&user) {
             *known = head;
         }
@@ -88,29 +95,31 @@ impl Heads {
         }
     }
 
-    /// The row of the next message. Repeated calls return the same row until
-    /// [`insert_message`](Self::insert_message).
-    pub(super) fn next_message(&mut self, connection: &Database) -> Result<i64> {
-        let newest = match self.message {
+    /// The `ref` for the next message. Repeated calls return the same `ref` until
+    /// [`set_newest_message_ref`](Self::set_newest_message_ref) is called.
+    pub(super) fn next_message_ref(&mut self, connection: &Database) -> Result<i64> {
+        let newest = match self.newest_message_ref {
             Some(newest) => newest,
             None => connection
                 .prepare_cached("SELECT coalesce(max(ref), 0) FROM dm_messages")?
                 .query_row([], |row| row.get(0))?,
         };
-        self.message = Some(newest);
+        self.newest_message_ref = Some(newest);
         Ok(newest + 1)
     }
 
-    pub(super) fn insert_message(&mut self, message_ref: i64) {
-        self.message = Some(message_ref);
+    /// Sets the `ref` of the newest message.
+    pub(super) fn set_newest_message_ref(&mut self, message_ref: i64) {
+        self.newest_message_ref = Some(message_ref);
     }
 
+    /// The numbers of a user, from the cache or the file. `None` if the user has no row.
     pub(super) fn user(
         &mut self,
         connection: &Database,
-        recent: &mut Recent,
+        recent: &mut RecentRows,
         user: UserId,
-    ) -> Result<Option<User>> {
+    ) -> Result<Option<UserHead>> {
         if let Some(known) = self.users.get(&user) {
             return Ok(Some(*known));
         }
@@ -121,10 +130,11 @@ impl Heads {
         Ok(found)
     }
 
+    /// The numbers of a conversation, from the cache or the file. `None` if it does not exist.
     pub(super) fn conversation(
         &mut self,
         connection: &Database,
-        recent: &mut Recent,
+        recent: &mut RecentRows,
         id: ConversationId,
     ) -> Result<Option<ConversationHead>> {
         if let Some(known) = self.conversations.get(&id) {
@@ -137,12 +147,12 @@ impl Heads {
         Ok(found)
     }
 
-    /// Reads a conversation, and with it those of its users who are not in memory: a message to it
-    /// needs them next.
+    /// Reads a conversation from the file. Also reads its users that are not in memory, because a
+    /// message to the conversation needs them next.
     fn read_conversation(
         &mut self,
         connection: &Database,
-        recent: &mut Recent,
+        recent: &mut RecentRows,
         id: ConversationId,
     ) -> Result<Option<ConversationHead>> {
         let mut select = connection.prepare_cached(
@@ -161,14 +171,15 @@ impl Heads {
             }
         }
         let conversation_ref = row.get(2)?;
-        let moved: i64 = row.get(3)?;
-        let head = recent.newest_message(connection, conversation_ref)?.unwrap_or(moved);
+        let merged_head: i64 = row.get(3)?;
+        let head = recent.newest_message(connection, conversation_ref)?.unwrap_or(merged_head);
         let head = ServerSequence::new(head.cast_unsigned());
         Ok(Some(ConversationHead { conversation_ref, participants, head }))
     }
 }
 
-fn read_user(connection: &Database, recent: &mut Recent, user: UserId) -> Result<Option<User>> {
+/// Reads a user from the file. `None` if the user has no row.
+fn read_user(connection: &Database, recent: &mut RecentRows, user: UserId) -> Result<Option<UserHead>> {
     let mut select =
         connection.prepare_cached("SELECT ref, inbox_floor, inbox_head FROM dm_users WHERE pubkey = ?1")?;
     let mut rows = select.query([user.as_bytes()])?;
@@ -176,10 +187,15 @@ fn read_user(connection: &Database, recent: &mut Recent, user: UserId) -> Result
 }
 
 /// A user, from columns `ref, inbox_floor, inbox_head` starting at `column`.
-fn get_user(connection: &Database, recent: &mut Recent, row: &Row<'_>, column: usize) -> Result<User> {
-    let (user_ref, floor, moved): (i64, i64, i64) =
+fn get_user(
+    connection: &Database,
+    recent: &mut RecentRows,
+    row: &Row<'_>,
+    column: usize,
+) -> Result<UserHead> {
+    let (user_ref, floor, merged_head): (i64, i64, i64) =
         (row.get(column)?, row.get(column + 1)?, row.get(column + 2)?);
-    let newest = recent.newest_entry(connection, user_ref)?.unwrap_or(moved);
+    let newest = recent.newest_entry(connection, user_ref)?.unwrap_or(merged_head);
     let head = InboxSeq::new(newest.max(floor).cast_unsigned());
-    Ok(User { user_ref, head, is_empty: newest <= floor })
+    Ok(UserHead { user_ref, head, is_empty: newest <= floor })
 }

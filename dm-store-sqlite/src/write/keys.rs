@@ -1,24 +1,26 @@
-//! Publishing keys, and announcing them to the publisher's peers.
+//! Publishes keys, and announces them to the publisher's peers.
 
 use dm_core::store::{AnnounceKeys, Event, Notice, Outcome, PublishKey, UserId};
 use rusqlite::{OptionalExtension, params};
 
 use super::inbox::Content;
-use super::{Batch, Stop};
+use super::{Batch, WriteError};
 use crate::codec;
 
-/// A published key of which some peers are not notified yet.
+/// A published key about which some peers are not notified yet.
 struct Announcement {
     publisher: UserId,
     user_ref: i64,
-    /// The peers of conversations up to this row are notified.
+    /// The peers in conversations up to this `ref` are notified.
     after: i64,
-    /// The row of the publisher's newest conversation at the time of the publication.
+    /// The `ref` of the newest conversation that the publisher had when the key was published.
     until: i64,
 }
 
 impl Batch<'_> {
-    pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
+    /// Publishes a key, and creates its announcement if the user has conversations. Changes nothing
+    /// if the key is the current one.
+    pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, WriteError> {
         let user_ref = self.user_or_new(write.user)?.user_ref;
         let (record, changed) = write.record_after(crate::read::key(self.connection, write.user)?);
         if !changed {
@@ -35,7 +37,8 @@ impl Batch<'_> {
                 record.binding.code(),
                 codec::time(record.published_at)
             ])?;
-        // Covers all conversations open now. In later ones the peer looks the key up.
+        // The announcement covers all conversations that exist now. In a later conversation the
+        // peer looks the key up.
         self.connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO dm_announcements (publisher, user, after, until)
@@ -45,7 +48,8 @@ impl Batch<'_> {
         Ok(Outcome::KeyPublished { record, changed })
     }
 
-    pub(super) fn announce_keys(&mut self, write: &AnnounceKeys) -> Result<Outcome, Stop> {
+    /// Appends a notice to the inboxes of up to `write.limit` peers of publishers.
+    pub(super) fn announce_keys(&mut self, write: &AnnounceKeys) -> Result<Outcome, WriteError> {
         let mut appended = Vec::new();
         while appended.len() < write.limit
             && let Some(announcement) = self.next_announcement()?
@@ -72,6 +76,7 @@ impl Batch<'_> {
         Ok(Outcome::KeysAnnounced { appended, more: self.next_announcement()?.is_some() })
     }
 
+    /// The announcement that is worked on next; `None` when all peers are notified.
     fn next_announcement(&self) -> rusqlite::Result<Option<Announcement>> {
         self.connection
             .prepare_cached(
@@ -88,8 +93,8 @@ impl Batch<'_> {
             .optional()
     }
 
-    /// The next conversations of an announcement, in the order in which they were opened: the row
-    /// of each, and the peer in it.
+    /// The next conversations of an announcement, in the order in which they were opened: the `ref`
+    /// of each conversation and its peer.
     fn peers(&self, announcement: &Announcement, limit: usize) -> rusqlite::Result<Vec<(i64, UserId)>> {
         self.connection
             .prepare_cached(
@@ -101,14 +106,19 @@ impl Batch<'_> {
                  ) t JOIN dm_users u ON u.ref = t.peer ORDER BY t.ref",
             )?
             .query_map(
-                params![announcement.user_ref, announcement.after, announcement.until, codec::count(limit)],
+                params![
+                    announcement.user_ref,
+                    announcement.after,
+                    announcement.until,
+                    codec::usize_to_i64(limit)
+                ],
                 |row| Ok((row.get(0)?, codec::get_user(row, 1)?)),
             )?
             .collect()
     }
 
-    /// Notes the row of the last conversation whose peer is notified. Deletes the announcement when
-    /// it was the last one.
+    /// Stores the `ref` of the last conversation whose peer is notified. Deletes the announcement
+    /// when all peers are notified.
     fn advance_announcement(&self, announcement: &Announcement, notified: i64) -> rusqlite::Result<()> {
         if notified < announcement.until {
             self.connection

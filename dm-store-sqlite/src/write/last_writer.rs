@@ -1,4 +1,4 @@
-//! The check whether another writer changed the store's tables.
+//! Detects that another writer changed the store's tables.
 
 use dm_core::store::StoreError;
 use rusqlite::Result;
@@ -7,18 +7,19 @@ use crate::database::Database;
 use crate::error::from_sqlite;
 use crate::schema;
 
-/// The id of a writer, and its memory of being the last one that wrote to the store's tables. Other
-/// processes with a store may write to the same file, and so may the host to its own tables.
+/// The id of this writer, and whether it was the last one that wrote to the store's tables. Stores
+/// in other processes may write to the same file, and the host may write to its own tables.
 pub(super) struct LastWriter {
     /// The id of this writer: a random number.
     id: i64,
-    /// SQLite's `data_version`, which changes with each commit of another connection, at a moment
-    /// when the file named this writer as the last. `None` while the file may name another.
+    /// SQLite's `data_version`, read while the file named this writer as the last one. The value
+    /// changes with each commit of another connection. `None` while the file may name another
+    /// writer.
     data_version: Option<i64>,
 }
 
 impl LastWriter {
-    /// A writer with a new id, which is not the last one yet.
+    /// A writer with a new random id. It is not the last writer yet.
     ///
     /// # Errors
     /// An error of SQLite.
@@ -27,12 +28,12 @@ impl LastWriter {
         Ok(Self { id, data_version: None })
     }
 
-    /// Makes this writer the last one, inside an open transaction. Returns whether it already was:
-    /// then no other writer changed the store's tables since its last commit.
+    /// Makes this writer the last one, inside an open transaction. Returns `true` if it already was
+    /// the last one: then no other writer has changed the store's tables since its last commit.
     ///
     /// # Errors
     /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) if a newer version of the
-    /// library changed the tables meanwhile, or an error of SQLite.
+    /// library has migrated the tables since the last batch, or an error of SQLite.
     pub(super) fn claim(&mut self, connection: &Database) -> Result<bool, StoreError> {
         let (version, last) = self.read_changes(connection).map_err(from_sqlite)?;
         let Some((schema, last)) = last else { return Ok(true) };
@@ -49,12 +50,14 @@ impl LastWriter {
         Ok(last == self.id)
     }
 
-    /// To be called after a failed transaction, which may have made this writer the last one.
-    pub(super) const fn failed(&mut self) {
+    /// Must be called after a failed transaction, because the rollback may have undone
+    /// [`claim`](Self::claim).
+    pub(super) const fn transaction_failed(&mut self) {
         self.data_version = None;
     }
 
-    /// SQLite's `data_version` and, if that changed, the schema's version and the last writer.
+    /// SQLite's `data_version`. If it has changed, also the schema's version and the id of the last
+    /// writer.
     fn read_changes(&self, connection: &Database) -> Result<(i64, Option<(usize, i64)>)> {
         let version = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if self.data_version == Some(version) {
@@ -80,8 +83,8 @@ mod tests {
 
     use crate::config::SqliteConfig;
     use crate::database::Database;
-    use crate::names::TablePrefix;
     use crate::schema;
+    use crate::table_prefix::TablePrefix;
     use crate::write::Writer;
 
     fn writer(path: &Path) -> Writer {
@@ -92,7 +95,7 @@ mod tests {
         Writer::new(database, &SqliteConfig::default()).unwrap()
     }
 
-    /// Sends one message and returns its number in the conversation.
+    /// Appends the message `id` to conversation 1, and returns its number there.
     fn sent(writer: &mut Writer, id: u64) -> u64 {
         let mut outcomes = writer.commit(vec![append(1, 1, id).into()]).unwrap();
         let Some(Outcome::MessageAppended(appended)) = outcomes.pop() else { panic!("no message") };
@@ -124,10 +127,10 @@ mod tests {
         for n in 0..3 {
             assert_eq!(sent(&mut one, 10 * n + 1), 4 * n + 1);
             assert_eq!(sent(&mut other, 10 * n + 2), 4 * n + 2);
-            // This makes it the last writer, which is then rolled back.
+            // `one` becomes the last writer, and the rollback undoes this.
             one.begin().unwrap();
             assert!(one.heads.holds(0, 0));
-            one.abandon();
+            one.roll_back();
             assert_eq!(sent(&mut one, 10 * n + 3), 4 * n + 3);
             assert_eq!(sent(&mut other, 10 * n + 4), 4 * n + 4);
         }

@@ -1,4 +1,8 @@
-//! Writing: one transaction per batch.
+//! The store's writes. Each batch is one transaction.
+//!
+//! New inbox entries and messages go into runs, from which they are merged into the main tables
+//! ([`recent`](crate::recent)). Parameters are written `+?1` for the reason given at
+//! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 
 mod acknowledge;
 mod append;
@@ -18,7 +22,7 @@ use dm_core::store::{EngineWriter, Outcome, Refusal, StoreError, StoreErrorKind,
 use crate::config::SqliteConfig;
 use crate::database::Database;
 use crate::error::{did_not_commit, from_sqlite};
-use crate::recent::Recent;
+use crate::recent::RecentRows;
 use heads::Heads;
 use last_writer::LastWriter;
 use statements::Statements;
@@ -27,35 +31,37 @@ use statements::Statements;
 pub(crate) struct Writer {
     connection: Database,
     heads: Heads,
-    /// `None` before the first batch, after a failed batch, and after another writer's commit.
-    recent: Option<Recent>,
+    /// The state of the runs. `None` before the first batch, after a failed batch, and after
+    /// another writer's commit.
+    recent: Option<RecentRows>,
     recent_entries: NonZeroUsize,
     last_writer: LastWriter,
 }
 
-/// The state of one batch. The files of this module add the methods for its kinds of writes.
+/// The state that the writes of one batch use. The files of this module add a method for each kind
+/// of write.
 struct Batch<'a> {
     connection: &'a Database,
     heads: &'a mut Heads,
-    recent: &'a mut Recent,
+    recent: &'a mut RecentRows,
     statements: Statements<'a>,
 }
 
-/// The reason why a write stopped.
-enum Stop {
-    /// The write is refused: it changed nothing, and the batch continues.
+/// The reason why a write was not applied.
+enum WriteError {
+    /// The write is refused and changed nothing. The batch continues.
     Refused(Refusal),
-    /// SQLite failed: the batch fails.
+    /// SQLite failed, and the whole batch fails.
     Failed(rusqlite::Error),
 }
 
-impl From<Refusal> for Stop {
+impl From<Refusal> for WriteError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<rusqlite::Error> for Stop {
+impl From<rusqlite::Error> for WriteError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Failed(error)
     }
@@ -81,7 +87,7 @@ impl Writer {
     /// since the last batch.
     fn begin(&mut self) -> Result<(), StoreError> {
         if !self.connection.is_autocommit() {
-            // The rollback of an earlier batch failed. If it fails again, so does this batch.
+            // The rollback of an earlier batch failed. If it fails again, this batch fails.
             self.connection.execute_batch("ROLLBACK").map_err(from_sqlite)?;
         }
         let begun = self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
@@ -93,19 +99,20 @@ impl Writer {
         Ok(())
     }
 
+    /// Applies all writes of a batch inside the open transaction, and merges rows.
     fn apply(&mut self, batch: Vec<Write>) -> rusqlite::Result<Vec<Outcome>> {
         let recent = match &mut self.recent {
             Some(recent) => recent,
-            unknown => unknown.insert(Recent::read(&self.connection, self.recent_entries)?),
+            unknown => unknown.insert(RecentRows::read(&self.connection, self.recent_entries)?),
         };
-        let statements = Statements::new(&self.connection, recent.runs.growing());
+        let statements = Statements::new(&self.connection, recent.runs.growing_table());
         let mut writes = Batch { connection: &self.connection, heads: &mut self.heads, recent, statements };
         let outcomes = batch
             .into_iter()
             .map(|write| match writes.apply(write) {
                 Ok(outcome) => Ok(outcome),
-                Err(Stop::Refused(refusal)) => Ok(Outcome::Refused(refusal)),
-                Err(Stop::Failed(error)) => Err(error),
+                Err(WriteError::Refused(refusal)) => Ok(Outcome::Refused(refusal)),
+                Err(WriteError::Failed(error)) => Err(error),
             })
             .collect::<rusqlite::Result<_>>()?;
         drop(writes);
@@ -113,12 +120,14 @@ impl Writer {
         Ok(outcomes)
     }
 
-    /// Rolls back a batch that is known not to be committed.
-    fn abandon(&mut self) {
+    /// Rolls back the transaction of a batch that is certainly not committed, and clears the
+    /// caches.
+    fn roll_back(&mut self) {
         self.heads.clear();
         self.recent = None;
-        self.last_writer.failed();
-        // SQLite may have rolled back by itself. The next batch repeats a rollback that fails.
+        self.last_writer.transaction_failed();
+        // SQLite may have rolled back by itself. If this rollback fails, `begin` repeats it for the
+        // next batch.
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {
@@ -132,7 +141,7 @@ impl EngineWriter for Writer {
         let outcomes = match self.begin().and_then(|()| self.apply(batch).map_err(from_sqlite)) {
             Ok(outcomes) => outcomes,
             Err(error) => {
-                self.abandon();
+                self.roll_back();
                 return Err(error);
             }
         };
@@ -140,7 +149,7 @@ impl EngineWriter for Writer {
         match committed {
             Ok(_) => Ok(outcomes),
             Err(error) if did_not_commit(&error) => {
-                self.abandon();
+                self.roll_back();
                 Err(from_sqlite(error))
             }
             Err(error) => Err(StoreError::new(StoreErrorKind::OutcomeUnknown, error)),
@@ -149,7 +158,7 @@ impl EngineWriter for Writer {
 }
 
 impl Batch<'_> {
-    fn apply(&mut self, write: Write) -> Result<Outcome, Stop> {
+    fn apply(&mut self, write: Write) -> Result<Outcome, WriteError> {
         match write {
             Write::PublishKey(write) => self.publish_key(&write),
             Write::AnnounceKeys(write) => self.announce_keys(&write),

@@ -1,15 +1,15 @@
-//! The prepared statements of a send, kept for the length of a batch.
+//! The prepared statements of a send, which one batch uses many times.
 
 use rusqlite::{CachedStatement, Result};
 
 use crate::database::Database;
 
-/// Looks each statement up by its text once per batch. A look-up per message took 7 % of the time
-/// of the commit thread.
+/// Prepared statements, each looked up by its text once per batch. Look-ups for each message took 7
+/// % of the time of the commit thread.
 pub(super) struct Statements<'a> {
     connection: &'a Database,
-    /// The table of recent rows (0 or 1) that grows.
-    growing: i64,
+    /// The index (0 or 1) of the tables that hold the growing generation.
+    growing_table: i64,
     client_id: Option<CachedStatement<'a>>,
     message: Option<CachedStatement<'a>>,
     sequence: Option<CachedStatement<'a>>,
@@ -17,11 +17,12 @@ pub(super) struct Statements<'a> {
 }
 
 impl<'a> Statements<'a> {
-    pub(super) const fn new(connection: &'a Database, growing: i64) -> Self {
-        Self { connection, growing, client_id: None, message: None, sequence: None, entry: None }
+    pub(super) const fn new(connection: &'a Database, growing_table: i64) -> Self {
+        Self { connection, growing_table, client_id: None, message: None, sequence: None, entry: None }
     }
 
-    /// Inserts `client_id, sender, message`; nothing if the sender used the client id before.
+    /// Inserts `client_id, sender, message`. Inserts nothing if the sender used the client id
+    /// before.
     pub(super) fn client_id(&mut self) -> Result<&mut CachedStatement<'a>> {
         let sql = "INSERT OR IGNORE INTO dm_client_ids (client_id, sender, message) VALUES (?1, ?2, ?3)";
         prepared(&mut self.client_id, self.connection, sql)
@@ -38,7 +39,7 @@ impl<'a> Statements<'a> {
 
     /// Inserts `run, conversation, seq, message, at`.
     pub(super) fn sequence(&mut self) -> Result<&mut CachedStatement<'a>> {
-        let sql = if self.growing == 0 {
+        let sql = if self.growing_table == 0 {
             "INSERT INTO dm_recent_sequence_0 (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
         } else {
             "INSERT INTO dm_recent_sequence_1 (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
@@ -48,7 +49,7 @@ impl<'a> Statements<'a> {
 
     /// Inserts `run, user, seq, at, message, notice, origin, conversation, conversation_seq`.
     pub(super) fn entry(&mut self) -> Result<&mut CachedStatement<'a>> {
-        let sql = if self.growing == 0 {
+        let sql = if self.growing_table == 0 {
             "INSERT INTO dm_recent_inbox_0 (run, user, seq, at, message, notice, origin, conversation,
                                             conversation_seq)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
@@ -61,7 +62,7 @@ impl<'a> Statements<'a> {
     }
 }
 
-/// The statement in a slot, which is prepared at its first use.
+/// The statement in `slot`. Prepares it at the first call.
 fn prepared<'s, 'a>(
     slot: &'s mut Option<CachedStatement<'a>>,
     connection: &'a Database,

@@ -1,5 +1,5 @@
-//! Opening damaged files: their creation was interrupted, they were copied in the middle of a
-//! commit or cut short, or bits of them flipped.
+//! Opening damaged files. Their creation was interrupted, they were copied in the middle of a
+//! commit, they were cut short, or bits in them were flipped.
 
 use std::io::Write as _;
 use std::num::NonZeroUsize;
@@ -14,7 +14,8 @@ use tempfile::TempDir;
 /// Bytes in a page of a file that the store created.
 const PAGE: usize = 8_192;
 
-/// The database and its log. The log's index is in shared memory and is not kept.
+/// The contents of the database file and of its write-ahead log. The log's index, which is in
+/// shared memory, is left out.
 #[derive(Clone, PartialEq, Eq)]
 struct Files {
     database: Vec<u8>,
@@ -22,9 +23,9 @@ struct Files {
 }
 
 impl Files {
-    /// A copy of the files as they are now. Another program makes it, because a process that closes
-    /// a file loses its locks on it. The log comes first: pages that a checkpoint takes out of it
-    /// afterwards are then in the copy of the database.
+    /// Copies the current files. Another program reads them, because a process that closes a file
+    /// loses its locks on it. The log is copied first: if a checkpoint then moves pages from the
+    /// log to the database, these pages are in both copies.
     fn copy(folder: &Path) -> Self {
         let copied = |name: &str| {
             let copy = Command::new("cat").arg(folder.join(name)).output().unwrap();
@@ -34,6 +35,7 @@ impl Files {
         Self { database: copied("dm.db"), log }
     }
 
+    /// Opens a store on these contents, in a new folder.
     fn open(&self) -> (TempDir, Result<SqliteStore, StoreError>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm.db");
@@ -44,8 +46,8 @@ impl Files {
     }
 }
 
-/// A store that copies its log into the database at so many pages.
-fn start(checkpoint_pages: u32) -> (TempDir, SqliteStore, Oracle) {
+/// A new store that runs a checkpoint when its log has `checkpoint_pages` pages.
+fn new_store(checkpoint_pages: u32) -> (TempDir, SqliteStore, Oracle) {
     let folder = tempfile::tempdir().unwrap();
     let mut config = SqliteConfig::default();
     config.checkpoint_pages = checkpoint_pages;
@@ -54,22 +56,22 @@ fn start(checkpoint_pages: u32) -> (TempDir, SqliteStore, Oracle) {
     (folder, store, Oracle::new(5))
 }
 
-/// A database with some answered batches, and an empty log.
-async fn database() -> (Files, Oracle) {
-    let (folder, store, mut oracle) = start(1);
+/// The files of a store with some answered batches, and an empty log.
+async fn closed_files() -> (Files, Oracle) {
+    let (folder, store, mut oracle) = new_store(1);
     for _ in 0..40 {
         let outcomes = store.commit(oracle.ask()).await.unwrap();
         oracle.answered(&outcomes).unwrap();
     }
     drop(store);
     let files = Files::copy(folder.path());
-    assert!(files.log.is_empty(), "the last handle copies the log into the database");
+    assert!(files.log.is_empty(), "closing the last handle runs a checkpoint");
     (files, oracle)
 }
 
 #[tokio::test]
 async fn a_store_whose_making_was_cut_off_is_made_again() {
-    let (folder, store, oracle) = start(100_000);
+    let (folder, store, oracle) = new_store(100_000);
     let made = Files::copy(folder.path());
     drop(store);
     assert!(made.log.len() > 10 * PAGE, "the first schema is in the log");
@@ -91,7 +93,7 @@ async fn a_store_whose_making_was_cut_off_is_made_again() {
 
 #[tokio::test]
 async fn copies_taken_while_a_commit_runs_hold_all_of_it_or_nothing() {
-    let (folder, store, mut oracle) = start(100_000);
+    let (folder, store, mut oracle) = new_store(100_000);
     let (mut whole, mut absent) = (0_u32, 0_u32);
     for _ in 0..30 {
         let writes = oracle.ask();
@@ -115,14 +117,16 @@ async fn copies_taken_while_a_commit_runs_hold_all_of_it_or_nothing() {
             }
         }
     }
-    show(&format!("copies of SQLite's files taken while a commit ran: {whole} with it, {absent} without it"));
+    print_uncaptured(&format!(
+        "copies of SQLite's files taken while a commit ran: {whole} with it, {absent} without it"
+    ));
 }
 
-/// Most cuts are at the end of a page: SQLite fills up half a page at the end of a database with
-/// zeros and does not notice the missing half.
+/// Most cuts are at the end of a page. When half a page is missing at the end of a database, SQLite
+/// reads zeros instead and does not notice.
 #[tokio::test]
 async fn a_database_cut_short_is_corrupt_and_never_empty() {
-    let (whole, _) = database().await;
+    let (whole, _) = closed_files().await;
     let pages = whole.database.len() / PAGE;
     for end in (1..pages).step_by(3).map(|page| page * PAGE).chain([100, PAGE / 2, PAGE + 1]) {
         let database = whole.database[..end].to_vec();
@@ -136,12 +140,12 @@ async fn a_database_cut_short_is_corrupt_and_never_empty() {
     }
 }
 
-/// SQLite keeps no checksums of a database's pages, so that a flipped bit within a value reads as
-/// another value. The test reports how often that was. It fails on a panic, an endless loop, or an
-/// untyped error.
+/// SQLite keeps no checksums of a database's pages, so that a flipped bit within a value gives
+/// another value. The test prints how often this happened. It fails on a panic, an endless loop, or
+/// an untyped error.
 #[tokio::test]
 async fn bits_flipped_in_a_database_are_typed_errors_where_sqlite_notices() {
-    let (whole, oracle) = database().await;
+    let (whole, oracle) = closed_files().await;
     let (mut typed, mut harmless, mut unnoticed) = (0_u32, 0_u32, 0_u32);
     for at in (0..whole.database.len()).step_by(whole.database.len() / 150) {
         let mut flipped = whole.clone();
@@ -158,13 +162,14 @@ async fn bits_flipped_in_a_database_are_typed_errors_where_sqlite_notices() {
             }
         }
     }
-    show(&format!(
+    print_uncaptured(&format!(
         "flipped bits in SQLite's database: {typed} times it did not open, {harmless} times nothing changed, \
          {unnoticed} times reads failed or gave other data; SQLite has no page checksums to notice it"
     ));
 }
 
-/// Prints a result past the test harness's capture, so that it shows in passing runs, too.
-fn show(what: &str) {
-    let _seen = writeln!(std::io::stderr(), "{what}");
+/// Prints a result to the standard error without the test harness's capture, so that it is visible
+/// also when the test passes.
+fn print_uncaptured(text: &str) {
+    let _seen = writeln!(std::io::stderr(), "{text}");
 }

@@ -1,5 +1,4 @@
-//! A batch that fails in its middle leaves nothing behind, neither in the file nor in the writer's
-//! caches.
+//! A batch that fails after some of its writes changes neither the file nor the writer's caches.
 
 use dm_conformance::build::{ack_up_to, append_as, ciphertext, publish};
 use dm_core::store::*;
@@ -8,9 +7,9 @@ use rusqlite::Connection;
 
 use crate::common::{append, at, conversation, open, register, user, who, whole_inbox};
 
-/// A store in a full file of limited size, with a conversation of users 1 and 2, and the number of
-/// its messages.
-async fn full(folder: &tempfile::TempDir) -> (SqliteStore, u64) {
+/// A store whose file is limited in size and full. The file holds a conversation of users 1 and 2.
+/// Also returns the number of messages in the conversation.
+async fn full_store(folder: &tempfile::TempDir) -> (SqliteStore, u64) {
     let path = folder.path().join("host.db");
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 1").unwrap();
     let mut config = SqliteConfig::default();
@@ -26,8 +25,8 @@ async fn full(folder: &tempfile::TempDir) -> (SqliteStore, u64) {
     panic!("the file never filled up");
 }
 
-/// A batch with a write of each kind, of which the last do not fit into the file.
-fn too_large(stored: u64) -> Vec<Write> {
+/// A batch of several kinds of writes. The last writes do not fit into the file.
+fn oversized_batch(stored: u64) -> Vec<Write> {
     let mut batch = vec![
         append_as(1, 2, 20_001, 7).into(),
         publish(1, 2, 6),
@@ -44,16 +43,15 @@ fn too_large(stored: u64) -> Vec<Write> {
 #[tokio::test]
 async fn a_failed_batch_does_not_change_the_numbers_of_the_next_one() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, stored) = full(&folder).await;
+    let (store, stored) = full_store(&folder).await;
     for _ in 0..2 {
-        let failed = store.commit(too_large(stored)).await.unwrap_err();
+        let failed = store.commit(oversized_batch(stored)).await.unwrap_err();
         assert_eq!(failed.kind(), StoreErrorKind::Full);
     }
     assert!(store.conversation(conversation(2)).await.unwrap().is_none());
     assert!(store.devices(user(3)).await.unwrap().is_empty());
 
-    // Expiry makes space. No other handle was opened meanwhile, so the writer continues from its
-    // caches.
+    // Expiry makes space. No other handle has written, so the writer uses its caches.
     store.commit(vec![Write::Expire(Expire { before: at(6), limit: 100_000 })]).await.unwrap();
     let refused = store.commit(vec![append(2, 1, 30_001, 7)]).await.unwrap().remove(0);
     assert!(matches!(refused, Outcome::Refused(Refusal::NotFound)), "{refused:?}");

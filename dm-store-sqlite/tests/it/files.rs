@@ -1,4 +1,4 @@
-//! The file of a SQLite store: schema versions, sharing, and lack of space.
+//! The file of a SQLite store: schema versions, a file shared with a host, lack of space, damage.
 
 use std::path::Path;
 
@@ -8,17 +8,19 @@ use rusqlite::Connection;
 
 use crate::common::{self, append, at, open, register, user, who, whole_inbox};
 
-fn hosted() -> SqliteConfig {
+/// The configuration for a file of the host.
+fn host_config() -> SqliteConfig {
     let mut config = SqliteConfig::default();
     config.owner = FileOwner::Host;
     config
 }
 
-/// The numbers of the entries in the inbox of a user.
+/// The numbers of the entries in the inbox of user `n`.
 async fn numbers(store: &SqliteStore, n: u64) -> Vec<u64> {
     store.inbox(whole_inbox(who(n))).await.unwrap().entries.iter().map(|entry| entry.seq.get()).collect()
 }
 
+/// The value of a pragma in the file.
 fn pragma<T: rusqlite::types::FromSql>(path: &Path, name: &str) -> T {
     Connection::open(path).unwrap().query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).unwrap()
 }
@@ -104,10 +106,10 @@ async fn in_a_hosts_file_the_hosts_tables_and_settings_stay_as_they_are() {
              CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO users (name) VALUES ('ana');",
         )
         .unwrap();
-        let store = SqliteStore::open_with(&path, &hosted()).unwrap();
+        let store = SqliteStore::open_with(&path, &host_config()).unwrap();
         store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
         assert_eq!(numbers(&store, 2).await, [1, 2]);
-        // The host writes on its own connection, between commits of the store.
+        // The host writes on its own connection, between two commits of the store.
         host.execute("INSERT INTO users (name) VALUES ('bo')", []).unwrap();
         store.commit(vec![append(1, 2, 2, 6)]).await.unwrap();
         assert_eq!(numbers(&store, 2).await, [1, 2, 3]);
@@ -133,7 +135,7 @@ async fn in_a_hosts_file_the_hosts_tables_and_settings_stay_as_they_are() {
 fn a_hosts_file_must_exist() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("host.db");
-    let refused = SqliteStore::open_with(&path, &hosted()).unwrap_err();
+    let refused = SqliteStore::open_with(&path, &host_config()).unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
     assert!(!path.exists());
 }
@@ -183,7 +185,7 @@ async fn a_file_without_room_fails_typed_and_recovers() {
     let path = folder.path().join("host.db");
     drop(Connection::open(&path).unwrap());
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 1").unwrap();
-    let mut config = hosted();
+    let mut config = host_config();
     config.max_pages = Some(60);
     let store = SqliteStore::open_with(&path, &config).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
@@ -257,9 +259,9 @@ async fn reads_wait_while_all_connections_are_in_use() {
     assert_eq!(tasks.join_all().await, [1; 64]);
 }
 
-/// The number of descriptors that this process has of files in a folder.
+/// The number of file descriptors of this process for files in a folder.
 #[cfg(target_os = "linux")]
-fn descriptors(folder: &Path) -> usize {
+fn descriptor_count(folder: &Path) -> usize {
     let all = std::fs::read_dir("/proc/self/fd").unwrap();
     all.filter(|entry| {
         let target = std::fs::read_link(entry.as_ref().unwrap().path());
@@ -273,7 +275,7 @@ fn descriptors(folder: &Path) -> usize {
 async fn reads_need_no_file_descriptor_after_the_store_is_open() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
-    let opened = descriptors(folder.path());
+    let opened = descriptor_count(folder.path());
     store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5), register(who(2))]).await.unwrap();
     let reads: Vec<_> = (0..64)
         .map(|_| {
@@ -284,5 +286,5 @@ async fn reads_need_no_file_descriptor_after_the_store_is_open() {
     for read in reads {
         assert_eq!(read.await.unwrap(), [1, 2]);
     }
-    assert_eq!(descriptors(folder.path()), opened);
+    assert_eq!(descriptor_count(folder.path()), opened);
 }

@@ -1,4 +1,6 @@
-//! The list of a user with many conversations, whose newest messages are in several trees.
+//! The list of a user with many conversations, whose newest messages are in the main tables and in
+//! several runs. A run is a small group of new rows; 16 runs are a generation, which is merged into
+//! the main tables.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -10,50 +12,51 @@ use dm_conformance::lists::{self, Last};
 use dm_core::store::{AppendMessage, ConversationCursor, ConversationsQuery, Store, Timestamp};
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
 
-/// A store in a folder, with so many entries in small trees.
-fn store(folder: &Path, recent_entries: usize) -> SqliteStore {
+/// A store in a folder. `recent_entries` is the number of inbox entries in a full generation.
+fn new_store(folder: &Path, recent_entries: usize) -> SqliteStore {
     let mut config = SqliteConfig::default();
     config.recent_entries = NonZeroUsize::new(recent_entries).unwrap();
     SqliteStore::open_with(folder.join("dm.db"), &config).unwrap()
 }
 
-async fn check(recent_entries: usize, messages: u64, last: Last) {
+/// Writes `messages` messages in 700 conversations of one user, and checks the list of this user.
+async fn check_list(recent_entries: usize, messages: u64, last: Last) {
     let folder = tempfile::tempdir().unwrap();
-    lists::check(&store(folder.path(), recent_entries), 700, messages, last).await;
+    lists::check(&new_store(folder.path(), recent_entries), 700, messages, last).await;
 }
 
 #[tokio::test]
-async fn a_list_is_right_when_most_rows_are_moved() {
-    check(400, 2_000, Last { ahead: Some(700), right: Some(900) }).await;
+async fn a_list_is_right_when_most_rows_are_merged() {
+    check_list(400, 2_000, Last { ahead: Some(700), right: Some(900) }).await;
 }
 
-/// Runs have 1,250 entries, and half of them are the user's. A page that is full after the newest
-/// runs leaves the others out.
+/// Runs have 1,250 entries, and half of them are the user's. When the newest runs fill the page,
+/// the store skips the older runs.
 #[tokio::test]
 async fn a_list_is_right_when_older_runs_are_left_out() {
-    check(20_000, 4_000, Last::default()).await;
+    check_list(20_000, 4_000, Last::default()).await;
 }
 
 #[tokio::test]
 async fn a_list_is_right_when_a_clock_was_ahead_in_an_older_run() {
-    check(20_000, 4_000, Last { ahead: Some(1_000), right: None }).await;
+    check_list(20_000, 4_000, Last { ahead: Some(1_000), right: None }).await;
 }
 
-/// Three generations. In the first, which is moved, a clock was ahead. The second is being moved
-/// and left out, and has the newest message of the same conversation.
+/// Three generations. The first is merged; in it, a clock was ahead in a conversation. The second
+/// is being merged and is skipped; it has the newest message of that conversation.
 #[tokio::test]
 async fn a_list_is_right_when_a_run_that_is_left_out_has_the_newest_message() {
-    check(20_000, 20_900, Last { ahead: Some(100), right: Some(10_500) }).await;
+    check_list(20_000, 20_900, Last { ahead: Some(100), right: Some(10_500) }).await;
 }
 
-/// The times of runs that a handle keeps stay valid after another handle wrote, after entries
-/// expired, and when a run's table belongs to a later generation. Cursors that are not the end of a
-/// page work, too.
+/// A handle keeps the newest time in each run. These times stay valid after another handle wrote,
+/// after entries expired, and when a later generation uses the same table. Cursors that are not the
+/// end of a page are tested as well.
 #[tokio::test]
 async fn two_handles_list_the_same_over_several_generations() {
     const USERS: u64 = 200;
     let folder = tempfile::tempdir().unwrap();
-    let stores = [store(folder.path(), 20_000), store(folder.path(), 20_000)];
+    let stores = [new_store(folder.path(), 20_000), new_store(folder.path(), 20_000)];
     let mut newest: BTreeMap<u64, Option<Timestamp>> = (1..=USERS).map(|n| (n, None)).collect();
     let mut batch: Vec<_> = (1..=USERS).map(|n| open(n, 0, n)).collect();
     let mut writers = stores.iter().cycle();

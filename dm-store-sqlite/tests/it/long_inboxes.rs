@@ -1,4 +1,4 @@
-//! Inboxes with more consecutive hidden entries than one page examines.
+//! Inboxes with more consecutive hidden entries than the read of one page examines.
 
 use dm_conformance::build::{ack_entries, ack_up_to};
 use dm_core::store::*;
@@ -6,18 +6,25 @@ use dm_store_sqlite::SqliteStore;
 
 use crate::common::{append, open, register, user, who};
 
-/// Entries that one page examines.
+/// The number of entries that the read of one page examines.
 const EXAMINED: u64 = 4_096;
 
-async fn commit(store: &SqliteStore, writes: impl Iterator<Item = Write>) {
+/// Commits the writes in batches.
+async fn commit_in_batches(store: &SqliteStore, writes: impl Iterator<Item = Write>) {
     let writes: Vec<_> = writes.collect();
     for batch in writes.chunks(500) {
         store.commit(batch.to_vec()).await.unwrap();
     }
 }
 
-/// The numbers of the entries on all pages after a number, and the number of pages.
-async fn read(store: &SqliteStore, after: u64, limit: usize, max_bytes: usize) -> (Vec<u64>, usize) {
+/// Reads all pages of user 2's inbox after the number `after`. Returns the numbers of the entries,
+/// and the number of pages.
+async fn read_all_pages(
+    store: &SqliteStore,
+    after: u64,
+    limit: usize,
+    max_bytes: usize,
+) -> (Vec<u64>, usize) {
     let (mut after, mut shown, mut pages) = (InboxSeq::new(after), Vec::new(), 0);
     loop {
         let query = InboxQuery { who: who(2), after, own: OwnEntries::Skip, limit, max_bytes };
@@ -35,11 +42,13 @@ async fn read(store: &SqliteStore, after: u64, limit: usize, max_bytes: usize) -
     }
 }
 
-/// An inbox of one notice, `own` messages of its user, and three of the peer.
-async fn own(store: &SqliteStore, own: u64) {
+/// Fills user 2's inbox with one notice, then `own_messages` messages that user 2 sent, then three
+/// messages of the peer.
+async fn fill_inbox(store: &SqliteStore, own_messages: u64) {
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
-    commit(store, (1..=own).map(|id| append(1, 2, id, id))).await;
-    commit(store, (own + 1..=own + 3).map(|id| append(1, 1, id, id))).await;
+    commit_in_batches(store, (1..=own_messages).map(|id| append(1, 2, id, id))).await;
+    let peer_messages = own_messages + 1..=own_messages + 3;
+    commit_in_batches(store, peer_messages.map(|id| append(1, 1, id, id))).await;
 }
 
 #[tokio::test]
@@ -47,13 +56,13 @@ async fn entries_after_many_own_entries_are_reached() {
     for count in [EXAMINED - 1, EXAMINED, EXAMINED + 1, 2 * EXAMINED + 10] {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
-        own(&store, count).await;
+        fill_inbox(&store, count).await;
         let expected = [1, count + 2, count + 3, count + 4];
         for (limit, max_bytes) in [(1, usize::MAX), (2, usize::MAX), (1_000, usize::MAX), (1_000, 1)] {
-            let (shown, _) = read(&store, 0, limit, max_bytes).await;
+            let (shown, _) = read_all_pages(&store, 0, limit, max_bytes).await;
             assert_eq!(shown, expected, "{count} own entries, in pages of {limit} and {max_bytes} bytes");
         }
-        let (shown, _) = read(&store, 1, 2, usize::MAX).await;
+        let (shown, _) = read_all_pages(&store, 1, 2, usize::MAX).await;
         assert_eq!(shown, expected[1..], "{count} own entries, after the first");
     }
 }
@@ -63,9 +72,9 @@ async fn pages_of_an_inbox_with_own_entries_only_end_at_its_head() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
-    commit(&store, (1..=2 * EXAMINED).map(|id| append(1, 2, id, id))).await;
+    commit_in_batches(&store, (1..=2 * EXAMINED).map(|id| append(1, 2, id, id))).await;
     for limit in [1, 1_000] {
-        let (shown, pages) = read(&store, 0, limit, usize::MAX).await;
+        let (shown, pages) = read_all_pages(&store, 0, limit, usize::MAX).await;
         assert_eq!(shown, [1], "in {pages} pages of {limit}");
     }
     assert_eq!(store.depth(who(2)).await.unwrap(), Depth { messages: 0, notices: 1 });
@@ -77,11 +86,11 @@ async fn entries_after_many_acknowledged_entries_are_reached() {
     let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
     let last = EXAMINED + 1_000;
     store.commit(vec![open(1, 1, 2), register(who(2)), ack_up_to(who(2), 1)]).await.unwrap();
-    commit(&store, (1..=last).map(|id| append(1, 1, id, id))).await;
+    commit_in_batches(&store, (1..=last).map(|id| append(1, 1, id, id))).await;
     // The open entry 2 stops the cursor, so each entry above it keeps its own acknowledgement.
     store.commit(vec![ack_entries(who(2), 3..=last - 1)]).await.unwrap();
     for limit in [1, 2, 1_000] {
-        let (shown, _) = read(&store, 1, limit, usize::MAX).await;
+        let (shown, _) = read_all_pages(&store, 1, limit, usize::MAX).await;
         assert_eq!(shown, [2, last, last + 1], "in pages of {limit}");
     }
     assert_eq!(store.depth(who(2)).await.unwrap(), Depth { messages: 3, notices: 0 });

@@ -1,8 +1,8 @@
-//! The conformance suite, and tests of what only SQLite has. All modules are one program: each
-//! further program would link SQLite and the suite once more.
+//! The conformance suite, and tests of this store's own properties. All modules are one program,
+//! because each further program would link SQLite and the suite once more.
 //!
-//! Some tests start processes. SQLite's locks belong to a process and are not inherited, so a
-//! process that is being started holds no lock of another test.
+//! Some tests start processes. SQLite's locks belong to one process and are not inherited, so that
+//! a new process holds no lock of another test.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 

@@ -1,4 +1,5 @@
-//! The names of the store's tables: names that a host uses itself, and prefixes of its choice.
+//! The names of the store's tables: names that a host's own tables already have, and other
+//! prefixes.
 
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
@@ -11,16 +12,16 @@ use tempfile::TempDir;
 
 use crate::common::{self, append, open, who, whole_inbox};
 
-/// The configuration for a file of the host's, with a prefix for the store's tables.
-fn hosted(prefix: &str) -> SqliteConfig {
+/// The configuration for a file of the host, with a prefix for the store's tables.
+fn host_config(prefix: &str) -> SqliteConfig {
     let mut config = SqliteConfig::default();
     config.owner = FileOwner::Host;
     config.table_prefix = TablePrefix::new(prefix).unwrap();
     config
 }
 
-/// A file after some statements, without a log.
-fn file(folder: &TempDir, sql: &str) -> PathBuf {
+/// A file in which the statements `sql` were executed. It has no write-ahead log.
+fn host_file(folder: &TempDir, sql: &str) -> PathBuf {
     let path = folder.path().join("host.db");
     let host = Connection::open(&path).unwrap();
     host.execute_batch(sql).unwrap();
@@ -28,11 +29,12 @@ fn file(folder: &TempDir, sql: &str) -> PathBuf {
     path
 }
 
-/// Asserts that the file is refused because of a name, for either owner, and stays as it is.
+/// Asserts that opening the file fails with an error about `name`, for either owner, and does not
+/// change the file. `sql` is the text for failed assertions.
 fn is_refused(path: &Path, name: &str, sql: &str) {
     let before = std::fs::read(path).unwrap();
     for owner in [FileOwner::Host, FileOwner::Store] {
-        let mut config = hosted("dm_");
+        let mut config = host_config("dm_");
         config.owner = owner;
         let refused = SqliteStore::open_with(path, &config).unwrap_err();
         assert_eq!(refused.kind(), StoreErrorKind::ForeignTables, "{sql}: {refused:?}");
@@ -63,10 +65,10 @@ fn a_file_whose_tables_have_the_stores_names_is_refused_and_left_as_it_is() {
     ];
     for (sql, name) in table {
         let folder = tempfile::tempdir().unwrap();
-        let path = file(&folder, sql);
+        let path = host_file(&folder, sql);
         is_refused(&path, name, sql);
         // With another prefix the store can use the file.
-        drop(SqliteStore::open_with(&path, &hosted("chat_")).unwrap());
+        drop(SqliteStore::open_with(&path, &host_config("chat_")).unwrap());
     }
 }
 
@@ -81,7 +83,7 @@ fn a_file_of_the_store_with_a_foreign_change_is_refused_and_left_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("host.db");
         drop(SqliteStore::open(&path).unwrap());
-        file(&folder, sql);
+        host_file(&folder, sql);
         is_refused(&path, name, sql);
     }
 }
@@ -89,22 +91,22 @@ fn a_file_of_the_store_with_a_foreign_change_is_refused_and_left_as_it_is() {
 #[tokio::test]
 async fn stores_with_different_prefixes_share_a_file_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let path = file(&folder, "CREATE TABLE users (name TEXT)");
+    let path = host_file(&folder, "CREATE TABLE users (name TEXT)");
     let prefixes = ["dm_", "other_", "other_2_"];
-    let stores = prefixes.map(|prefix| SqliteStore::open_with(&path, &hosted(prefix)).unwrap());
+    let stores = prefixes.map(|prefix| SqliteStore::open_with(&path, &host_config(prefix)).unwrap());
     for (n, store) in (1..).zip(&stores) {
         store.commit(vec![open(n, n, 9), append(n, n, n, 5)]).await.unwrap();
     }
     drop(stores);
     for (n, prefix) in (1..).zip(prefixes) {
-        let store = SqliteStore::open_with(&path, &hosted(prefix)).unwrap();
+        let store = SqliteStore::open_with(&path, &host_config(prefix)).unwrap();
         let entries = store.inbox(whole_inbox(who(9))).await.unwrap().entries;
         assert_eq!(entries.len(), 2, "the conversation and the message: {entries:?}");
         assert_eq!(entries[1].message().unwrap().conversation, common::conversation(n));
     }
 }
 
-/// A store whose file also holds another store, with conversations of the same users.
+/// A store in a file that also holds another store, with conversations of the same users.
 struct Neighbour {
     path: PathBuf,
     _folder: TempDir,
@@ -122,8 +124,8 @@ impl Harness for Neighbour {
     }
 
     async fn open(&self) -> Result<SqliteStore, StoreError> {
-        let mut config = hosted("other_");
-        // So few that rows are moved after some messages.
+        let mut config = host_config("other_");
+        // So few entries that rows are merged after a few messages.
         config.recent_entries = std::num::NonZeroUsize::new(24).unwrap();
         SqliteStore::open_with(&self.path, &config)
     }

@@ -1,17 +1,18 @@
 //! Power cuts: writes that were not synced are lost, torn, or kept in any order.
 //!
 //! SQLite's interface to the disk cannot be implemented without unsafe code. So the tests copy the
-//! files between commits. From two copies they compose files as a disk may have held them in
-//! between:
+//! files before and after each commit, and compose files that a disk may have held between these
+//! two states:
 //!
-//! - during a commit: the database as before, and any of the log's new sectors, but none before the
-//!   header of a log that begins anew;
-//! - during the checkpoint after it: the log as after the commit, and any of the database's new
-//!   pages;
-//! - in both cases no shared memory file, which is never synced.
+//! - During a commit: the old database, and any of the new sectors of the write-ahead log. When the
+//!   log is restarted, its new header is there before any other new sector.
+//! - During the checkpoint after the commit: the new log, and any of the new sectors of the
+//!   database.
+//! - In both cases without the shared memory file, which is never synced.
 //!
-//! The tests do not prove that the system call to sync does what it promises, or that SQLite calls
-//! it in this order. SQLite's documentation says so, and `synchronous = FULL` is tested elsewhere.
+//! The tests do not prove that the sync system call works, or that SQLite calls it in this order.
+//! SQLite's documentation describes the order. A test in `connection.rs` checks
+//! `synchronous = FULL`.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -22,23 +23,23 @@ use dm_conformance::crash::{Fate, Oracle};
 use dm_core::store::{Store as _, StoreError, StoreErrorKind};
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
 
-/// Bytes that a disk writes as a whole.
+/// The number of bytes that a disk writes as a whole.
 const SECTOR: usize = 512;
-/// Bytes of the log's header, which says which frames belong to the log.
+/// The size of the log's header, in bytes. It determines which frames belong to the log.
 const LOG_HEADER: usize = 32;
-/// Batches per test.
+/// The number of batches in a test.
 const BATCHES: u64 = 60;
-/// Power cuts of each kind per batch.
+/// The number of power cuts of each kind after a batch.
 const CUTS: usize = 4;
 
-/// The database and its log.
+/// The contents of the database file and of its write-ahead log.
 #[derive(Clone, PartialEq, Eq)]
 struct Files {
     database: Vec<u8>,
     log: Vec<u8>,
 }
 
-/// The folder of a store, and the random choices of what a power cut leaves of its files.
+/// The folder of a store, and the random numbers that decide what a power cut leaves of its files.
 struct SimulatedDisk {
     folder: tempfile::TempDir,
     chance: Chance,
@@ -53,8 +54,8 @@ impl SimulatedDisk {
         self.folder.path().join("dm.db")
     }
 
-    /// A copy of the files as they are now. Another program makes it, because a process that closes
-    /// a file loses its locks on it.
+    /// Copies the current files. Another program copies them, because a process that closes a file
+    /// loses its locks on it.
     fn copy(&self) -> Files {
         let copied = |name: &str| {
             let to = self.folder.path().join("copy");
@@ -64,9 +65,10 @@ impl SimulatedDisk {
         Files { database: copied("dm.db"), log: copied("dm.db-wal") }
     }
 
-    /// A log as it may be found after a power cut between two states. When a log begins anew,
-    /// SQLite syncs the new header before anything else: otherwise the old header could meet the
-    /// rest of the old content, and bring back pages from before the last checkpoint.
+    /// A log that a power cut between the states `before` and `after` may leave. When SQLite
+    /// restarts the log, it syncs the new header before it writes anything else. Otherwise a power
+    /// cut could leave the old header and old frames, and bring back pages from before the last
+    /// checkpoint.
     fn log_after_cut(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
         let begins_anew = before.len() >= LOG_HEADER && before[..LOG_HEADER] != after[..LOG_HEADER];
         if !begins_anew {
@@ -79,10 +81,10 @@ impl SimulatedDisk {
         self.file_after_cut(&with_header, after)
     }
 
-    /// A file as it may be found after a power cut between two states: with any of the changed
-    /// sectors.
+    /// A file that a power cut between the states `before` and `after` may leave: any of the
+    /// changed sectors are written.
     fn file_after_cut(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
-        // Of eight changed sectors, this many are there on average: from none to all.
+        // Of eight changed sectors, this number is written on average: from none to all.
         let odds = self.chance.below(9);
         // The new length may reach the disk before the content does, or after.
         let length = if self.chance.below(2) == 0 { before.len() } else { before.len().max(after.len()) };
@@ -100,7 +102,7 @@ impl SimulatedDisk {
     }
 }
 
-/// Opens a store on a copy of files, without a shared memory file.
+/// Opens a store on these contents in `folder`, without a shared memory file.
 fn open(files: &Files, folder: &Path) -> Result<SqliteStore, StoreError> {
     let path = folder.join("dm.db");
     std::fs::write(&path, &files.database).unwrap();
@@ -108,8 +110,8 @@ fn open(files: &Files, folder: &Path) -> Result<SqliteStore, StoreError> {
     SqliteStore::open(path)
 }
 
-/// Opens a store on files and compares it with the oracle.
-async fn judged(files: &Files, oracle: &mut Oracle) -> Fate {
+/// Opens a store on these contents and compares it with the oracle.
+async fn judge(files: &Files, oracle: &mut Oracle) -> Fate {
     let folder = tempfile::tempdir().unwrap();
     let store = open(files, folder.path())
         .unwrap_or_else(|error| panic!("after batch {} the store does not open: {error:?}", oracle.done()));
@@ -117,7 +119,7 @@ async fn judged(files: &Files, oracle: &mut Oracle) -> Fate {
 }
 
 /// A store with frequent checkpoints.
-fn start(disk: &SimulatedDisk) -> SqliteStore {
+fn new_store(disk: &SimulatedDisk) -> SqliteStore {
     let mut config = SqliteConfig::default();
     config.checkpoint_pages = 40;
     config.recent_entries = NonZeroUsize::new(24).unwrap();
@@ -127,7 +129,7 @@ fn start(disk: &SimulatedDisk) -> SqliteStore {
 #[tokio::test]
 async fn what_was_answered_survives_a_power_cut() {
     let (mut disk, mut oracle) = (SimulatedDisk::new(7), Oracle::new(7));
-    let store = start(&disk);
+    let store = new_store(&disk);
     let (mut trials, mut whole, mut checkpoints) = (0_u32, 0_u32, 0_u32);
     let mut before = disk.copy();
     for _ in 0..BATCHES {
@@ -138,7 +140,7 @@ async fn what_was_answered_survives_a_power_cut() {
         for _ in 0..CUTS {
             let log = disk.log_after_cut(&before.log, &after.log);
             let files = Files { database: before.database.clone(), log };
-            whole += u32::from(judged(&files, &mut asked.clone()).await == Fate::Whole);
+            whole += u32::from(judge(&files, &mut asked.clone()).await == Fate::Whole);
             trials += 1;
         }
         if before.database != after.database {
@@ -146,11 +148,11 @@ async fn what_was_answered_survives_a_power_cut() {
             for _ in 0..CUTS {
                 let database = disk.file_after_cut(&before.database, &after.database);
                 let files = Files { database, log: after.log.clone() };
-                judged(&files, &mut oracle.clone()).await;
+                judge(&files, &mut oracle.clone()).await;
                 trials += 1;
             }
         }
-        judged(&after, &mut oracle.clone()).await;
+        judge(&after, &mut oracle.clone()).await;
         trials += 1;
         before = after;
     }
@@ -164,7 +166,7 @@ async fn what_was_answered_survives_a_power_cut() {
 #[tokio::test]
 async fn a_damaged_log_gives_what_was_there_after_an_earlier_commit_or_a_typed_error() {
     let (mut disk, mut oracle) = (SimulatedDisk::new(11), Oracle::new(11));
-    let store = start(&disk);
+    let store = new_store(&disk);
     for _ in 0..BATCHES {
         let writes = oracle.ask();
         oracle.answered(&store.commit(writes).await.unwrap()).unwrap();
@@ -191,18 +193,18 @@ async fn a_damaged_log_gives_what_was_there_after_an_earlier_commit_or_a_typed_e
     assert!(earlier > 0, "no damage was noticed");
 }
 
-/// Proves that the trials can fail: the files are those of a store that answers before its log is
-/// synced.
+/// Shows that the trials can fail: the files are those of a store that answers before it syncs its
+/// log.
 #[tokio::test]
 #[should_panic(expected = "answered batches")]
 async fn a_log_that_was_not_synced_is_noticed() {
     let (disk, mut oracle) = (SimulatedDisk::new(7), Oracle::new(7));
-    let store = start(&disk);
+    let store = new_store(&disk);
     let mut before = disk.copy();
     for _ in 0..3 {
         before = disk.copy();
         let writes = oracle.ask();
         oracle.answered(&store.commit(writes).await.unwrap()).unwrap();
     }
-    judged(&before, &mut oracle).await;
+    judge(&before, &mut oracle).await;
 }

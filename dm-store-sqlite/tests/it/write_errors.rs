@@ -1,9 +1,8 @@
-//! A file that may not grow: the kernel refuses a write in the middle of a commit (`EFBIG`, by a
-//! limit that a shell sets for a child process). The store returns typed errors. The file is whole
-//! when it is opened without the limit.
+//! A file that must not grow: the kernel refuses a write in the middle of a commit with `EFBIG`. A
+//! shell sets this limit for a child process. The store must return typed errors, and the file must
+//! be undamaged when it is opened without the limit.
 //!
-//! A full disk and a failing `fsync` are tested in `disk.rs`, a file limited by SQLite itself in
-//! `files.rs`.
+//! `disk.rs` tests a full disk and a failing `fsync`. `files.rs` tests a limit set in SQLite.
 
 use std::io::Write as _;
 use std::num::NonZeroUsize;
@@ -25,8 +24,8 @@ async fn a_write_that_the_kernel_refuses_is_a_typed_error_and_leaves_the_file_wh
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.db");
-    // In blocks of 512 bytes or of 1 KiB, depending on the shell. Without the trap, the signal
-    // would end the process before SQLite gets the error.
+    // The limit is in blocks of 512 bytes or of 1 KiB, depending on the shell. Without the trap,
+    // the signal would end the process before SQLite gets the error.
     let limited = r#"trap '' XFSZ; ulimit -f 600; exec "$0" "$@""#;
     let child = Command::new("sh")
         .args(["-c", limited])
@@ -40,7 +39,7 @@ async fn a_write_that_the_kernel_refuses_is_a_typed_error_and_leaves_the_file_wh
     let refused = said.lines().find_map(|line| line.strip_prefix("refused "));
     let refused = refused.unwrap_or_else(|| panic!("nothing was refused: {said}"));
 
-    // The seed reproduces the batches whose answers the child got and checked.
+    // The same seed gives the same batches as in the child, which checked their answers.
     let answered = said.lines().filter(|line| *line == "answered").count();
     let (mut oracle, model) = (Oracle::new(SEED), dm_core::MemoryStore::new());
     for _ in 0..answered {
@@ -60,7 +59,8 @@ async fn a_write_that_the_kernel_refuses_is_a_typed_error_and_leaves_the_file_wh
     writeln!(std::io::stderr(), "{show}").unwrap();
 }
 
-/// Prints a line for each answered batch and one for the error, and checks reads after the error.
+/// Commits batches until one fails. Prints a line for each answered batch and one for the error,
+/// and checks a read after the error.
 async fn commit_until_refused(path: &Path) {
     let mut config = SqliteConfig::default();
     config.checkpoint_pages = 20;

@@ -1,4 +1,4 @@
-//! The harness of the conformance suite.
+//! The store that the conformance suite tests.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 /// A store in a temporary file.
 pub struct File {
     path: PathBuf,
-    /// The temporary folder, which is removed with the harness that made it.
+    /// The temporary folder, which is removed when the harness that created it is dropped.
     _folder: Option<TempDir>,
 }
 
@@ -26,10 +26,11 @@ impl Harness for File {
 
     async fn open(&self) -> Result<RedbStore, StoreError> {
         let mut config = RedbConfig::default();
-        // So few that rows are moved and generations change in every test of more than some
-        // messages.
+        // So few entries that rows are merged and generations change in every test that sends more
+        // than a few messages.
         config.recent_entries = NonZeroUsize::new(24).unwrap();
-        // So few that some users and conversations of a test are in memory and some are not.
+        // So little memory that some users and conversations of a test are in memory and others are
+        // not.
         config.heads_bytes = 2 * RedbConfig::HEAD_BYTES;
         RedbStore::open_with(&self.path, &config)
     }

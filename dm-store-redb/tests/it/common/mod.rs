@@ -1,4 +1,4 @@
-//! Helpers of the store's tests, most of them those of the conformance suite's own cases.
+//! Helpers of the store's tests. Most of them come from the conformance suite.
 
 #![allow(unreachable_pub, reason = "tests")]
 

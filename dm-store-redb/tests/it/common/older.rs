@@ -1,4 +1,4 @@
-//! Files of older versions of the schema.
+//! Changes files back to older versions of the schema.
 
 use std::path::Path;
 
@@ -14,7 +14,8 @@ pub fn runs(path: &Path) -> Vec<String> {
     names.filter(|name| name.contains("_run_")).collect()
 }
 
-/// Changes a file to version 2 of the schema: the row of a conversation's id holds its ref only.
+/// Changes a closed file back to version 2 of the schema: the row of a conversation's id holds only
+/// its ref.
 pub fn back_to_version_2(path: &Path) {
     let database = Database::open(path).unwrap();
     let transaction = database.begin_write().unwrap();
@@ -34,8 +35,8 @@ pub fn back_to_version_2(path: &Path) {
     transaction.commit().unwrap();
 }
 
-/// Changes a file to version 1 of the schema: besides, all rows are in the large trees, and none in
-/// runs.
+/// Changes a closed file back to version 1 of the schema: in addition, all rows are in the main
+/// tables and none in runs.
 pub fn back_to_version_1(path: &Path) {
     back_to_version_2(path);
     let runs = runs(path);
@@ -44,12 +45,12 @@ pub fn back_to_version_1(path: &Path) {
     {
         let mut schema = transaction.open_table(Table::new("dm_schema")).unwrap();
         for log in ["dm_sequence", "dm_inbox"] {
-            let mut large = transaction.open_table(Table::new(log)).unwrap();
+            let mut main = transaction.open_table(Table::new(log)).unwrap();
             for name in runs.iter().filter(|name| name.starts_with(log)) {
                 let run = transaction.open_table(Table::new(name)).unwrap();
                 for row in run.iter().unwrap() {
                     let (key, value) = row.unwrap();
-                    large.insert(key.value(), value.value()).unwrap();
+                    main.insert(key.value(), value.value()).unwrap();
                 }
                 drop(run);
                 transaction.delete_table(Table::new(name)).unwrap();

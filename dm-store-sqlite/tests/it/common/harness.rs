@@ -1,4 +1,4 @@
-//! The stores of the conformance suite.
+//! The store that the conformance suite tests.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 /// A store in a file of its own.
 pub struct File {
     path: PathBuf,
-    /// The folder, which is removed with the harness that made it.
+    /// The temporary folder, which is removed when the harness that created it is dropped.
     _folder: Option<TempDir>,
 }
 
@@ -26,12 +26,13 @@ impl Harness for File {
 
     async fn open(&self) -> Result<SqliteStore, StoreError> {
         let mut config = SqliteConfig::default();
-        // A log that is copied into the database every few commits, so that tests see this often.
+        // Checkpoints after every few commits, so that tests include many of them.
         config.checkpoint_pages = 50;
-        // So few that rows are moved and generations follow each other in every test with more than
-        // some messages.
+        // So few entries that rows are merged and generations change in every test that sends more
+        // than a few messages.
         config.recent_entries = NonZeroUsize::new(24).unwrap();
-        // So little that some users and conversations of a test are in memory and others are not.
+        // So little memory that some users and conversations of a test are in memory and others are
+        // not.
         config.heads_bytes = 2 * SqliteConfig::HEAD_BYTES;
         SqliteStore::open_with(&self.path, &config)
     }

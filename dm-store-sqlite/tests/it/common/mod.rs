@@ -1,4 +1,4 @@
-//! Helpers of the store's own tests, beside those of the suite.
+//! Helpers of the store's own tests, in addition to those of the conformance suite.
 
 #![allow(unreachable_pub, reason = "tests")]
 

@@ -1,4 +1,5 @@
-//! A test that SQLite plans each statement only once.
+//! A test that SQLite plans each statement only once. The reason is given at
+//! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -16,13 +17,15 @@ use rusqlite::Connection;
 use super::{conversations, history, inbox, key};
 use crate::config::SqliteConfig;
 use crate::database::Database;
-use crate::names::TablePrefix;
 use crate::recent::activity::RunTimes;
 use crate::schema;
+use crate::table_prefix::TablePrefix;
 use crate::write::Writer;
 
+/// The number of users. Conversation *n* is between user *n* and the next one.
 const USERS: u64 = 4;
 
+/// Opens a connection with the settings of the store.
 fn connect(path: &Path) -> Database {
     let connection = Connection::open(path).unwrap();
     connection.set_prepared_statement_cache_capacity(crate::connection::CACHED_STATEMENTS);
@@ -30,8 +33,9 @@ fn connect(path: &Path) -> Database {
     Database::new(connection, TablePrefix::default())
 }
 
-/// A writer on a file with rows in the large trees and in all runs.
-fn fill(path: &Path) -> Writer {
+/// Creates a file, and fills its main tables and all its runs by writes of each kind. Returns the
+/// writer, whose statements the test checks as well.
+fn create_filled_file(path: &Path) -> Writer {
     let database = connect(path);
     schema::migrate(&database).unwrap();
     let config = SqliteConfig { recent_entries: NonZeroUsize::new(32).unwrap(), ..SqliteConfig::default() };
@@ -55,12 +59,13 @@ fn fill(path: &Path) -> Writer {
     writer
 }
 
-/// Calls differ in their values, and no plan depends on a value.
+/// Runs each read with several values and checks that SQLite did not plan a statement again because
+/// of another value.
 #[test]
 fn no_statement_is_planned_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.db");
-    let writer = fill(&path);
+    let writer = create_filled_file(&path);
     let connection = connect(&path);
     let run_times = RunTimes::default();
     for n in 1..=USERS {

@@ -1,25 +1,25 @@
-//! The names of the store's tables.
+//! The prefix of the names of the store's tables.
 
 use std::borrow::Cow;
 
 use dm_core::store::Invalid;
 
-/// The beginning of the names of all tables and indexes of a store. Default `dm_`. A host needs
-/// another one when its own tables have such names, or when a file holds several stores.
+/// The prefix of the names of all tables and indexes of a store. Default `dm_`. A host needs
+/// another prefix when names of its own tables begin with `dm_`, or when one file holds several
+/// stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TablePrefix(Cow<'static, str>);
 
 impl TablePrefix {
-    /// The length of a prefix in characters, at most.
+    /// The maximum length of a prefix, in characters.
     pub const MAX_LEN: usize = 24;
 
-    /// A prefix: lower-case ASCII letters, digits and underscores, beginning with a letter and
-    /// ending with an underscore, at most [`MAX_LEN`](Self::MAX_LEN) characters. SQLite keeps
-    /// ending with an underscore, at most [`MAX_LEN`](Self::MAX_LEN) characters. It must not begin
-    /// with `sqlite_`, which SQLite keeps for itself.
+    /// A prefix of at most [`MAX_LEN`](Self::MAX_LEN) lower-case ASCII letters, digits and
+    /// underscores. It begins with a letter and ends with an underscore. It must not begin with
+    /// `sqlite_`, which SQLite reserves for its own names.
     ///
     /// # Errors
-    /// [`Invalid`] when a prefix breaks one of these rules.
+    /// [`Invalid`] when the prefix breaks one of these rules.
     pub fn new(prefix: impl Into<String>) -> Result<Self, Invalid> {
         let prefix = prefix.into();
         let refused = |reason| Err(Invalid::new("table_prefix", reason));
@@ -44,8 +44,8 @@ impl TablePrefix {
         &self.0
     }
 
-    /// A statement of this crate with the table names of the file. The statements are written with
-    /// `dm_`, which they contain in table names only. With the default prefix nothing changes.
+    /// Replaces `dm_` by this prefix in an SQL statement. The statements of this crate contain
+    /// `dm_` only in names of tables and indexes.
     pub(crate) fn apply<'a>(&self, sql: &'a str) -> Cow<'a, str> {
         if *self == Self::default() { Cow::Borrowed(sql) } else { Cow::Owned(sql.replace("dm_", &self.0)) }
     }

@@ -1,4 +1,5 @@
-//! A table, as `dm-store-kv` reads and changes it.
+//! A table with its runs, as `dm-store-kv` reads and changes it. [`recent`](crate::recent) defines
+//! the terms main table and run.
 
 use std::cell::OnceCell;
 use std::ops::Bound;
@@ -6,21 +7,23 @@ use std::ops::Bound;
 use dm_store_kv::{Changes, Failure, Order, Rows, log_key, owner_and_number};
 use redb::WriteTransaction;
 
-use crate::recent::Recent;
+use crate::lazy_table::{Guard, LazyTable, Transaction};
+use crate::recent::RecentRows;
 use crate::recent::newest::NewestNumbers;
-use crate::recent::read::{Walk, last_of_each};
-use crate::tree::{Guard, Transaction, Tree};
+use crate::recent::read::{Walk, visit_last_rows};
 
-/// A table, in one committed state or as a batch changes it.
-pub(crate) struct Stored<T: Transaction> {
-    /// The large tree: the rows that are not in runs.
-    pub(crate) large: Tree<T>,
-    /// The rows in runs. `None` for a table that never has runs.
-    pub(crate) recent: Option<Recent<T>>,
+/// A table of `dm-store-kv`: a main table and its runs, in a read transaction or in the transaction
+/// of a batch.
+pub(crate) struct TableWithRuns<T: Transaction> {
+    /// The main table. It holds all rows that are not in runs.
+    pub(crate) main: LazyTable<T>,
+    /// The runs. `None` for a table that never has runs.
+    pub(crate) recent: Option<RecentRows<T>>,
 }
 
-impl Stored<&WriteTransaction> {
-    /// Passes the newest numbers in runs on from the batch before, if they are known.
+impl TableWithRuns<&WriteTransaction> {
+    /// Sets the newest numbers in runs to those of the previous batch. With `None` they are read
+    /// when they are needed.
     pub(crate) fn set_newest(&mut self, newest: Option<NewestNumbers>) {
         if let Some(recent) = &mut self.recent {
             recent.newest = newest.map(OnceCell::from).unwrap_or_default();
@@ -28,7 +31,7 @@ impl Stored<&WriteTransaction> {
     }
 }
 
-impl<T: Transaction> Rows for Stored<T> {
+impl<T: Transaction> Rows for TableWithRuns<T> {
     type Key<'a>
         = Guard<'a>
     where
@@ -48,22 +51,23 @@ impl<T: Transaction> Rows for Stored<T> {
         {
             return Ok(Some(value));
         }
-        self.large.get(key)
+        self.main.get(key)
     }
 
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Walk<'_, T>, Failure> {
-        Walk::new(&self.large, self.recent.as_ref(), from, to, order)
+        Walk::new(&self.main, self.recent.as_ref(), from, to, order)
     }
 
     fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
         let (from, to) = (log_key(owner, after.saturating_add(1)), log_key(owner, u64::MAX));
         let last = match &self.recent {
-            // A read has its tables for one call: reading all newest numbers for it would not pay.
+            // Only in a batch: a read needs one number, and reading all newest numbers would cost
+            // more.
             Some(recent) if T::IS_BATCH => {
                 if let Some(number) = recent.newest()?.get(owner) {
                     return Ok((number > after).then_some(number));
                 }
-                self.large.between(Bound::Included(&from), &to)?.next_back()
+                self.main.between(Bound::Included(&from), &to)?.next_back()
             }
             _ => self.walk(&from, &to, Order::Descending)?.next(),
         };
@@ -75,29 +79,33 @@ impl<T: Transaction> Rows for Stored<T> {
         owners: &[u32],
         visit: impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        last_of_each(&self.large, self.recent.as_ref(), owners, visit)
+        visit_last_rows(&self.main, self.recent.as_ref(), owners, visit)
     }
 }
 
-impl Changes for Stored<&WriteTransaction> {
+impl Changes for TableWithRuns<&WriteTransaction> {
     fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
         match &mut self.recent {
             Some(recent) => recent.insert(key, value),
-            None => self.large.insert(key, value),
+            None => self.main.insert(key, value),
         }
     }
 
     fn remove(&mut self, key: &[u8]) -> Result<(), Failure> {
         match &self.recent {
+            // The row may be in the main table or in any run, and `remove_between` removes from all
+            // of them. Both of its bounds are included, so this removes exactly the row `key`.
             Some(_) => self.remove_between(key, key),
-            None => self.large.remove(key),
+            None => self.main.remove(key),
         }
     }
 
+    /// Removes the rows between two keys, both included, from the runs and the main table. Rows of
+    /// runs that are merged stay in the runs; reads skip them.
     fn remove_between(&mut self, from: &[u8], to: &[u8]) -> Result<(), Failure> {
         if let Some(recent) = &mut self.recent {
             recent.remove_between(from, to)?;
         }
-        self.large.remove_between(Bound::Included(from), to)
+        self.main.remove_between(Bound::Included(from), to)
     }
 }

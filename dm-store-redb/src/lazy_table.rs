@@ -1,5 +1,5 @@
-//! Trees of redb, each opened at its first use: a read uses three or four of some twenty, and a
-//! batch not many more.
+//! Tables of redb that are opened at their first use. A read uses three or four of some twenty
+//! tables, and a batch not many more.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -13,21 +13,24 @@ use redb::{
 
 use crate::error::failed;
 
-/// The type of keys and values, as redb names it.
+/// The type of keys and values in redb's terms.
 pub(crate) type Bytes = &'static [u8];
 
-/// The definition of a table of redb.
-pub(crate) fn table(name: &str) -> TableDefinition<'_, Bytes, Bytes> {
+/// The definition of a table with keys and values of bytes.
+pub(crate) fn definition(name: &str) -> TableDefinition<'_, Bytes, Bytes> {
     TableDefinition::new(name)
 }
 
-/// A transaction of redb, in which trees are opened: for a read or for a batch.
+/// A transaction of redb: a read transaction, or the write transaction of a batch.
 pub(crate) trait Transaction: Copy {
+    /// An open table.
     type Table: ReadableTable<Bytes, Bytes>;
 
-    /// Whether the transaction is a batch. Nothing else writes to the database meanwhile.
+    /// Whether this is the write transaction of a batch. Nothing else writes to the database while
+    /// it is open.
     const IS_BATCH: bool;
 
+    /// Opens the table `name`.
     fn open(self, name: &str) -> Result<Self::Table, TableError>;
 }
 
@@ -37,7 +40,7 @@ impl Transaction for &ReadTransaction {
     const IS_BATCH: bool = false;
 
     fn open(self, name: &str) -> Result<Self::Table, TableError> {
-        self.open_table(table(name))
+        self.open_table(definition(name))
     }
 }
 
@@ -48,18 +51,18 @@ impl<'txn> Transaction for &'txn WriteTransaction {
 
     /// Creates the table if it is missing.
     fn open(self, name: &str) -> Result<Self::Table, TableError> {
-        self.open_table(table(name))
+        self.open_table(definition(name))
     }
 }
 
-/// A table of redb.
-pub(crate) struct Tree<T: Transaction> {
+/// A table of redb that is opened at its first use.
+pub(crate) struct LazyTable<T: Transaction> {
     transaction: T,
     name: Cow<'static, str>,
     opened: OnceCell<T::Table>,
 }
 
-/// A key or value, in redb's page.
+/// A key or value, borrowed from redb's page.
 pub(crate) struct Guard<'a>(AccessGuard<'a, Bytes>);
 
 impl Deref for Guard<'_> {
@@ -70,17 +73,19 @@ impl Deref for Guard<'_> {
     }
 }
 
-/// The rows between two keys, from both ends. `None` for no rows.
-pub(crate) struct Between<'a>(Option<Range<'a, Bytes, Bytes>>);
+/// An iterator over the rows between two keys, in both directions. `None` for no rows.
+pub(crate) struct RowsBetween<'a>(Option<Range<'a, Bytes, Bytes>>);
 
 /// The key and the value of a row.
 pub(crate) type Row<'a> = Result<(Guard<'a>, Guard<'a>), Failure>;
 
-impl<T: Transaction> Tree<T> {
+impl<T: Transaction> LazyTable<T> {
+    /// A table that is not opened yet.
     pub(crate) fn new(transaction: T, name: impl Into<Cow<'static, str>>) -> Self {
         Self { transaction, name: name.into(), opened: OnceCell::new() }
     }
 
+    /// The open table. Opens it at the first call.
     pub(crate) fn table(&self) -> Result<&T::Table, Failure> {
         if let Some(table) = self.opened.get() {
             return Ok(table);
@@ -93,8 +98,8 @@ impl<T: Transaction> Tree<T> {
         Ok(self.table()?.get(key).map_err(failed)?.map(Guard))
     }
 
-    /// The rows from a bound to a key, included.
-    pub(crate) fn between(&self, from: Bound<&[u8]>, to: &[u8]) -> Result<Between<'_>, Failure> {
+    /// The rows from the bound `from` to the key `to`, which is included.
+    pub(crate) fn between(&self, from: Bound<&[u8]>, to: &[u8]) -> Result<RowsBetween<'_>, Failure> {
         // redb documents no behaviour for a range whose start is above its end.
         let is_empty = match from {
             Bound::Included(from) => from > to,
@@ -102,18 +107,18 @@ impl<T: Transaction> Tree<T> {
             Bound::Unbounded => false,
         };
         if is_empty {
-            return Ok(Between(None));
+            return Ok(RowsBetween(None));
         }
         let rows = self.table()?.range::<&[u8]>((from, Bound::Included(to)));
-        Ok(Between(Some(rows.map_err(failed)?)))
+        Ok(RowsBetween(Some(rows.map_err(failed)?)))
     }
 }
 
-impl<'txn> Tree<&'txn WriteTransaction> {
-    /// The table, for a change.
+impl<'txn> LazyTable<&'txn WriteTransaction> {
+    /// The open table, to be changed.
     fn table_mut(&mut self) -> Result<&mut Table<'txn, Bytes, Bytes>, Failure> {
         self.table()?;
-        // It was opened above.
+        // The call above opened the table.
         self.opened.get_mut().ok_or(Failure::Damaged("a table is not open"))
     }
 
@@ -125,30 +130,31 @@ impl<'txn> Tree<&'txn WriteTransaction> {
         self.table_mut()?.remove(key).map(drop).map_err(failed)
     }
 
+    /// Removes the rows from the bound `from` to the key `to`, which is included.
     pub(crate) fn remove_between(&mut self, from: Bound<&[u8]>, to: &[u8]) -> Result<(), Failure> {
-        // Most often there are no rows, and a look costs less than a change of nothing.
+        // Usually there are no rows. Looking for one costs less than a removal that finds none.
         if self.between(from, to)?.next().is_none() {
             return Ok(());
         }
         self.table_mut()?.retain_in::<&[u8], _>((from, Bound::Included(to)), |_, _| false).map_err(failed)
     }
 
-    /// Deletes the tree with all its rows.
+    /// Deletes the table with all its rows.
     pub(crate) fn delete(self) -> Result<(), Failure> {
         let Self { transaction, name, opened } = self;
-        // redb refuses to delete a table that is open.
+        // redb does not delete an open table.
         drop(opened);
-        transaction.delete_table(table(&name)).map(drop).map_err(failed)
+        transaction.delete_table(definition(&name)).map(drop).map_err(failed)
     }
 }
 
-impl Between<'_> {
+impl RowsBetween<'_> {
     pub(crate) const fn none() -> Self {
         Self(None)
     }
 }
 
-impl<'a> Iterator for Between<'a> {
+impl<'a> Iterator for RowsBetween<'a> {
     type Item = Row<'a>;
 
     fn next(&mut self) -> Option<Row<'a>> {
@@ -156,7 +162,7 @@ impl<'a> Iterator for Between<'a> {
     }
 }
 
-impl DoubleEndedIterator for Between<'_> {
+impl DoubleEndedIterator for RowsBetween<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
         self.0.as_mut()?.next_back().map(row)
     }
