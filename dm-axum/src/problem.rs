@@ -223,14 +223,15 @@ struct ProblemJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// The recipient's current key; `null` if there is none.
     current_key: Option<Option<KeyJson>>,
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (kind, status, title) = self.kind.parts();
+        let (type_uri, status, title) = self.kind.parts();
         let body = serde_json::to_vec(&ProblemJson {
-            r#type: kind,
+            r#type: type_uri,
             title,
             status: status.as_u16(),
             detail: &self.detail,

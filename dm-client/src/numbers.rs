@@ -12,7 +12,7 @@ macro_rules! number {
             /// The number before the first one.
             pub const ZERO: Self = Self(0);
 
-            /// A number as an answer or a frame contains it.
+            /// Wraps a number from an answer or a frame. Every value is accepted.
             pub const fn new(number: u64) -> Self {
                 Self(number)
             }

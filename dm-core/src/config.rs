@@ -24,8 +24,8 @@ pub struct Config {
     /// Maximum number of bytes in a page of history, by [`Message::cost`](crate::Message::cost). A
     /// single message may exceed it. Default 1 MiB.
     pub history_bytes: usize,
-    /// Maximum number of entries in one fetch of pending entries. Default 1,000, because clients of
-    /// the [first generation](crate#terms) fetch only once.
+    /// Maximum number of entries in one fetch of pending entries. Default 1,000, because
+    /// [seed clients](crate#terms) fetch only once.
     pub pending_page: usize,
     /// Maximum number of bytes in one fetch of pending entries, by
     /// [`InboxEntry::cost`](crate::InboxEntry::cost). A single entry may exceed it. Default 8 MiB.
@@ -93,8 +93,8 @@ pub enum AckMode {
     /// An acknowledgement by the client, and nothing else.
     #[default]
     Explicit,
-    /// A fetch of pending entries acknowledges the entries in its answer, as the server of the
-    /// [first generation](crate#terms) did.
+    /// A fetch of pending entries acknowledges the entries in its answer, as the
+    /// [seed](crate#terms) did.
     ///
     /// **Lossy**: entries of an answer that does not reach the client are no longer pending. Their
     /// messages stay in history.

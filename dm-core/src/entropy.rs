@@ -20,8 +20,7 @@ pub struct OsEntropy;
 impl Entropy for OsEntropy {
     fn fill(&self, buffer: &mut [u8]) {
         if getrandom::fill(buffer).is_err() {
-            // Ids must be unique, not secret, so the service also works on a machine without a
-            // random source.
+            // Ids must be unique, not secret, so a weaker source is enough if this one fails.
             SeededEntropy::from_process().fill(buffer);
         }
     }

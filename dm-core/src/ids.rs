@@ -56,13 +56,14 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
-    /// The id of a conversation: a UUIDv7 made by the service. Opaque to clients, and never a
-    /// cursor.
+    /// The id of a conversation: a UUIDv7 made by the service. Opaque to clients: the order of ids
+    /// is not the order of conversations.
     ConversationId, "conversation_id"
 }
 
 uuid_id! {
-    /// The id of a message: a UUIDv7 made by the service. Opaque to clients, and never a cursor.
+    /// The id of a message: a UUIDv7 made by the service. Opaque to clients: the order of ids is not
+    /// the order of messages.
     MessageId, "message_id"
 }
 

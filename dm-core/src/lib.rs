@@ -83,8 +83,8 @@
 //!   [`Store::lanes`](store::Store::lanes) of them.
 //! - **Node**: one process of a host. Several nodes may share a store.
 //! - **Suite**: the encryption scheme of a message, as its sender names it ([`Suite`]).
-//! - **First generation**: the server that this library replaces, and its clients. They have no
-//!   devices and no cursors.
+//! - **Seed**: the first server of this kind, whose clients are still served. **Seed clients** have
+//!   no devices and no cursors.
 //!
 //! # Left to the host
 //!

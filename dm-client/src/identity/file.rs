@@ -137,8 +137,8 @@ fn create(path: &Path, identity: &Identity, entropy: &mut dyn Entropy) -> Result
         // that start at the same time get the same identity.
         fs::hard_link(&temporary, path)
     });
-    // The temporary name is removed even if the link failed. In that case, the error of the link is
-    // reported.
+    // The temporary name is removed even if the write or the link failed. An error of removing it
+    // is then ignored.
     let removed = fs::remove_file(&temporary);
     match linked {
         Ok(()) => {

@@ -74,7 +74,7 @@ impl UserId {
     }
 
     /// Verifies that `signature` (64 bytes) over `message` was made with this user's key. The check
-    /// is strict: it refuses the malleable encodings that RFC 8032 permits.
+    /// is strict: it also refuses points of small order, which RFC 8032 permits.
     ///
     /// # Errors
     ///

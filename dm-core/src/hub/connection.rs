@@ -57,12 +57,14 @@ struct State {
     behind: bool,
     /// The reason why the session has to end; `None` if it goes on.
     end_cause: Option<EndCause>,
-    /// The rank of the session among those of its device. Followers have none.
+    /// The rank of the session among those of its device; `None` for a session of
+    /// [`Service::follow`](crate::Service::follow).
     term: Option<Term>,
     /// Whether `take_unannounced_term` has returned the term, which is then sent to the other
     /// nodes.
     announced: bool,
-    /// The number of objections to the session so far.
+    /// The number of times that another node answered a claim of this session with a higher term of
+    /// the same device. After too many, the session ends.
     objections: u8,
     /// The entries that are delivered and not acknowledged, oldest first. Each has the id of its
     /// message if it is about one.

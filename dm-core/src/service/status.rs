@@ -11,7 +11,8 @@ use crate::store::StoreErrorKind;
 /// The status of the lanes, which they share with the rest of the service.
 #[derive(Default)]
 pub(super) struct Status {
-    /// Whether the newest commit of all lanes failed as a whole.
+    /// Whether the last commit to end, on any lane, returned an error for its whole batch, or a lane
+    /// panicked.
     pub(super) failing: AtomicBool,
     /// Notified when a commit failed, so that another one is tried even if nobody sends.
     pub(super) commit_failed: Notify,

@@ -41,7 +41,7 @@ impl Service {
     }
 
     /// Follows a user's inbox from its newest entry on. This is for clients without cursors, such
-    /// as clients of the [first generation](crate#terms).
+    /// as [seed clients](crate#terms).
     ///
     /// The session also delivers the device's own entries. It has no window, replaces no other
     /// session, and delivers no gap and no [`CaughtUp`](crate::Delivery::CaughtUp).

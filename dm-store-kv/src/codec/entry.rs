@@ -22,17 +22,22 @@ pub(crate) enum Content {
     Notice(Notice),
 }
 
+/// The length byte of an entry without an origin.
 const NO_ORIGIN: u8 = u8::MAX;
+/// The length byte of the default device, whose name is not written.
+const DEFAULT_DEVICE: u8 = 0;
 const MESSAGE: u8 = 1;
 const NOTICE: u8 = 2;
 
 impl EntryRow {
+    /// The bytes of a row: the time, the length of the origin and the origin, the kind of the
+    /// content and the content.
     pub(crate) fn encode(at: Timestamp, origin: Option<&DeviceId>, content: Content) -> Vec<u8> {
         let mut value = Vec::with_capacity(128);
         value.extend(at.as_millis().to_be_bytes());
         match origin {
             None => value.push(NO_ORIGIN),
-            Some(device) if device.is_default() => value.push(0),
+            Some(device) if device.is_default() => value.push(DEFAULT_DEVICE),
             Some(device) => {
                 // The name of a device has at most 64 bytes.
                 value.push(u8::try_from(device.as_str().len()).unwrap_or(NO_ORIGIN));
@@ -56,7 +61,7 @@ impl EntryRow {
         let at = value.time()?;
         let origin = match value.u8()? {
             NO_ORIGIN => None,
-            0 => Some(DeviceId::default()),
+            DEFAULT_DEVICE => Some(DeviceId::default()),
             len => Some(device(value.slice(usize::from(len))?)?),
         };
         let content = match value.u8()? {

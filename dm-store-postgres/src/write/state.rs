@@ -70,7 +70,7 @@ pub(super) struct ConversationHead {
     pub(super) last_activity: Option<Timestamp>,
     /// For a conversation that the segment opens, its number among the conversations of its first
     /// participant, and that among the conversations of its second participant.
-    pub(super) opened_as: Option<(u64, u64)>,
+    pub(super) new_numbers: Option<(u64, u64)>,
 }
 
 /// A stored message that has a client id.

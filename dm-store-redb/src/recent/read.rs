@@ -1,5 +1,7 @@
-//! Reads the main table and the runs of a log as one sequence. [`recent`](crate::recent) defines
-//! these terms.
+//! Reads the main table and the runs of a log as one sequence.
+//!
+//! A key of a log is an owner (a conversation or a user) and a number. A run is a small table of new
+//! rows. [`recent`](crate::recent) has more on both.
 
 use std::ops::{Bound, Range};
 
@@ -8,18 +10,18 @@ use dm_store_kv::{Failure, Order};
 use crate::lazy_table::{LazyTable, Row, RowsBetween, Transaction};
 use crate::recent::{END, RecentRows};
 
-/// The minimum number of owners for which all rows in runs are read once, instead of a look-up in
-/// each run for each owner. The list of 10,000 conversations then takes 6 ms, as long as without
+/// From this number of owners on, each run is read once from end to end. Below it, each owner is
+/// looked up in each run. The list of 10,000 conversations then takes 6 ms, the same time as without
 /// runs.
 const MANY_OWNERS: usize = 512;
 
-/// An iterator over the rows of a table: first those of the main table, then those of each run, or
-/// the other way round. The next table is opened when the rows of the current one end.
+/// An iterator over the rows of a log, in key order: the main table, then each run; or the reverse.
+/// Each table is opened when it is reached.
 pub(crate) struct Walk<'a, T: Transaction> {
     /// The rows of the current table.
     rows: RowsBetween<'a>,
     order: Order,
-    /// `None` for a table without runs.
+    /// `None` if there is no other table to read: the log has no runs, or the range is empty.
     remaining: Option<RemainingTables<'a, T>>,
 }
 

@@ -59,8 +59,8 @@ fn create_filled_file(path: &Path) -> Writer {
     writer
 }
 
-/// Runs each read with several values and checks that SQLite did not plan a statement again because
-/// of another value.
+/// Runs each write and each read with several values, and checks that SQLite planned no statement
+/// again because of another value.
 #[test]
 fn no_statement_is_planned_again() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,25 +9,27 @@ use crate::render;
 use crate::ws::close::Close;
 
 /// Maximum number of deliveries that are written together, with one look-up of names.
-const MAX_BATCH: usize = 32;
+const MAX_TOGETHER: usize = 32;
 
 impl Connection {
-    /// Writes a delivery together with the deliveries that are ready after it.
+    /// Writes a delivery together with the deliveries that are ready after it. If the session ends
+    /// among them, its end is returned after the write.
     pub(super) async fn deliver(&mut self, first: Result<Delivery, SessionEnd>) -> Result<(), Close> {
-        let mut batch = Vec::new();
+        let mut ready = Vec::new();
         let mut next = Some(first);
         let end = loop {
             match next {
-                Some(Ok(delivery)) => batch.push(delivery),
+                Some(Ok(delivery)) => ready.push(delivery),
                 Some(Err(end)) => break Some(Close::from(&end)),
                 None => break None,
             }
-            next = if batch.len() < MAX_BATCH { self.session.next().now_or_never() } else { None };
+            next = if ready.len() < MAX_TOGETHER { self.session.next().now_or_never() } else { None };
         };
         let names =
-            Names::look_up(&self.api.service, batch.iter().flat_map(render::named_users).collect()).await;
-        let frames = self.dialect.delivery_frames(&batch, &names);
+            Names::look_up(&self.api.service, ready.iter().flat_map(render::named_users).collect()).await;
+        let frames = self.dialect.delivery_frames(&ready, &names);
         self.write(frames).await?;
+        // A seed client acknowledges by answering a ping.
         self.ping_if_wanted();
         end.map_or(Ok(()), Err)
     }

@@ -1,4 +1,5 @@
-//! The way to refuse a request for a page.
+//! The way to refuse a request for a page: with a [problem](crate::problem), or with an empty page
+//! for seed clients, which do not understand problems.
 
 use dm_proto::dm_server_frame::Frame;
 
@@ -9,7 +10,7 @@ use crate::ws::close::Close;
 /// hello may arrive before the page is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RefusalStyle {
-    /// Send an empty page, because seed clients know no problems.
+    /// Send an empty page, because seed clients do not understand problems.
     EmptyPage,
     /// Send a problem.
     Problem,
@@ -26,8 +27,8 @@ impl RefusalStyle {
         }
     }
 
-    /// Returns the answer to send instead of a page that could not be built. A client that knows no
-    /// problems has to connect again, because an empty page would mean that there are no messages.
+    /// Returns the answer to send if the page could not be read. A seed client has to connect again,
+    /// because it would take an empty page as "no messages".
     pub(crate) fn refusal_frame(self, problem: &Problem) -> Result<Frame, Close> {
         match self {
             Self::Problem => Ok(Frame::Problem(problem.to_frame())),
@@ -48,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_knows_no_problems_is_sent_an_empty_page_unless_reading_failed() {
+    fn a_seed_client_is_sent_an_empty_page_unless_reading_failed() {
         let page = |kind| RefusalStyle::EmptyPage.page_or_problem(refused::<Vec<u8>>(kind)).ok();
         assert_eq!(page(Kind::NotFound), Some(vec![]));
         assert_eq!(page(Kind::Unavailable), None);

@@ -29,8 +29,8 @@ pub(super) enum Reopened<W, R> {
     Stopped,
 }
 
-/// Drops the old writer and reader, waits until no running read uses the old reader, and then tries
-/// until the engine opens.
+/// Drops the old writer and reader, waits up to [`READS_TIMEOUT`] for running reads, and then tries
+/// until the engine opens or panics, or the store is dropped. Runs on a thread of its own.
 pub(super) fn reopen<W, R>(
     old: (W, Option<Arc<WatchedReader<R>>>),
     open: &mut Reopen<W, R>,

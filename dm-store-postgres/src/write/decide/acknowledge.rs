@@ -56,9 +56,9 @@ impl BatchState {
     /// The cursor of a device after it has advanced from `cursor` over the acknowledged entries
     /// that follow. It stops below the first unacknowledged entry, at the highest acknowledged one.
     ///
-    /// Entries that the device caused do not block the cursor. Neither do notices and missing
-    /// entries below an acknowledged entry: an acknowledgement by message id cannot name them, and
-    /// the device received them before the acknowledged entry, because deliveries are in order.
+    /// An entry that the device caused does not block the cursor. A notice, or an expired entry,
+    /// does not block it if a later entry is acknowledged: an acknowledgement by message id cannot
+    /// name it, and deliveries are in order.
     fn advance_cursor(&self, who: &Principal, cursor: u64, floor: u64) -> u64 {
         let Some(device) = self.devices.get(who) else { return cursor };
         let highest = device.highest_acked.max(device.newly_acked.last().copied());
@@ -66,13 +66,13 @@ impl BatchState {
             return cursor;
         }
         let first = self.first_unacknowledged(who, cursor.max(floor));
-        let (end, stored) = match first {
+        let (end, acked_before) = match first {
             Some(Unacknowledged { seq, acked_below }) => (seq, acked_below),
             None => (u64::MAX, device.highest_acked),
         };
         let between = (Bound::Excluded(cursor), Bound::Excluded(end));
         let newly = device.newly_acked.range(between).next_back().copied();
-        newly.max(stored).map_or(cursor, |ahead| ahead.max(cursor))
+        newly.max(acked_before).map_or(cursor, |ahead| ahead.max(cursor))
     }
 
     /// The first entry above `after` that is about a message and that the device neither caused nor
@@ -80,8 +80,8 @@ impl BatchState {
     fn first_unacknowledged(&self, who: &Principal, after: u64) -> Option<Unacknowledged> {
         let device = self.devices.get(who)?;
         let above = (Bound::Excluded(after), Bound::Unbounded);
-        let stored = device.unacknowledged.range(above).find(|(seq, _)| !device.newly_acked.contains(seq));
-        if let Some((&seq, &acked_below)) = stored {
+        let loaded = device.unacknowledged.range(above).find(|(seq, _)| !device.newly_acked.contains(seq));
+        if let Some((&seq, &acked_below)) = loaded {
             return Some(Unacknowledged { seq, acked_below });
         }
         // No stored entry was found. Entries that this segment appended are above all stored ones.

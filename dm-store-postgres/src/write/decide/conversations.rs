@@ -8,11 +8,12 @@ impl BatchState {
     /// Opens the conversation of two users. If it exists, returns the existing conversation.
     pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {
         let participants = write.participants;
-        let open = self.by_participants.get(&participants).and_then(|id| self.conversations.get(id));
-        if let Some(ConversationHead { conversation, .. }) = open {
+        let existing = self.by_participants.get(&participants).and_then(|id| self.conversations.get(id));
+        if let Some(ConversationHead { conversation, .. }) = existing {
             let conversation = *conversation;
             return Ok(Outcome::ConversationOpened { conversation, created: false, appended: Vec::new() });
         }
+        // The number of the new conversation among those of each participant.
         let numbers =
             (self.user(participants.a())?.conversations + 1, self.user(participants.b())?.conversations + 1);
         for (user, number) in [(participants.a(), numbers.0), (participants.b(), numbers.1)] {
@@ -26,7 +27,7 @@ impl BatchState {
             sequence: ServerSequence::ZERO,
             sequence_in_row: ServerSequence::ZERO,
             last_activity: None,
-            opened_as: Some(numbers),
+            new_numbers: Some(numbers),
         };
         self.conversations.insert(write.id, head);
         self.by_participants.insert(participants, write.id);

@@ -1,4 +1,5 @@
-//! Decisions. Each write is applied to the [`BatchState`], without the database.
+//! Decisions. Each write of a segment (a part of the batch that is loaded and written at once) is
+//! applied to the [`BatchState`], without the database.
 
 mod acknowledge;
 mod append;

@@ -91,7 +91,7 @@ impl BatchState {
             sequence: ServerSequence::new(without_reserved(head_in_row, reserved)?),
             sequence_in_row: ServerSequence::new(head_in_row),
             last_activity: None,
-            opened_as: None,
+            new_numbers: None,
         };
         self.by_participants.insert(conversation.participants, conversation.id);
         self.conversations.insert(conversation.id, head);

@@ -26,7 +26,8 @@ pub(super) async fn write_conversations<'a>(
     let new: Vec<_> = state
         .conversations
         .values()
-        .filter_map(|head| head.opened_as.map(|numbers| (head, numbers)))
+        // Only new conversations have these numbers.
+        .filter_map(|head| head.new_numbers.map(|numbers| (head, numbers)))
         .collect();
     if !new.is_empty() {
         macro_rules! column {
@@ -35,19 +36,19 @@ pub(super) async fn write_conversations<'a>(
             };
         }
         let params = vec![
-            column!(|h, _n| codec::uuid(h.conversation.id.as_bytes())),
-            column!(|h, _n| h.conversation.participants.a().as_bytes().to_vec()),
-            column!(|h, _n| h.conversation.participants.b().as_bytes().to_vec()),
-            column!(|h, _n| codec::time(h.conversation.opened_at)),
-            column!(|_h, n| codec::number(n.0)),
-            column!(|_h, n| codec::number(n.1)),
-            column!(|h, _n| codec::number(h.sequence.get())),
-            column!(|h, _n| h.last_activity.map(codec::time)),
+            column!(|head, _numbers| codec::uuid(head.conversation.id.as_bytes())),
+            column!(|head, _numbers| head.conversation.participants.a().as_bytes().to_vec()),
+            column!(|head, _numbers| head.conversation.participants.b().as_bytes().to_vec()),
+            column!(|head, _numbers| codec::time(head.conversation.opened_at)),
+            column!(|_head, numbers| codec::number(numbers.0)),
+            column!(|_head, numbers| codec::number(numbers.1)),
+            column!(|head, _numbers| codec::number(head.sequence.get())),
+            column!(|head, _numbers| head.last_activity.map(codec::time)),
         ];
         pipeline.add(INSERT_CONVERSATIONS, params).await?;
     }
     let is_changed =
-        |head: &&ConversationHead| head.opened_as.is_none() && head.sequence != head.sequence_in_row;
+        |head: &&ConversationHead| head.new_numbers.is_none() && head.sequence != head.sequence_in_row;
     let changed: Vec<_> = state.conversations.values().filter(is_changed).collect();
     if !changed.is_empty() {
         let params = vec![
