@@ -237,9 +237,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm");
         let no_links = |_: &Path, _: &Path| Err(ErrorKind::Unsupported.into());
-        let write = |content: &'static str| {
-            move |new: &Path| std::fs::write(new, content).map_err(unavailable)
-        };
+        let write =
+            |content: &'static str| move |new: &Path| std::fs::write(new, content).map_err(unavailable);
         let fails_in_place = |new: &Path| if new == path { Err(broken()) } else { Ok(()) };
         let failed = create_linked(&path, fails_in_place, no_links).unwrap_err();
         assert_eq!((failed.kind(), names(folder.path()).len()), (StoreErrorKind::Engine, 0));

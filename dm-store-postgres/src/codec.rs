@@ -13,8 +13,7 @@ use crate::error::Fault;
 
 /// The select list of a message, in the order in which [`message`] reads it. `m` stands for the
 /// table `messages`.
-pub(crate) const MESSAGE_COLUMNS: &str =
-    "m.id, m.conversation, m.seq, m.sender, m.client_id, m.sent_at, m.received_at, \
+pub(crate) const MESSAGE_COLUMNS: &str = "m.id, m.conversation, m.seq, m.sender, m.client_id, m.sent_at, m.received_at, \
      m.suite, m.nonce, m.ephemeral, m.payload";
 
 /// The number of columns in [`MESSAGE_COLUMNS`].

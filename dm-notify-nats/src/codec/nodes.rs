@@ -23,29 +23,17 @@ const SIGNED_OUT: u8 = 2;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NodeContent {
     /// A heartbeat. `asks` is whether the other nodes should send theirs.
-    Heartbeat {
-        stamp: Stamp,
-        asks: bool,
-    },
+    Heartbeat { stamp: Stamp, asks: bool },
     /// The last frame of a node that ends.
     Leaving(Stamp),
     /// An order to end sessions. The reply goes to the nonce's subject.
-    Order {
-        stamp: Stamp,
-        nonce: Nonce,
-        order: EndSessions,
-    },
+    Order { stamp: Stamp, nonce: Nonce, order: EndSessions },
     /// The reply that the requested user is connected.
     UserConnected,
     /// The confirmation of an order, with the number of ended sessions.
-    Confirmation {
-        sessions: u32,
-    },
+    Confirmation { sessions: u32 },
     /// A challenge of a node. The reply goes to the nonce's subject.
-    Challenge {
-        node: NodeId,
-        nonce: Nonce,
-    },
+    Challenge { node: NodeId, nonce: Nonce },
 }
 
 impl NodeContent {

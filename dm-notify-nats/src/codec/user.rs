@@ -23,19 +23,13 @@ pub(crate) enum UserContent {
     /// A hint with its entry.
     Entry(InboxEntry),
     /// A hint without its entry: the entry's number, and the device that caused the entry.
-    Number {
-        seq: InboxSeq,
-        origin: Option<DeviceId>,
-    },
+    Number { seq: InboxSeq, origin: Option<DeviceId> },
     /// A probe, by which the sending node learns that its own subscription has begun.
     Probe(Stamp),
     /// A request whether the user is connected. The reply goes to the nonce's subject.
     PresenceRequest(Nonce),
     /// Claims of the sender's device sessions.
-    Claims {
-        stamp: Stamp,
-        claims: Vec<SessionClaim>,
-    },
+    Claims { stamp: Stamp, claims: Vec<SessionClaim> },
     /// An objection to a claim.
     Objection(Objection),
 }

@@ -60,13 +60,8 @@ impl Runs {
     /// - then the byte 1 when all rows are merged, or the byte 0 and the key up to which rows are
     ///   merged.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let numbers = [
-            self.oldest,
-            self.first_growing,
-            self.end,
-            self.rows_in_newest_run,
-            self.rows_since_merge,
-        ];
+        let numbers =
+            [self.oldest, self.first_growing, self.end, self.rows_in_newest_run, self.rows_since_merge];
         let mut row: Vec<u8> = numbers.into_iter().flat_map(u64::to_be_bytes).collect();
         match &self.progress {
             MergeProgress::Everything => row.push(1),
@@ -104,14 +99,7 @@ mod tests {
     use super::*;
 
     fn runs(progress: MergeProgress) -> Runs {
-        Runs {
-            oldest: 3,
-            first_growing: 8,
-            end: 16,
-            rows_in_newest_run: 20,
-            rows_since_merge: 7,
-            progress,
-        }
+        Runs { oldest: 3, first_growing: 8, end: 16, rows_in_newest_run: 20, rows_since_merge: 7, progress }
     }
 
     #[test]
