@@ -1,6 +1,10 @@
 //! The task that passes hints from the lanes to the notifier.
 
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use tokio::sync::mpsc;
 
@@ -22,21 +26,27 @@ pub(super) fn start(notifier: Arc<dyn Notifier>) -> mpsc::Sender<Vec<Notificatio
 /// Passes hints on to the notifier, one batch after the other.
 async fn relay(notifier: Arc<dyn Notifier>, mut receiver: mpsc::Receiver<Vec<Notification>>) {
     while let Some(hints) = receiver.recv().await {
-        let (notifier, hint_count) = (Arc::clone(&notifier), hints.len());
-        // The notifier runs in a new task for each batch. A panic of the host's notifier ends only
-        // that task, and the hints of later batches are still passed on.
-        match tokio::spawn(async move { notifier.notify(&hints).await }).await {
-            Ok(Ok(reach)) => {
+        // A panic of the host's notifier is caught, so that the hints of later batches are still
+        // passed on. Its text may hold data of the host, so it stays out of the log.
+        match catch_panic(async { notifier.notify(&hints).await }).await {
+            Some(Ok(reach)) => {
                 let absent = reach.iter().filter(|reach| **reach == Reach::Absent).count();
                 metrics::counter!("dm_notified_total").increment((reach.len() - absent) as u64);
             }
-            Ok(Err(error)) => record_failure(hint_count, &error),
-            // The text of a panic is the host's and may hold its data, so it stays out of the log.
-            Err(error) if error.is_panic() => record_failure(hint_count, &"the notifier panicked"),
-            // The runtime is shutting down.
-            Err(_) => return,
+            Some(Err(error)) => record_failure(hints.len(), &error),
+            None => record_failure(hints.len(), &"the notifier panicked"),
         }
     }
+}
+
+/// The output of a future; `None` if it panics. It is not polled again then.
+async fn catch_panic<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Logs and counts a batch of hints that could not be passed on.
