@@ -48,7 +48,7 @@ impl RedbStore {
     /// Opens a file of the store's own, as [`open`](Self::open) does, with a configuration.
     ///
     /// # Errors
-    /// - Those of [`open`](Self::open).
+    /// - The errors of [`open`](Self::open).
     /// - [`Engine`](dm_core::store::StoreErrorKind::Engine) when a field has a value that cannot
     ///   work. The error's source names the field.
     pub fn open_with(path: impl AsRef<Path>, config: &RedbConfig) -> Result<Self, StoreError> {

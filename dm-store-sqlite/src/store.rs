@@ -39,7 +39,7 @@ impl SqliteStore {
     /// Opens a file with a configuration, for instance a file of the host.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open).
+    /// As [`open`](Self::open).
     pub fn open_with(path: impl AsRef<Path>, config: &SqliteConfig) -> Result<Self, StoreError> {
         // The store may open the file again after the host changed its working directory.
         let (path, config) = (absolute(path.as_ref())?, config.clone());

@@ -52,7 +52,7 @@ struct Cli {
 enum Command {
     /// Attack the reference host, and print the delay for unrelated users, memory and recovery
     Attack(attack::Args),
-    /// Measure everything and write docs/performance.md with its plots, in twenty minutes
+    /// Measure everything and write docs/performance.md with its plots, in twenty minutes (an hour with --full)
     Bench(bench::Args),
     /// Run the long tests, and keep their table in docs/deep.md
     Deep(deep::Args),

@@ -34,8 +34,8 @@ pub(crate) fn write(
     effort: Effort,
 ) -> String {
     let mut page = String::from(
-        "# Performance\n\n`cargo xtask bench` measures all of this on your machine, in about twenty minutes, and writes this page. \
-         Machines differ and are noisy, so compare ratios within one run: two subjects are measured by turns, and the ratio \
+        "# Performance\n\n`cargo xtask bench` measures all of this on your machine, in about twenty minutes, or an \
+         hour with `--full`, and writes this page. Machines differ and are noisy, so compare ratios within one run: two subjects are measured by turns, and the ratio \
          is the median of the rounds, followed by the lowest and the highest.\n\n",
     );
     if effort == Effort::Quick {

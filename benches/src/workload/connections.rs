@@ -41,7 +41,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let grown = host.resident()?.saturating_sub(before);
     report.add("memory in the host", grown as f64 / count as f64, "bytes each");
 
-    // Whole intervals, in which all connections are pinged and answer.
+    // The measurement takes whole intervals. In each, all connections are pinged and answer.
     let span = options.span().max(INTERVAL);
     let (worked, began) = (host.processor_time()?, Instant::now());
     tokio::time::sleep(span).await;

@@ -448,7 +448,7 @@ pub struct DmHello {
     /// Names of optional abilities of the client. A server ignores names that it does not know.
     #[prost(string, repeated, tag = "3")]
     pub capabilities: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Where a device that is not registered yet starts. True: it receives only new entries. False: it
+    /// The start of a device that is not registered yet. True: it receives only new entries. False: it
     /// starts with the oldest entry in the inbox.
     #[prost(bool, tag = "4")]
     pub start_now: bool,

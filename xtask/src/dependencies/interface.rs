@@ -264,7 +264,7 @@ mod tests {
             "pub trait T { type A: one::A; }",
             "pub type T = one::A;",
             "pub static S: Option<one::A> = None;",
-            "pub struct S; impl S { pub fn f(&self) -> one::A { todo!() } }",
+            "pub struct S; impl S { pub fn f(&self) -> one::A { one::a() } }",
             "pub struct S; impl From<one::A> for S {}",
             "pub struct S; impl Iterator for S { type Item = one::A; }",
             "pub trait T {} impl T for one::A {}",
