@@ -48,7 +48,7 @@ pub fn unavailable(error: io::Error) -> StoreError {
 /// file then gets the name `path`, so that a killed process leaves no incomplete file there. If
 /// another process has created a file at `path` by then, that file stays, and the new file is
 /// removed. On a file system without hard links `make` is called a second time, with `path` itself;
-/// there a killed process can leave an incomplete file.
+/// there a killed process, or a `make` that fails, can leave an incomplete file.
 ///
 /// # Errors
 /// The error of `make`; [`StoreErrorKind::Unavailable`] when the file system refuses.
@@ -72,10 +72,9 @@ fn create_linked(
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
         // A file system without hard links.
         Err(_) => match create_private_file(path) {
-            Ok(()) => make(path).inspect_err(|_| {
-                // If this fails as well, the next opening reports the incomplete file.
-                let _removed = std::fs::remove_file(path);
-            })?,
+            // The file stays if this fails: another process may have opened it already, and would
+            // then write to a file without a name.
+            Ok(()) => make(path)?,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
             Err(error) => return Err(unavailable(error)),
         },
@@ -239,14 +238,17 @@ mod tests {
         let no_links = |_: &Path, _: &Path| Err(ErrorKind::Unsupported.into());
         let write =
             |content: &'static str| move |new: &Path| std::fs::write(new, content).map_err(unavailable);
-        let fails_in_place = |new: &Path| if new == path { Err(broken()) } else { Ok(()) };
-        let failed = create_linked(&path, fails_in_place, no_links).unwrap_err();
-        assert_eq!((failed.kind(), names(folder.path()).len()), (StoreErrorKind::Engine, 0));
-
         create_linked(&path, write("database"), no_links).unwrap();
         create_linked(&path, write("another"), no_links).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "database");
+        let fails_in_place = |new: &Path| if new == path { Err(broken()) } else { Ok(()) };
+        create_linked(&path, fails_in_place, no_links).unwrap();
         assert_eq!(names(folder.path()), ["dm"]);
+
+        std::fs::remove_file(&path).unwrap();
+        let failed = create_linked(&path, fails_in_place, no_links).unwrap_err();
+        assert_eq!(failed.kind(), StoreErrorKind::Engine);
+        assert_eq!(names(folder.path()), ["dm"], "another process may have it open");
     }
 
     #[test]
