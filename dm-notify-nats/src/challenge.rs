@@ -1,10 +1,10 @@
-//! Challenges: a node counts as alive only after it has replied to a challenge of this node. It is
-//! then *verified*.
+//! Challenges: sends them, and verifies the nodes that reply. A node is *verified* after it has
+//! replied to a challenge of this node. Only verified nodes count as alive.
 //!
-//! This node sends a challenge after a heartbeat from a node that is not verified, or whose time is
-//! too far from this node's. A challenge is a request with random bytes, so only a running node can
-//! reply to it. So no order to end sessions waits for a node that has ended and whose heartbeats an
-//! attacker replays.
+//! This node sends a challenge after a heartbeat from a node that is not verified, or after a
+//! heartbeat whose time is too far from this node's time. A challenge is a request with random
+//! bytes, so only a running node can reply. An attacker can replay the heartbeats of a node that
+//! has ended, but cannot reply for it. So no order to end sessions waits for such a node.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::requests::Reply;
 use crate::shared::Shared;
 
 impl Shared {
-    /// Challenges a node, in a task of its own. `is_fresh` is false if its heartbeat was too old.
-    /// Does nothing if a challenge of the node is under way, or if too many are.
+    /// Challenges a node, in a task of its own. `is_fresh` is false if the node's heartbeat was too
+    /// old. Does nothing if a challenge of this node is under way, or if too many challenges are.
     pub(crate) fn challenge(self: &Arc<Self>, node: NodeId, is_fresh: bool) {
         if self.pending_challenges.try_begin(node, is_fresh) {
             let shared = Arc::clone(self);
@@ -46,8 +46,8 @@ impl Shared {
                 && frame.from == node
             {
                 if let Err(reason) = self.verify_node(node, stamp) {
-                    // The node may be alive, but its reply is refused: it was taken before, or
-                    // there is no room to remember the node.
+                    // The node may be alive, but its reply is refused: the reply was accepted
+                    // before, or there is no room to remember the node.
                     self.peers.record_unverified(Some(node));
                     self.counters.count_refused(reason);
                 }

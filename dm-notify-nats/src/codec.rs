@@ -37,7 +37,7 @@
 //!
 //! - A *number* of a hint is the number of the entry in the user's inbox.
 //! - A *stamp* is the sender's time 8, and the frame's number 8 among the frames with a stamp of
-//!   its sender. A frame with a stamp is taken once, and only while it is new.
+//!   its sender. A frame with a stamp is accepted once, and only while it is new.
 //! - A *nonce* is 16 random bytes of the requesting node.
 //! - A *device* is the length 1 of its name, then the name. Length 0 is the default device, and
 //!   length 255 is no device.

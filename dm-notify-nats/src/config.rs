@@ -1,4 +1,4 @@
-//! Configuration: the servers, and the notifier.
+//! [`NatsServers`] and [`NatsConfig`]: the configuration of the connection and of the notifier.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,11 +13,12 @@ use crate::mac::HintKey;
 #[non_exhaustive]
 pub struct NatsServers {
     /// Addresses of one cluster: `host`, `host:port`, `nats://host:port` or `tls://host:port`. The
-    /// default port is 4222. Credentials belong in [`auth`](Self::auth); here they are refused.
+    /// default port is 4222. An address with credentials is refused: credentials belong in
+    /// [`auth`](Self::auth).
     pub addresses: Vec<String>,
     /// The credentials of this node. Default [`NatsAuth::Nobody`].
     pub auth: NatsAuth,
-    /// The TLS configuration. If it is given, TLS is required. Default `None`: the node does not
+    /// The TLS configuration. If it is `Some`, TLS is required. Default `None`: the node does not
     /// ask for TLS, and cannot connect to servers that require it, because it trusts no
     /// certificate.
     pub tls: Option<NatsTls>,
@@ -74,12 +75,13 @@ pub struct NatsConfig {
     /// right to publish and subscribe to `dm.>`.
     pub prefix: String,
     /// The maximum number of hints, and of replies to presence requests, that wait to be published.
-    /// Default 4,096, which is the hints of several commits. Further ones are dropped.
+    /// Default 4,096, which is the hints of several commits. Further frames are dropped and counted
+    /// ([`NatsStats`](crate::NatsStats)).
     pub queue: usize,
     /// The maximum size of a hint with its entry, in bytes. Default 8 KiB, enough for text without
     /// thumbnails.
     ///
-    /// If a hint would be larger, it has only the entry's number, and the nodes that receive it
+    /// A hint that would be larger has only the entry's number. The nodes that receive such a hint
     /// read the entry from the store. With the default [`queue`](Self::queue), waiting hints take
     /// at most 32 MiB.
     pub max_entry: usize,
@@ -154,10 +156,10 @@ impl Default for NatsConfig {
 }
 
 impl NatsConfig {
-    /// The maximum length of the prefix, in bytes.
+    /// The maximum length of the prefix, in bytes. It bounds the length of all subjects.
     const MAX_PREFIX: usize = 64;
-    /// The maximum number of keys. Verifying a tag takes one computation for each key up to the
-    /// right one.
+    /// The maximum number of keys. To verify a tag, it is computed with one key after the other, up
+    /// to the key that matches.
     const MAX_KEYS: usize = 4;
 
     pub(crate) fn validate(&self) -> Result<(), Invalid> {

@@ -1,4 +1,4 @@
-//! The connection to the servers.
+//! [`connect`]: makes the connection to the servers, and keeps its last error.
 
 use std::error::Error as _;
 use std::io;
@@ -16,8 +16,8 @@ use tokio::sync::Notify;
 use crate::config::{NatsAuth, NatsServers, NatsTls};
 use crate::error::NatsError;
 
-/// The maximum number of commands that wait in the client for the connection. The hints in the
-/// publish queue come on top.
+/// The maximum number of commands that wait in the client for the connection. The frames in the
+/// publish queue wait in addition.
 const CLIENT_CAPACITY: usize = 512;
 /// The maximum number of messages that wait in one subscription. A message is handled at once, so
 /// messages wait only while the runtime is busy.
@@ -26,7 +26,7 @@ const SUBSCRIPTION_CAPACITY: usize = 256;
 /// Receives the events of the connection, and keeps its last error.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionEvents {
-    /// Notified when the servers are reached, for the first time or again.
+    /// Notified each time the servers are reached.
     pub(crate) connected: Notify,
     /// The last error since the servers were reached.
     last_error: Mutex<Option<String>>,
@@ -42,9 +42,9 @@ impl ConnectionEvents {
         // Text after a quotation mark is a subject, which holds a user's id.
         let error = error.split('"').next().unwrap_or_default().trim_end();
         let error = error.strip_prefix("nats: ").unwrap_or(error);
-        // Every attempt to connect reports the error again, later ones with less detail.
+        // Every attempt to connect reports the error. Later reports have less detail.
         if !self.last_error().is_some_and(|known| known.starts_with(error)) {
-            tracing::warn!(error, "NATS");
+            tracing::warn!(error, "error of the connection to NATS");
             self.set_last_error(Some(error.to_owned()));
         }
     }
@@ -92,7 +92,7 @@ pub(crate) async fn connect(
         }
     }
     let client = options.retry_on_initial_connect().connect(&addresses).await;
-    // With this option, `connect` returns at once and cannot fail: the addresses are parsed.
+    // With this option `connect` returns at once. It cannot fail, because the addresses are valid.
     client.map_err(NatsError::Refused)
 }
 

@@ -43,7 +43,7 @@ pub struct NatsStats {
     /// - overtaken by 8,192 later frames of its node;
     /// - from a new node, while this node remembers 1,024 other nodes.
     pub stale: u64,
-    /// The number of received frames with a stamp that were refused because they had been taken
+    /// The number of received frames with a stamp that were refused because they had been accepted
     /// before. Always zero without [`keys`](crate::NatsConfig::keys).
     pub repeated: u64,
 }

@@ -6,7 +6,7 @@
 //! use dm_core::{MemoryStore, Service};
 //! use dm_notify_nats::{NatsConfig, NatsNotifier, NatsServers};
 //!
-//! # let store = MemoryStore::new(); // in place of one that the nodes share
+//! # let store = MemoryStore::new(); // in place of a store that the nodes share
 //! let servers = NatsServers::from("nats://10.0.0.5:4222");
 //! let mut config = NatsConfig::default();
 //! config.keys = vec![std::fs::read_to_string("hint.key")?.parse()?]; // `openssl rand -hex 32`, the same on all nodes
@@ -44,7 +44,7 @@
 //! - *claim*: a frame with the term and the age of a device's session. Other nodes end their older
 //!   sessions of this device.
 //! - *objection*: the reply to a claim from a node whose session of this device has a higher term.
-//!   A younger session then claims a higher term.
+//!   If the session of the claim began later, its node then claims a higher term for it.
 //! - *heartbeat*: a frame that shows that its node is alive.
 //! - *challenge*: a request that only a running node can reply to. A node is *verified* after it
 //!   has replied to a challenge of this node.
@@ -74,21 +74,21 @@
 //! which users get messages. The attacker can do nothing else. A replayed frame has no effect, or
 //! only the effects named here:
 //!
-//! - Sessions take an entry by its number, once.
+//! - A session delivers each entry once, by its number.
 //! - A reply goes to a subject that contains 16 random bytes. These bytes are in the request, which
 //!   has a tag. So a reply answers no other request.
 //! - Orders, claims, objections, probes, heartbeats, and the last frame of a node that ends have a
-//!   stamp. A node takes each of the newest 8,192 frames with a stamp of another node once, at any
-//!   rate ([`NatsStats::repeated`]). It takes no older frame, no frame that is more than a minute
-//!   old, and no frame from more than a second before its own start ([`NatsStats::stale`]). So a
-//!   frame is lost if 8,192 later frames of its node overtake it.
-//! - Presence requests and challenges have no stamp. A replayed request is answered again. Nobody
-//!   receives this answer, and it costs a small message.
+//!   stamp. A node accepts each of the newest 8,192 frames with a stamp of another node once
+//!   ([`NatsStats::repeated`]). It refuses older frames, frames that are more than a minute old,
+//!   and frames from more than a second before its own start ([`NatsStats::stale`]). So a frame is
+//!   lost if 8,192 later frames of its node arrive before it.
+//! - Presence requests and challenges have no stamp. A replayed request is answered again. No node
+//!   uses this answer. It costs a small message.
 //! - A heartbeat counts only after its node has replied to a challenge of the receiving node. Two
 //!   nodes verify each other in this way, a moment after the later one starts. From then on each
-//!   node knows the offset between the two clocks, and the other's clock may be wrong. Before that,
-//!   or if a node does not receive the other's replies, the minute is measured with the clocks of
-//!   both machines: keep these clocks close.
+//!   node knows the offset between the two clocks, and the clocks may differ. For nodes that are
+//!   not verified, a frame's age is computed from the clocks of both machines. So keep the clocks
+//!   of the machines close.
 //!
 //! Six risks remain:
 //!
@@ -98,19 +98,20 @@
 //!   subscribed for the user, because the servers' answers have no tag. Then a phone is woken
 //!   without need.
 //! - An attacker can deliver a frame that a node missed, within a minute.
-//! - A node remembers 1,024 other nodes. With more nodes within two minutes, it takes no frame of a
-//!   new node.
-//! - Frames of a node whose clock was ahead, and which has ended, can be taken once by a node that
-//!   started later: when the time in these frames has come.
+//! - A node remembers 1,024 other nodes. With more nodes within two minutes, it refuses all frames
+//!   with a stamp of a new node.
+//! - Frames of a node whose clock was ahead have a time in the future. After this node has ended,
+//!   an attacker can replay them at that time to a node that started later. That node accepts each
+//!   of them once.
 //! - Hints stay valid after a store is restored from a backup: change the key after a restore.
 //!
 //! Two notifiers on one bus need a hub each, because the id of the hub identifies the frames of a
 //! node. A second notifier on the same hub must start after the first one has ended.
 //!
 //! Without a key, hints have only the number, and sessions read the store for each entry. A forged
-//! number costs a read of the store and nothing else. No frame is refused because of its age or as
-//! a repetition, because an attacker can as easily forge a new one. But every client that may
-//! publish can:
+//! number costs a read of the store and nothing else. No frame is refused because of its age or
+//! because it is repeated: an attacker can forge a new frame as easily as replay one. But every
+//! client that may publish can:
 //!
 //! - end sessions, by orders and claims;
 //! - invent nodes, so that orders wait for their confirmations in vain;
@@ -131,7 +132,7 @@
 //!   frame came from a node that is not verified or has another version. Orders do not wait for
 //!   such a node. An attacker who replays heartbeats can make the number unknown, and no more.
 //!
-//! A node that missed the order does not get it again. Its sessions go on until the host's own
+//! A node that missed the order does not get it later. Its sessions continue until the host's own
 //! check refuses them, at the next ping of their sockets.
 //!
 //! When a device connects to another node, its older session ends with
@@ -144,21 +145,21 @@
 //!   claim. So a delayed claim ends no newer session.
 //! - Two sessions that begin while the nodes cannot reach each other are compared when the nodes
 //!   reach each other again.
-//! - If a claim is lost, both sessions go on, each with all entries, until the device connects
+//! - If a claim is lost, both sessions continue, each with all entries, until the device connects
 //!   again or the node connects to the servers again.
 //!
 //! # Failures
 //!
-//! - The servers cannot be reached, at the start or later: sessions go on, messages of other nodes
-//!   are found by polling, and [`NatsNotifier::health`] shows the failure. Hints are dropped until
-//!   the servers are reached.
+//! - The servers cannot be reached, at the start or later: sessions continue, messages of other
+//!   nodes are found by polling, and [`NatsNotifier::health`] shows the failure. Hints are dropped
+//!   until the servers are reached.
 //! - The servers are reached again: the client subscribes again, and the sessions of all subscribed
 //!   users read the store, 64 users every 25 ms to limit the load.
 //! - There are more hints to publish than the connection takes: hints are dropped and counted. No
 //!   caller waits.
 //! - A user connects while a message is sent: the node sends a probe to its own new subscription.
 //!   When the probe arrives, the user's sessions read the store once, and find entries whose hints
-//!   came before the subscription.
+//!   were published before the subscription.
 //!
 //! # Costs
 //!
@@ -212,8 +213,8 @@
 //!
 //! This crate logs lengths, the first digits of a user's id, and error texts of the servers without
 //! subjects. The `async-nats` crate itself logs subjects, which hold whole ids, at its level
-//! `debug`, and whole messages, encrypted as they are, at `trace`: keep `async_nats=info`, whatever
-//! the level of other crates is.
+//! `debug`, and whole messages, encrypted as they are, at `trace`: keep `async_nats=info`, even if
+//! other crates have a lower level.
 //!
 //! # Modules, in reading order
 //!
@@ -257,7 +258,7 @@ pub use presence::Presence;
 
 use tokio::sync::watch;
 
-/// Resolves when `stop` becomes true or its sender is dropped, which ends the notifier.
+/// Resolves when `stop` becomes true or its sender is dropped. Each task of the notifier then ends.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -1,4 +1,5 @@
-//! The tag (message authentication code) of a frame: only nodes with the key can make one.
+//! [`FrameMac`]: makes and verifies tags. The *tag* of a frame is a message authentication code,
+//! which only nodes with the key can make.
 //!
 //! A tag is 16 bytes of BLAKE2b (RFC 7693), with a key that the nodes share. Its input is the
 //! length of the subject in 4 bytes, the subject, and the frame. So a frame is valid on its own
@@ -6,7 +7,7 @@
 //! the key makes a valid tag. A message is the frame, followed by the tag.
 //!
 //! An attacker who saw a frame with its tag can still replay it. A replayed hint has no effect,
-//! because a session takes an entry by its number, once. Frames that end sessions have a stamp
+//! because a session delivers each entry once, by its number. Frames that end sessions have a stamp
 //! ([`replay_filter`](crate::replay_filter)). A reply has a subject of its own
 //! ([`requests`](crate::requests)).
 
@@ -81,10 +82,10 @@ impl fmt::Debug for HintKey {
     }
 }
 
-/// Appends and verifies tags. Without keys it does neither.
+/// Appends and verifies tags. Without keys, no tag is appended, and every frame is valid.
 pub(crate) struct FrameMac {
-    /// One hasher for each key, ready for the subject. The first key makes tags; tags by any of
-    /// them are accepted.
+    /// One hasher for each key, without input. Tags are made with the first key. Tags by any of the
+    /// keys are valid.
     hashers: Vec<Blake2bMac<U16>>,
 }
 
@@ -130,7 +131,7 @@ impl FrameMac {
     }
 }
 
-/// A hasher that got the input of a tag.
+/// A copy of the hasher `keyed`, with the input of a tag.
 fn mac_over(keyed: &Blake2bMac<U16>, subject: &str, frame: &[u8]) -> Blake2bMac<U16> {
     let len = u32::try_from(subject.len()).unwrap_or(u32::MAX).to_be_bytes();
     keyed.clone().chain_update(len).chain_update(subject).chain_update(frame)

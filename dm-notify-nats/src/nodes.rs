@@ -14,8 +14,8 @@ use crate::codec::{Frame, NodeContent, Stamp};
 use crate::counters::RefusalReason;
 use crate::shared::Shared;
 
-/// Sends heartbeats and receives the frames of other nodes, until a stop. Then tells the other
-/// nodes that this node leaves.
+/// Sends heartbeats and receives the frames of other nodes until the notifier is stopped. Then
+/// tells the other nodes that this node leaves.
 pub(crate) async fn run(shared: Arc<Shared>, heartbeat: Duration, mut stop: watch::Receiver<bool>) {
     let mut subscriber = match shared.client.subscribe(shared.subjects.nodes().clone()).await {
         Ok(subscriber) => subscriber,
@@ -54,7 +54,7 @@ impl Shared {
         let connection_count = self.connection_count();
         let asks = !self.peers.is_listening(connection_count);
         // The client sends the heartbeat after the subscription, on the same connection. So the
-        // subscription has begun when the answers come.
+        // subscription has begun when the answers arrive.
         self.publish(self.subjects.nodes().clone(), self.writer.heartbeat(self.new_stamp(), asks)).await;
         if asks {
             self.peers.start_listening(connection_count);
@@ -100,7 +100,7 @@ impl Shared {
         }
     }
 
-    /// Handles a frame of another node that is not a replay.
+    /// Handles a frame of another node, after the check that it is not a replay.
     async fn handle(&self, from: NodeId, content: NodeContent) {
         match content {
             NodeContent::Heartbeat { asks, .. } => {

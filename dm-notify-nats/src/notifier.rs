@@ -1,4 +1,4 @@
-//! The notifier.
+//! [`NatsNotifier`]: the interface for hosts. It starts and stops the tasks of a notifier.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -29,8 +29,8 @@ use crate::subjects::Subjects;
 use crate::subscriptions::Subscriptions;
 
 /// The first number of a notifier's stamps is its start time in milliseconds, times this factor. A
-/// notifier sends fewer frames with a stamp in a millisecond. So the next notifier of the same hub
-/// starts above all numbers of this one.
+/// notifier sends fewer frames with a stamp than this in a millisecond. So the first number of the
+/// next notifier of the same hub is above all numbers of this one.
 const STAMPS_PER_MS: u64 = 1_024;
 
 /// Notifies the sessions of this node through its [`Hub`], and other nodes through NATS. Clones
@@ -81,15 +81,15 @@ impl NatsNotifier {
     }
 
     /// Connects to servers and starts on the current tokio runtime. If no server can be reached,
-    /// the notifier starts all the same and continues to try. [`health`](Self::health) shows
-    /// whether it is connected.
+    /// the notifier starts anyway and continues to try. [`health`](Self::health) shows whether it
+    /// is connected.
     ///
     /// # Errors
     /// Permanent errors: an invalid configuration, credentials that are refused, certificates that
     /// are not trusted.
     ///
     /// # Cancel safety
-    /// A drop of the future leaves no connection.
+    /// If the future is dropped, no connection remains.
     pub async fn connect_with(
         hub: &Hub,
         servers: &NatsServers,
@@ -161,7 +161,7 @@ impl NatsNotifier {
     /// [`NatsConfig::presence_timeout`].
     ///
     /// # Cancel safety
-    /// Cancel safe: a drop of the future ends the request.
+    /// Cancel safe: dropping the future ends the request.
     pub async fn presence(&self, user: UserId) -> Presence {
         self.inner.presence_requests.ask(&self.inner.shared, user).await
     }
@@ -179,7 +179,7 @@ impl NatsNotifier {
         }
     }
 
-    /// Counts of the notifier's work since its start.
+    /// The counts since the notifier's start.
     #[must_use]
     pub fn stats(&self) -> NatsStats {
         self.inner.shared.counters.stats()

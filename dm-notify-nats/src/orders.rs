@@ -15,7 +15,7 @@ use crate::shared::Shared;
 
 /// The maximum number of orders whose confirmations are counted at once. A further order waits at
 /// most half of its time limit, and is then sent without counting. So a client that forgets devices
-/// without end does not delay other orders for longer.
+/// in a loop delays other orders by no more than this time.
 const MAX_COUNTED: usize = 64;
 
 /// Sends orders and counts the confirmations.
@@ -40,7 +40,7 @@ impl Orders {
             // The order does not wait for nodes that are not verified, because their heartbeats may
             // be replayed. But such a node may have sessions, so the expected number is unknown.
             let had_unverified = shared.peers.has_unverified();
-            // Confirmations that arrived before a timeout count.
+            // After a timeout, `result` has the confirmations that arrived before it.
             let _ = tokio::time::timeout(self.timeout, self.send(shared, order, &mut result)).await;
             if had_unverified || shared.peers.has_unverified() {
                 result.expected = None;
@@ -72,7 +72,7 @@ impl Orders {
 }
 
 /// Adds the confirming nodes to `result`, until all of `peers` have confirmed. If `peers` is
-/// `None`, it does so until the caller's timeout.
+/// `None`, this function runs until the caller's timeout ends it.
 async fn collect_confirmations(
     shared: &Shared,
     replies: &mut Replies,

@@ -1,5 +1,5 @@
-//! The other nodes. A node is *verified* after it has replied to a challenge of this node. This
-//! module records which verified nodes are alive, and whether unverified nodes may be.
+//! [`Peers`]: records which verified nodes are alive, and whether nodes that are not verified may
+//! be alive. A node is *verified* after it has replied to a challenge of this node.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,8 @@ use std::time::Duration;
 use dm_core::notify::NodeId;
 use tokio::time::Instant;
 
-/// The maximum number of other nodes that are remembered. With more, their number is unknown.
+/// The maximum number of other nodes that are remembered, the same as in the replay filter. With
+/// more nodes, their number is unknown.
 const MAX_NODES: usize = 1_024;
 /// The number of missed heartbeats after which a node counts as gone.
 const MISSED_HEARTBEATS: u32 = 3;
@@ -24,8 +25,9 @@ pub(crate) struct Peers {
 struct State {
     /// The time of the last heartbeat of each verified node.
     heartbeats: HashMap<NodeId, Instant>,
-    /// The time since which this node receives heartbeats without a break, and the number of times
-    /// that the client had connected to the servers by then. `None` before the first connection.
+    /// The time since which this node has received heartbeats without interruption, and the number
+    /// of times that the client had connected to the servers at that time. `None` before the first
+    /// connection.
     listening_since: Option<(Instant, u64)>,
     /// Whether the last heartbeat was from a node for which there was no room.
     too_many: bool,
@@ -138,7 +140,7 @@ mod tests {
     #[test]
     fn no_number_of_peers_is_known_before_one_heartbeat_interval_has_passed() {
         let slow = Peers::new(Duration::from_secs(3_600));
-        assert_eq!(slow.alive_nodes(1), None, "not on the bus");
+        assert_eq!(slow.alive_nodes(1), None, "this node does not receive heartbeats");
         slow.start_listening(1);
         slow.record_heartbeat(node(1));
         assert_eq!(slow.alive_nodes(1), None);

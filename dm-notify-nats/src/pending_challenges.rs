@@ -1,5 +1,5 @@
-//! The challenges under way. A *challenge* is a request that only a running node can reply to
-//! ([`challenge`](crate::challenge)).
+//! [`PendingChallenges`]: the challenges under way. A *challenge* is a request that only a running
+//! node can reply to ([`challenge`](crate::challenge)).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,8 @@ use dm_core::notify::NodeId;
 /// heartbeat.
 const MAX_PENDING: usize = 64;
 /// The maximum number of challenges at once for nodes whose heartbeat was too old. An attacker can
-/// replay old heartbeats without end, so they must leave room for fresh ones.
+/// replay any number of old heartbeats, so the challenges that they cause must leave room for
+/// challenges after fresh heartbeats.
 const MAX_PENDING_OLD: usize = 16;
 
 /// The nodes with a challenge under way.
@@ -28,7 +29,7 @@ impl PendingChallenges {
         Self { pending: Mutex::default(), timeout }
     }
 
-    /// Records the begin of a challenge. `is_fresh` is whether the node's heartbeat was fresh.
+    /// Records the start of a challenge. `is_fresh` is whether the node's heartbeat was fresh.
     /// Returns `false`, and records nothing, if a challenge of this node is under way or if there
     /// is no room.
     pub(crate) fn try_begin(&self, node: NodeId, is_fresh: bool) -> bool {

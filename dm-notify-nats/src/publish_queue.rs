@@ -48,7 +48,8 @@ impl PublishQueue {
     }
 }
 
-/// Publishes queued frames. After a stop it publishes the rest of the queue, and ends.
+/// Publishes queued frames until the notifier is stopped. Then publishes the frames that are in the
+/// queue, and ends.
 pub(crate) async fn run(
     client: Client,
     mut queued: mpsc::Receiver<Outgoing>,
@@ -59,7 +60,7 @@ pub(crate) async fn run(
     loop {
         let count = tokio::select! {
             biased;
-            // From now on new frames are dropped. Waiting frames are still published.
+            // From now on new frames are dropped. Frames in the queue are published.
             () = crate::stopped(&mut stop), if !queued.is_closed() => {
                 queued.close();
                 continue;
@@ -70,8 +71,8 @@ pub(crate) async fn run(
             break;
         }
         for Outgoing { subject, payload } in batch.drain(..) {
-            // While the servers cannot be reached, the client would keep the frame. The frame would
-            // be late, and would delay subscriptions.
+            // While the servers cannot be reached, the client would keep the frame and send it
+            // later. The frame would then be useless, and would delay subscriptions.
             let connected = client.connection_state() == State::Connected;
             if connected && client.publish(subject, payload).await.is_ok() {
                 counters.count_published();

@@ -1,10 +1,11 @@
-//! Protection against replays: frames with a stamp are taken once, and only while they are new.
+//! [`ReplayFilter`]: accepts each frame with a stamp once, and only while the frame is new. A
+//! *replay* is a recorded frame that an attacker sends again.
 //!
 //! A *stamp* is the sender's time and the frame's number, which ascends for each sender. A receiver
-//! keeps a [`ReplayWindow`] of numbers for each sender, which works at any rate of frames. The
-//! receiver takes no frame with a time that differs by more than [`MAX_AGE`] from its own time. It
-//! takes no frame from before its own start, because it may have taken this frame before it was
-//! restarted.
+//! keeps a [`ReplayWindow`] of numbers for each sender, whose memory does not depend on the rate of
+//! frames. The receiver refuses a frame with a time that differs by more than [`MAX_AGE`] from its
+//! own time. It refuses a frame from before its own start, because it may have accepted this frame
+//! before it was restarted.
 //!
 //! Sender and receiver use the time of their process, which does not change when the machine's
 //! clock is set. After a node is verified ([`challenge`](crate::challenge)), the offset between the
@@ -24,7 +25,7 @@ use crate::replay_window::{Rejected, ReplayWindow};
 /// The maximum difference between a frame's time and this node's time. Until a node is verified,
 /// the offset between the two clocks is a part of this difference.
 const MAX_AGE: Duration = Duration::from_secs(60);
-/// The maximum time before this node's start of a frame that is taken. Without this tolerance, two
+/// A frame from up to this time before this node's start is accepted. Without this tolerance, two
 /// nodes that have just started would refuse each other's first claims: clocks of nodes that are
 /// not verified differ a little, and times are whole milliseconds.
 const START_SLACK: Duration = Duration::from_secs(1);
@@ -35,23 +36,24 @@ const ROUNDING: Duration = Duration::from_millis(2);
 /// still be replayed. In that case the frames of the new sender are refused.
 const MAX_SENDERS: usize = 1_024;
 
-/// The reason why a frame is not taken.
+/// The reason why a frame is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotFresh {
     /// The frame is too old, is from a clock that is ahead, or is from a new sender without room.
     Stale,
-    /// The frame was taken before.
+    /// The frame was accepted before.
     Repeated,
 }
 
-/// Decides which frames with a stamp are taken, and remembers the frames that were taken.
+/// Decides which frames with a stamp are accepted, and remembers the accepted frames.
 #[derive(Debug)]
 pub(crate) struct ReplayFilter {
     started: ProcessStart,
     senders: Mutex<HashMap<NodeId, Sender>>,
 }
 
-/// The start of the process's time: the machine's time `at` the moment `instant`.
+/// The start of this process: the machine's time `at`, and the moment `instant`, from which elapsed
+/// time is measured.
 #[derive(Debug)]
 struct ProcessStart {
     at: Timestamp,
@@ -64,7 +66,7 @@ struct Sender {
     window: ReplayWindow,
     /// The offset of the node's clock; `None` until the node is verified.
     clock: Option<ClockOffset>,
-    /// The time at which the node's last frame was taken, by this node's clock.
+    /// The time at which the node's last frame was accepted, by this node's clock.
     last_taken: Timestamp,
 }
 
@@ -86,13 +88,13 @@ impl ReplayFilter {
         self.started.at.after(self.started.instant.elapsed())
     }
 
-    /// Takes a frame, or refuses it if it is stale or was taken before.
+    /// Accepts a frame, or refuses it if it is stale or was accepted before.
     pub(crate) fn take(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
         self.take_at(from, stamp, self.now())
     }
 
-    /// Takes a reply to a challenge, and marks its sender as verified. The sender sent the reply
-    /// just now, so the frame's time gives the offset between the clocks.
+    /// Accepts a reply to a challenge, and marks its sender as verified. The reply was sent just
+    /// now, so its time gives the offset between the clocks. Its age is not checked.
     pub(crate) fn take_verified(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
         self.take_verified_at(from, stamp, self.now())
     }
@@ -102,8 +104,8 @@ impl ReplayFilter {
         self.lock().get(&node).is_some_and(|sender| sender.clock.is_some())
     }
 
-    /// Whether a frame's number is higher than the numbers of all frames that were taken from its
-    /// node.
+    /// Whether a frame's number is higher than the numbers of all frames that were accepted from
+    /// its node.
     pub(crate) fn is_newest(&self, from: NodeId, stamp: Stamp) -> bool {
         self.lock().get(&from).is_none_or(|sender| stamp.number > sender.window.newest())
     }
@@ -151,8 +153,8 @@ impl ClockOffset {
     }
 }
 
-/// Takes a frame's number, or refuses it if it was taken before or is below the window. Returns the
-/// frame's sender.
+/// Accepts a frame's number, or refuses it if it was accepted before or is below the window.
+/// Returns the frame's sender.
 fn take_number(
     senders: &mut HashMap<NodeId, Sender>,
     from: NodeId,
@@ -178,8 +180,8 @@ fn make_room(senders: &mut HashMap<NodeId, Sender>, now: Timestamp) -> Result<()
     if senders.len() < MAX_SENDERS {
         return Ok(());
     }
-    // The time of a frame may have been ahead by `MAX_AGE` when the frame was taken. So the frame
-    // is stale only after twice this time.
+    // The time of a frame may have been ahead by `MAX_AGE` when the frame was accepted. So the
+    // frame is stale only after twice this time.
     let forgettable = senders.iter().filter(|(_, sender)| sender.last_taken < now.before(2 * MAX_AGE));
     let silent = forgettable.min_by_key(|(_, sender)| sender.last_taken).map(|(node, _)| *node);
     silent.and_then(|node| senders.remove(&node)).map(drop).ok_or(NotFresh::Stale)

@@ -1,42 +1,42 @@
-//! A replay window: takes each frame number of one node once. Its memory is bounded at any rate of
-//! frames.
+//! [`ReplayWindow`]: accepts each frame number of one node once. Its memory does not depend on the
+//! rate of frames.
 
 use std::ops::RangeInclusive;
 
 /// The number of frames in the window, counted back from the newest one. Older frames are refused.
-/// The window is a bitmap of 1 KiB.
+/// The window is a bitmap of 1 KiB, so that a window can be kept for each of 1,024 nodes.
 pub(crate) const FRAMES: u64 = 8 * 1024;
 const BITS: u64 = u64::BITS as u64;
 const WORDS: usize = (FRAMES / BITS) as usize;
 
-/// The frame numbers that were taken, among the newest [`FRAMES`] numbers.
+/// The frame numbers that were accepted, among the newest [`FRAMES`] numbers.
 #[derive(Debug)]
 pub(crate) struct ReplayWindow {
-    /// The highest number that was taken.
+    /// The highest number that was accepted.
     newest: u64,
-    /// A bit for each number of the window: 1 if the number was taken. The index of the bit is the
-    /// number modulo [`FRAMES`].
+    /// A bit for each number of the window: 1 if the number was accepted. The index of the bit is
+    /// the number modulo [`FRAMES`].
     taken: Box<[u64; WORDS]>,
 }
 
 /// The reason why a number is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rejected {
-    /// The number was taken before.
+    /// The number was accepted before.
     Repeated,
     /// The number is below the window.
     TooOld,
 }
 
 impl ReplayWindow {
-    /// A window in which the number `first` was taken, and no other.
+    /// A window in which only the number `first` was accepted.
     pub(crate) fn new(first: u64) -> Self {
         let mut window = Self { newest: first, taken: Box::new([0; WORDS]) };
         window.mark(first, true);
         window
     }
 
-    /// Takes a number, or refuses it if it was taken before or is below the window.
+    /// Accepts a number, or refuses it if it was accepted before or is below the window.
     pub(crate) fn take(&mut self, number: u64) -> Result<(), Rejected> {
         if number > self.newest {
             self.clear(self.newest + 1..=number);
@@ -50,7 +50,7 @@ impl ReplayWindow {
         Ok(())
     }
 
-    /// The highest number that was taken.
+    /// The highest number that was accepted.
     pub(crate) const fn newest(&self) -> u64 {
         self.newest
     }

@@ -2,7 +2,7 @@
 //!
 //! A request has a *nonce*, which is 16 random bytes. Replies go to a subject that contains this
 //! nonce. The request's tag covers the nonce, and a reply's tag covers the reply's subject. So a
-//! reply is valid for one request only, and a replay for another request is refused.
+//! reply is valid for one request only, and is refused if it is replayed for another request.
 
 use async_nats::{StatusCode, Subject, Subscriber};
 use futures_util::StreamExt as _;

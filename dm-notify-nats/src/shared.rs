@@ -1,5 +1,5 @@
-//! The state that all tasks of a notifier share. Its methods publish frames of this node, and check
-//! frames of other nodes.
+//! [`Shared`]: the state that all tasks of a notifier share. Its methods publish frames of this
+//! node, and check frames of other nodes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,8 +54,8 @@ impl Shared {
         self.publish_queue.push(subject, frame);
     }
 
-    /// Publishes a frame at once, ahead of hints in the publish queue. While the servers cannot be
-    /// reached, the frame is lost.
+    /// Publishes a frame without the publish queue, so before the hints that wait there. While the
+    /// servers cannot be reached, the frame is lost.
     pub(crate) async fn publish(&self, subject: Subject, frame: Vec<u8>) {
         if self.is_connected() {
             let frame = self.mac.append(&subject, frame);
@@ -101,11 +101,11 @@ impl Shared {
 
     /// Refuses a frame that is a replay, by its stamp. Frames without a stamp are accepted.
     ///
-    /// Without a key every frame is accepted. An attacker could then forge a frame with a stamp
-    /// that makes this node refuse all later frames of the real node.
+    /// Without a key every frame is accepted, because an attacker could forge a stamp that makes
+    /// this node refuse all later frames of the real node.
     pub(crate) fn check_replay(&self, from: NodeId, stamp: Option<Stamp>) -> Result<(), RefusalReason> {
         match stamp {
-            // A node also receives its own frames. They are not in the filter.
+            // A node also receives its own frames, which the filter does not remember.
             Some(stamp) if self.mac.is_keyed() && !self.is_own(from) => {
                 Ok(self.replay_filter.take(from, stamp)?)
             }
@@ -128,8 +128,8 @@ impl Shared {
         if self.mac.is_keyed() { self.replay_filter.is_verified(node) } else { self.peers.is_alive(node) }
     }
 
-    /// Whether a frame is from this node. A node receives its own frames, which are for other
-    /// nodes.
+    /// Whether a frame is from this node. A node receives its own frames on the subjects to which
+    /// it is subscribed.
     pub(crate) fn is_own(&self, from: NodeId) -> bool {
         from == self.hub.node()
     }

@@ -25,22 +25,23 @@ const PROBES_AT_ONCE: usize = 64;
 /// The time between two groups of at most [`PROBES_AT_ONCE`] probes.
 const PROBE_PAUSE: Duration = Duration::from_millis(25);
 
-/// Keeps the subscriptions in line with the hub's sessions.
+/// Subscribes for each user with a session in the hub, and unsubscribes after the user's last
+/// session.
 pub(crate) struct Subscriptions {
     shared: Arc<Shared>,
     watch: HubWatch,
     /// Users with new device sessions whose claims are not sent yet. A *claim* tells other nodes of
     /// a device session, so that they end their older sessions of this device.
     new_claims: HubWatch,
-    /// Whether the next claims are for all existing sessions instead of new ones. True at the
-    /// start: an earlier notifier of the hub may have claimed the sessions, and its claims may be
-    /// lost.
+    /// Whether the next claims are for all existing sessions and not only for new ones. True at the
+    /// start, because an earlier notifier of the hub may have claimed the sessions in frames that
+    /// were lost.
     claims_all: bool,
     /// The subscribed users. Dropping the sender ends the subscription.
     subscribed: HashMap<UserId, oneshot::Sender<()>>,
     listeners: JoinSet<()>,
     /// Users whose subscriptions may have missed hints. A *probe* is a frame that this node sends
-    /// to its own subscription. When it arrives, the user's sessions read the store.
+    /// to its own subscription. When the probe arrives, the user's sessions read the store.
     to_probe: VecDeque<UserId>,
     /// The number of times that the client had connected to the servers at the last check.
     connection_count: u64,
@@ -62,7 +63,7 @@ impl Subscriptions {
         }
     }
 
-    /// Keeps the subscriptions in line with the hub's sessions until a stop. Then ends them all.
+    /// Adds and ends subscriptions until the notifier is stopped. Then ends all subscriptions.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = crate::stopped(&mut stop) => {}
@@ -186,8 +187,8 @@ async fn listen(
 }
 
 impl Shared {
-    /// Handles a message on a user's subject. `next_probe` is the lowest number of an own probe
-    /// that is not a replay.
+    /// Handles a message on a user's subject. `next_probe` is the lowest number of a probe of this
+    /// node that is not a replay.
     async fn receive_from_user(&self, user: UserId, message: async_nats::Message, next_probe: &mut u64) {
         let frame = match self.open_user_frame(user, &message.subject, &message.payload) {
             Ok(frame) => frame,
@@ -197,12 +198,12 @@ impl Shared {
             }
         };
         if self.is_own(frame.from) {
-            // The hub has already notified this node's sessions. So of the own frames only probes
-            // have an effect.
+            // The hub has already notified this node's sessions, so this node's own frames have no
+            // effect, except probes.
             if let UserContent::Probe(stamp) = frame.content {
-                // A replayed probe would cost a read of the store. Without a key any client can
-                // forge probes. Then the numbers are not checked, because a forged high number
-                // would make this node refuse its own later probes.
+                // A replayed probe would cost a read of the store. Without a key the numbers are
+                // not checked: any client can forge a probe, and a forged high number would make
+                // this node refuse its own later probes.
                 if self.mac.is_keyed() && stamp.number < *next_probe {
                     return self.counters.count_refused(RefusalReason::Repeated);
                 }
@@ -233,7 +234,8 @@ impl Shared {
                 }
             }
             UserContent::Claims { stamp, claims } => {
-                // The age in a claim is that at the time of sending.
+                // The age in a claim is the session's age when the claim was sent. The transfer
+                // time is added.
                 let late = self.replay_filter.age(frame.from, stamp);
                 for mut claim in claims {
                     claim.age = claim.age.saturating_add(late);

@@ -1,4 +1,4 @@
-//! Takeover: of the sessions of one device on several nodes, only the newest one stays.
+//! Takeover: of the sessions of one device on several nodes, only the newest session stays.
 //!
 //! A node sends a *claim* with the term and the age of its session. A node whose session of this
 //! device has a higher term replies with an *objection*. The hub compares the sessions

@@ -1,4 +1,4 @@
-//! The options for opening a store.
+//! [`FjallConfig`]: the options for opening a store.
 
 use dm_core::store::{Invalid, StoreError, StoreErrorKind};
 use dm_store_kv::Heads;
@@ -11,8 +11,8 @@ use dm_store_kv::Heads;
 pub struct FjallConfig {
     /// The size of the cache for blocks of the files, in bytes. Default 64 MiB.
     ///
-    /// An evicted block is read again from the operating system's cache. Not used for a database
-    /// that the host opened, which has its own cache.
+    /// An evicted block is read again from the operating system's cache. This field has no effect
+    /// on a database that the host opened, which has its own cache.
     pub cache_bytes: u64,
     /// The size of a memory table at which it is written to a file, in bytes; at least
     /// [`MIN_MEMTABLE_BYTES`](Self::MIN_MEMTABLE_BYTES). Default 16 MiB; fjall's own default is 64
@@ -21,8 +21,8 @@ pub struct FjallConfig {
     /// - With a smaller size, journals can be removed earlier, and opening is faster.
     /// - With a larger size, files are merged less often. The slowest hundredth of sends then takes
     ///   17 ms instead of 28 ms, with 256 sends in flight.
-    /// - A keyspace has one memory table that grows. While the disk is behind, up to four more wait
-    ///   to be written.
+    /// - A keyspace has one memory table that grows. If the disk is too slow, up to four full
+    ///   memory tables wait to be written.
     /// - The size is fixed when the tables are created.
     pub memtable_bytes: u64,
     /// The size of all journals at which old journals are removed, in bytes; at least
@@ -31,30 +31,35 @@ pub struct FjallConfig {
     ///
     /// To remove a journal, fjall writes memory tables to files, even small ones. Opening reads all
     /// journals: after a kill with a million conversations it took 0.8 s, and 2.7 s with 128 MiB.
-    /// Sends were no faster with 128 MiB (measured with `dm-bench open`). Not used for a database
-    /// that the host opened.
+    /// Sends were no faster with 128 MiB (measured with `dm-bench open`). This field has no effect
+    /// on a database that the host opened.
     pub journal_bytes: u64,
     /// The maximum memory for the newest numbers of conversations and users, in bytes. Default 20
-    /// MiB, for 65,536 conversations and 65,536 users; a million of each take 305 MiB.
+    /// MiB, which holds 65,536 conversations and 65,536 users. A million conversations and a
+    /// million users take 305 MiB.
     ///
-    /// A conversation and a user take [`HEAD_BYTES`](Self::HEAD_BYTES) together. At least one of
-    /// each is kept in memory. A write to any other conversation or user looks it up in the tables
-    /// first, and drops the least recently used one from memory. If the dropped one was written to,
-    /// its newest number is written to a row. Closing writes a row for each one in memory that was
-    /// written to.
+    /// One conversation and one user together take [`HEAD_BYTES`](Self::HEAD_BYTES). At least one
+    /// conversation and one user are kept in memory.
+    ///
+    /// - A write to a conversation or user that is not in memory first looks its number up in the
+    ///   tables. It then drops the least recently used number from memory.
+    /// - A dropped number that has changed is written to a row.
+    /// - Closing the store writes a row for each number in memory that has changed.
     pub heads_bytes: usize,
-    /// The size of the disk to keep free, in bytes; zero keeps nothing free. Default 64 MiB. On
-    /// Unix only; not used for a database that the host opened.
+    /// The space to keep free on the disk, in bytes. Default 64 MiB. Zero keeps no space free. This
+    /// field has an effect on Unix only, and none on a database that the host opened.
     ///
-    /// While less is free, new messages, conversations and keys are refused as
-    /// [`Full`](dm_core::store::StoreErrorKind::Full) before the engine is called. Reads,
-    /// acknowledgements and expiry go on. Expiry does not make the folder smaller at once, so make
-    /// room by removing other files from the disk.
+    /// - While fewer bytes are free, new messages, conversations and keys are refused as
+    ///   [`Full`](dm_core::store::StoreErrorKind::Full) before fjall is called.
+    /// - Reads, acknowledgements and expiry continue.
+    /// - Expiry does not make the folder smaller at once. To free space, delete other files or
+    ///   enlarge the disk.
     pub reserve_bytes: u64,
 }
 
 impl FjallConfig {
-    /// The minimum size of a memory table, in bytes. One batch could fill several smaller ones.
+    /// The minimum size of a memory table, in bytes. One batch could fill several smaller memory
+    /// tables.
     pub const MIN_MEMTABLE_BYTES: u64 = 1024 * 1024;
 
     /// The maximum memory that a conversation and a user take together, in bytes.
@@ -63,7 +68,10 @@ impl FjallConfig {
     /// The minimum size of all journals that fjall accepts, in bytes: the size of one journal.
     pub const MIN_JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
 
-    /// Refuses options that cannot work.
+    /// Checks the values of the fields.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Engine`] for a value below its minimum.
     pub(crate) fn validate(&self) -> Result<(), StoreError> {
         if self.memtable_bytes < Self::MIN_MEMTABLE_BYTES {
             return refused(Invalid::new("memtable_bytes", "less than 1 MiB"));

@@ -1,5 +1,5 @@
-//! An open database. All stores in this database share it, with the writer and the reader of each
-//! store.
+//! [`Engine`]: an open database. All stores in one database share one engine, and so do the writer
+//! and the reader of a store.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
@@ -24,8 +24,8 @@ pub(crate) struct Engine {
 }
 
 /// The engines of this process that are in use. Two stores in one database share an engine, so that
-/// they do not write at the same time: fjall itself locks single writes only. Another process
-/// cannot open the database.
+/// their batches do not run at the same time. fjall locks the database for a single write only, not
+/// for a batch with its reads. Another process cannot open the database.
 static IN_USE: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
 
 impl Engine {
@@ -50,7 +50,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`StoreErrorKind::Closed`] after a batch that panicked, because a part of this batch may be
-    /// in the engine's memory.
+    /// in fjall's memory.
     pub(crate) fn lock_heads(&self) -> Result<MutexGuard<'_, Heads>, StoreError> {
         self.heads.lock().map_err(|_| StoreErrorKind::Closed.into())
     }

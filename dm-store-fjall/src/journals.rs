@@ -4,9 +4,9 @@
 //! that waits for these pages. Then it treats the pages as written: they can be read, and the next
 //! `fsync` succeeds although the pages are not on the disk.
 //!
-//! fjall would read such pages when it opens the folder, and take a batch in them as committed. It
-//! would append later batches to the journal. The next power cut would lose the pages, and leave a
-//! gap before the later batches. So before the store opens a folder of its own, it writes the whole
+//! When fjall opens the folder, it would read such pages, treat a batch in them as committed, and
+//! append later batches to the journal. The next power cut would lose the pages, and leave a gap
+//! before the later batches. So before the store opens a folder of its own, it writes the whole
 //! content of the journals once more, and syncs it.
 
 use std::fs::{File, OpenOptions};
@@ -18,7 +18,7 @@ use dm_core::store::StoreError;
 use crate::error::from_fjall;
 use crate::torn::torn_at;
 
-/// The size of a read and of a write, in bytes.
+/// The size of a read and of a write, in bytes, so that no whole journal is in memory.
 const CHUNK: usize = 64 * 1024;
 
 /// The name of the file that fjall locks while a process has the folder open.
@@ -74,8 +74,8 @@ fn journals(folder: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     Ok(found)
 }
 
-/// Writes the content of a file again and syncs it. Chunks of zeros are left out, because the end
-/// of a journal is a hole, which takes no space on the disk.
+/// Writes the content of a file again and syncs it. Skips chunks of zeros: the end of a journal is
+/// a hole, which takes no space on the disk.
 fn rewrite_file(path: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     let mut chunk = vec![0; CHUNK];
@@ -104,7 +104,7 @@ fn read_chunk(file: &mut File, chunk: &mut [u8]) -> io::Result<usize> {
     Ok(length)
 }
 
-/// Converts an error of the operating system as fjall's errors are converted.
+/// Converts an error of the operating system to the same kind as fjall's error for it.
 fn from_io(error: io::Error) -> StoreError {
     from_fjall(error.into())
 }

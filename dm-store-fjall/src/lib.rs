@@ -23,8 +23,8 @@
 //! keeps recent writes in memory, some hundred megabytes on a busy server ([`FjallConfig`] bounds
 //! them).
 //!
-//! SQLite suits a host that needs one of these: one file which every tool reads; several processes
-//! on one file; opening that never waits for journals to be read; little memory.
+//! SQLite suits a host that needs one of these: a file that many tools can read; several processes
+//! on one file; opening without reading journals; little memory.
 //!
 //! One thread writes. Each commit is one batch of the engine and one `fdatasync`, so a commit that
 //! was answered survives a power cut. Reads see the newest committed state, never a part of a
@@ -38,9 +38,9 @@
 //! one, because fjall syncs each file and folder that it creates; `src/tables.rs` has the times.
 //!
 //! The host's allocator matters more than with other stores, because one thread frees the memory
-//! that another one allocated. In glibc's allocator such threads wait for each other. The table
-//! shows a store that is merging, with a million messages stored (medians of three runs). The
-//! library sets no allocator.
+//! that another one allocated. In glibc's allocator such threads wait for each other. The table was
+//! measured with a million messages stored, while fjall merged files in the background (medians of
+//! three runs). The library sets no allocator.
 //!
 //! | allocator | messages per second | slowest thousandth of sends |
 //! |---|---|---|
@@ -77,16 +77,17 @@
 //!
 //! - A store that opened its folder reopens it by itself. Until the folder is open again, calls are
 //!   refused as [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable).
-//! - A store in a host's database stays [`Closed`](dm_core::store::StoreErrorKind::Closed).
+//! - Calls of a store in a host's database fail as
+//!   [`Closed`](dm_core::store::StoreErrorKind::Closed) from then on.
 //!
-//! While less than [`reserve_bytes`](FjallConfig::reserve_bytes) are free, writes that need room
-//! are refused before fjall is called.
+//! While fewer than [`reserve_bytes`](FjallConfig::reserve_bytes) bytes are free, writes that need
+//! space are refused before fjall is called.
 //!
 //! Opening reads the journals. An incomplete batch at the end is dropped, because it was never
 //! answered. A last batch with wrong bytes is dropped, too: a power cut leaves such a batch if the
 //! disk wrote the last pages in another order. Wrong bytes before the last batch are
-//! [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt). In a host's database, fjall itself
-//! decides, and refuses wrong bytes everywhere.
+//! [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt). A host's database is opened by fjall
+//! alone, which refuses wrong bytes everywhere.
 //!
 //! # In reading order
 //!

@@ -1,4 +1,4 @@
-//! Reading: the store's reader, which opens one snapshot for each call.
+//! [`Reader`], the store's reader. Each call reads from one snapshot.
 
 use std::sync::Arc;
 

@@ -19,11 +19,11 @@ pub(crate) struct SnapshotTable<'a> {
 
 /// A table that a batch is changing: the table in a snapshot, and the changes in memory.
 ///
-/// fjall has a write transaction that does the same, with a skip list for each keyspace. It is not
-/// used: a host would have to open its database as a transactional one, and a transaction locks out
-/// only writers that use transactions, too. Both are about equally fast. The transaction took the
-/// engine alone from 98,000 to 92,000 messages per second (medians of five runs). The map of this
-/// type, with its look-ups, had a tenth of the commit thread's samples.
+/// fjall has a write transaction that does the same, with a skip list for each keyspace. The store
+/// does not use it: a host would have to open its database as a transactional one, and a
+/// transaction locks out only writers that also use transactions. The transaction is not faster,
+/// either. With it, the engine alone wrote 92,000 messages per second instead of 98,000 (medians of
+/// five runs). The map of this type, with its look-ups, takes a tenth of the commit thread's time.
 pub(crate) struct BatchTable<'a> {
     base: SnapshotTable<'a>,
     /// The new values of changed rows, and `None` for removed rows. The keys begin with the table's

@@ -1,4 +1,5 @@
-//! The schema's version: in a row of the database, and in a marker file of a folder. Migrations.
+//! The schema's version, which is in a row of the database and in a marker file of the folder, and
+//! the migration to this library's version.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -57,8 +58,8 @@ pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Table
     let found = refuse_newer(stored_version(database)?, VERSION)?;
     let tables = tables::open(database, config).map_err(from_fjall)?;
     if found < VERSION {
-        // Version 1: all tables are created, and are empty. Version 2: nothing to do, because rows
-        // are read in both forms.
+        // To version 1: all tables are created empty. To version 2: nothing changes, because the
+        // rows of both versions can be read.
         let mut batch = database.batch().durability(Some(PersistMode::SyncAll));
         tables.schema.write(&mut batch, VERSION_KEY, VERSION.to_be_bytes());
         batch.commit().map_err(from_fjall)?;
@@ -79,15 +80,15 @@ pub(crate) fn stored_version(database: &Database) -> Result<u32, StoreError> {
     if names.iter().any(|name| &**name == ROWS)
         && let Some(value) = open(ROWS)?.get(prefixed(SCHEMA_PREFIX, VERSION_KEY)).map_err(from_fjall)?
     {
-        let version =
-            <[u8; 4]>::try_from(&*value).map_err(|_| foreign_keyspace(ROWS, "it holds no version"))?;
+        let version = <[u8; 4]>::try_from(&*value)
+            .map_err(|_| foreign_keyspace(ROWS, "its row `version` has no schema version"))?;
         return Ok(u32::from_be_bytes(version));
     }
     for name in names {
         // The version is the first row that the library writes. So without a version, the keyspaces
         // of the library are empty.
         if !NAMES.contains(&&*name) || !open(&name)?.is_empty().map_err(from_fjall)? {
-            return Err(foreign_keyspace(&name, "there is no schema of the library"));
+            return Err(foreign_keyspace(&name, "the database has no schema version of the library"));
         }
     }
     Ok(0)
@@ -103,7 +104,10 @@ fn foreign_keyspace(name: &str, reason: &str) -> StoreError {
 fn read_marker(folder: &Path) -> Result<u32, StoreError> {
     match std::fs::read_to_string(folder.join(MARKER)) {
         Ok(text) => text.strip_suffix('\n').and_then(|version| version.parse().ok()).ok_or_else(|| {
-            StoreError::new(StoreErrorKind::Corrupt, "the file dm_schema in the folder has no version")
+            StoreError::new(
+                StoreErrorKind::Corrupt,
+                "the file `dm_schema` in the folder has no schema version",
+            )
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
         Err(error) => Err(from_fjall(error.into())),

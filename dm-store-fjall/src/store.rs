@@ -20,11 +20,11 @@ use crate::write::Writer;
 ///
 /// fjall's default, one thread per core up to four, is too few on small machines:
 ///
-/// - With two threads, one merges. The first one takes the next merge out of the queue and puts it
-///   back, again and again, because it must not merge. This keeps a core busy (seen in 3.1.13: 41 %
-///   of the threads' time).
-/// - With one thread, commits during a merge can fill the queue. The thread then waits for room in
-///   the queue for ever.
+/// - With two threads, one merges. The first thread, which must not merge, takes the next merge out
+///   of the queue and puts it back, in a loop. This keeps a core busy (seen in 3.1.13: 41 % of the
+///   threads' time).
+/// - With one thread, commits during a merge can fill the queue. The thread then waits forever for
+///   room in the queue.
 const WORKERS: usize = 4;
 
 /// A [`Store`] in a fjall database. Clones are handles to the same store.
@@ -43,18 +43,20 @@ impl FjallStore {
     /// with access for its user only. Its parent folder must exist.
     ///
     /// Blocks while the journals are read, whose size [`journal_bytes`](FjallConfig::journal_bytes)
-    /// bounds. This takes as long after a clean close as after a crash. Call it before serving, or
-    /// on a thread for blocking work. Needs no runtime.
+    /// bounds. Opening takes as long after a clean close as after a crash. Call this function
+    /// before the server accepts connections, or on a thread for blocking work. It needs no
+    /// runtime.
     ///
     /// # Errors
     /// - [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store
-    ///   of this one, has the folder open.
+    ///   in this process, has the folder open.
     /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
-    ///   library wrote the folder. It is not changed.
+    ///   library wrote the folder. The folder is not changed.
     /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the folder has a
-    ///   keyspace of another program whose name begins with `dm_`. The error's source names it.
-    /// - [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when the folder is damaged or is no
-    ///   database.
+    ///   keyspace of another program whose name begins with `dm_`. The error's source names the
+    ///   keyspace.
+    /// - [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when the folder is damaged or is not
+    ///   a database.
     /// - [`Full`](dm_core::store::StoreErrorKind::Full) when there is no room for a journal.
     /// - [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when the folder cannot be
     ///   opened.
@@ -87,7 +89,7 @@ impl FjallStore {
     ///
     /// The host should build the database with `worker_threads(4)` or more. fjall's default is the
     /// number of cores, at most four. With two threads, fjall wastes a core during each merge; with
-    /// one thread, it can stop for ever. The host should also set
+    /// one thread, commits can wait forever. The host should also set
     /// `journal_compression(CompressionType::None)`, because ciphertext cannot be compressed.
     ///
     /// The store keeps the database open until the store's last handle is dropped. Several stores
@@ -124,8 +126,8 @@ fn writer_and_reader(database: Database, config: &FjallConfig) -> Result<(Writer
 /// Opens a folder, and creates it if it is missing or empty.
 fn open(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     if is_new_folder(folder)? {
-        // fjall cannot open the files of a process that was killed while it created them. So the
-        // folder gets its name when it is complete.
+        // fjall cannot open the files of a process that was killed while it created them. So
+        // `create_folder` gives the folder its name when it is complete.
         create_folder(folder, |new| {
             let database = open_database(new, config).map_err(from_fjall)?;
             schema::migrate(&database, config)?;
@@ -136,7 +138,8 @@ fn open(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     open_existing(folder, config)
 }
 
-/// Reopens a folder that the store had open before. A missing folder is an error.
+/// Reopens a folder that this store had open before an error. A missing or empty folder is an
+/// error.
 fn reopen(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     if is_new_folder(folder)? {
         return Err(StoreError::new(StoreErrorKind::Corrupt, "the folder is missing or empty"));
@@ -144,18 +147,18 @@ fn reopen(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     open_existing(folder, config)
 }
 
-/// Opens a folder with a database, after repairs of its journals. Checks that a folder that has had
-/// tables still has them.
+/// Repairs the journals of a folder, and opens its database. Fails if the folder has a marker,
+/// which is written after the tables are created, but no tables.
 fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     let marker_version = schema::marker_version(folder)?;
     if marker_version > 0 {
-        // A sync may have failed in the process that had the folder open before.
+        // A sync may have failed in the process that had the folder open before this one.
         journals::rewrite(folder)?;
     }
     let database = match open_database(folder, config) {
         Err(fjall::Error::JournalRecovery(_)) if journals::drop_torn_end(folder)? => {
             tracing::warn!(
-                "the last batch of the journal was not whole and is dropped: a power cut tore it, or it is damaged"
+                "the last batch of the journal is damaged, probably by a power cut, and is dropped"
             );
             open_database(folder, config)
         }
@@ -163,7 +166,8 @@ fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreE
     };
     let database = database.map_err(from_fjall)?;
     if schema::stored_version(&database)? > 0 {
-        // The marker must be written before the migration, which the caller does next.
+        // The marker must be written before the migration, which the caller starts after this
+        // function.
         schema::write_marker(folder)?;
     } else if marker_version > 0 {
         // fjall would create the missing keyspaces, and the data loss would go unnoticed.

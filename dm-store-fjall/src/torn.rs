@@ -5,7 +5,8 @@
 //! another order, a power cut may leave the end of the batch without a part before it. fjall then
 //! refuses to open the journal, because the checksum is wrong. Each batch is synced before the next
 //! one is written. So a torn batch in the newest journal was never answered, unless a whole batch
-//! follows it. The store drops such a batch. SQLite and redb also decide by their checksums.
+//! follows it. The store drops a torn batch that was never answered. SQLite and redb also use
+//! checksums to decide this.
 //!
 //! A batch in a journal of fjall 3, with all numbers little-endian:
 //!
@@ -27,7 +28,7 @@ const MAGIC: &[u8] = b"FJL\x03";
 
 /// The offset of a torn last batch, at which the journal must be cut so that fjall can open it.
 /// `None` if there is no torn batch, or if a whole batch follows it. In the latter case something
-/// else than a power cut damaged the journal.
+/// other than a power cut damaged the journal.
 pub(crate) fn torn_at(journal: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {

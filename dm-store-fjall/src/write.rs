@@ -1,4 +1,4 @@
-//! Writing: the store's writer, which commits each batch of `dm-core` as one batch of fjall.
+//! [`Writer`], the store's writer. It commits each batch of `dm-core` as one batch of fjall.
 
 use std::sync::Arc;
 
@@ -38,8 +38,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the newest numbers that are in memory to the tables. After the database is opened
-    /// again, each of them is found by one look-up.
+    /// Writes the newest numbers that are in memory to the tables, so that one look-up finds each
+    /// number after the database is opened again.
     fn note_heads(&self) -> Result<(), StoreError> {
         let mut heads = self.engine.lock_heads()?;
         let snapshot = self.engine.database.snapshot();

@@ -2,14 +2,16 @@
 
 use dm_core::store::{StoreError, StoreErrorKind};
 
-/// The error of a read or of a batch. Nothing of a failed batch may be committed.
+/// The error of a read or of a batch. If a batch fails, the engine must commit nothing of this
+/// batch.
 #[derive(Debug)]
 pub enum Failure {
     /// An error of the engine.
     Engine(StoreError),
     /// A row has bytes that the library does not write. The text tells an operator what is wrong.
     Damaged(&'static str),
-    /// No ref or row number is left for another user, conversation, device or message.
+    /// All refs or row numbers are used, so that no other user, conversation, device or message can
+    /// be stored.
     Exhausted,
 }
 

@@ -56,7 +56,8 @@ pub fn create_file(path: &Path, make: impl Fn(&Path) -> Result<(), StoreError>) 
     create_linked(path, make, |new, path| std::fs::hard_link(new, path))
 }
 
-/// Creates a database file as [`create_file`] does, with this function for hard links.
+/// Creates a database file as [`create_file`] does. `link` makes a hard link; tests replace it by a
+/// function that fails.
 fn create_linked(
     path: &Path,
     make: impl Fn(&Path) -> Result<(), StoreError>,
@@ -64,7 +65,8 @@ fn create_linked(
 ) -> Result<(), StoreError> {
     let new = temporary_path(path);
     create_private_file(&new).map_err(unavailable)?;
-    // A link fails when the name is in use. A rename would replace the other process's file.
+    // `link` fails if another process has created a file at `path`. A rename would replace that
+    // file.
     let linked = make(&new).map(|()| link(&new, path));
     let removed = std::fs::remove_file(&new);
     match linked? {
@@ -72,8 +74,8 @@ fn create_linked(
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
         // A file system without hard links.
         Err(_) => match create_private_file(path) {
-            // The file stays if this fails: another process may have opened it already, and would
-            // then write to a file without a name.
+            // If `make` fails, the file is not removed. Another process may have opened the file,
+            // and would then write to a file without a name.
             Ok(()) => make(path)?,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
             Err(error) => return Err(unavailable(error)),
@@ -112,7 +114,7 @@ pub fn create_folder(
     }
 }
 
-/// Whether nothing exists at a path, or an empty folder.
+/// Whether a path does not exist or is an empty folder.
 ///
 /// # Errors
 /// [`StoreErrorKind::Unavailable`] when a file has this name, or when the file system refuses.
@@ -135,7 +137,8 @@ pub fn catch_panic<T>(open: impl FnOnce() -> Result<T, StoreError>) -> Result<T,
     })
 }
 
-/// A path beside `path` that no other process uses: it has the process id and the time.
+/// A path beside `path` that no other process uses: the name contains the process id and the time
+/// in nanoseconds.
 fn temporary_path(path: &Path) -> PathBuf {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -160,8 +163,8 @@ fn create_private_folder(path: &Path) -> Result<(), StoreError> {
     builder.create(path).map_err(unavailable)
 }
 
-/// Syncs the parent folder of a path, so that the path's name survives a power cut. Some systems
-/// cannot sync a folder. There a power cut may lose the new database, in which nothing is stored
+/// Syncs the parent folder of a path, so that the path's name survives a power cut. On systems that
+/// cannot sync a folder, a power cut may lose the new database. Nothing is stored in this database
 /// yet.
 fn sync_parent(path: &Path) {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -248,7 +251,7 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         let failed = create_linked(&path, fails_in_place, no_links).unwrap_err();
         assert_eq!(failed.kind(), StoreErrorKind::Engine);
-        assert_eq!(names(folder.path()), ["dm"], "another process may have it open");
+        assert_eq!(names(folder.path()), ["dm"], "another process may have the file open");
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Heads in memory, so that a send needs no look-ups in the tables. A *head* is the newest number
-//! of a conversation or of a user's inbox, with the other fields that a send needs.
+//! [`Heads`]: heads in memory, so that a send needs no look-ups in the tables. A *head* is the
+//! newest number of a conversation or of a user's inbox, with the other fields that a send needs. A
+//! *note* is a copy of this number in a row of the tables ([`session`](crate::session)).
 
 use std::num::NonZeroUsize;
 
@@ -14,20 +15,21 @@ use crate::tables::Tables;
 
 /// The newest numbers of the users and conversations that were written to most recently.
 ///
-/// They are a copy of rows in the tables. The engine must [clear](Self::clear) them when a batch or
-/// a commit fails, and when another writer may have changed the tables.
+/// The heads are a copy of rows in the tables. The engine must [clear](Self::clear) them when a
+/// batch or a commit fails, and when another writer may have changed the tables.
 pub struct Heads {
     users: LruCache<UserId, UserHead>,
     conversations: LruCache<ConversationId, ConversationHead>,
-    /// Whether the newest number of a user or conversation is noted in the tables when this number
-    /// is dropped from memory.
+    /// Whether a note is written when the head of a user or conversation is dropped from memory.
     is_noting: bool,
-    /// The session of new notes. `None` before the first batch, and always without notes.
+    /// The session, whose number new notes get. `None` before the first batch, and always if
+    /// `is_noting` is false.
     session: Option<Session>,
-    /// The number of the next message's row in `messages`. `None` until it was looked up.
+    /// The number of the next message's row in `messages`. `None` until the first message after the
+    /// heads were created or cleared.
     next_row: Option<u64>,
-    /// A lower bound of the keys in the table `oldest`. Below it are the tombstones of expired
-    /// rows, and a walk from the lowest key would step over all these tombstones.
+    /// A lower bound of the keys in the table `oldest`. A walk starts here and not at the lowest
+    /// key, because it would have to step over the tombstones of all expired rows.
     oldest_bound: [u8; 12],
 }
 
@@ -64,8 +66,9 @@ impl UserHead {
 }
 
 impl Heads {
-    /// The maximum memory that a conversation and a user take together, in bytes. The usual size is
-    /// about 250 bytes. It is larger after a hash table has doubled because of removed entries.
+    /// The maximum memory that one conversation and one user take together, in bytes. They usually
+    /// take about 250 bytes. They take more after a hash table has doubled because of removed
+    /// entries.
     pub const BYTES: usize = 320;
 
     /// Empty heads that take at most `bytes` of memory. They have capacity for one conversation and
@@ -83,10 +86,10 @@ impl Heads {
         }
     }
 
-    /// These heads with notes: when a user or a conversation is dropped to make room for another
-    /// one, its newest number is written to the tables. Use this if finding the last row of an
-    /// owner takes longer on the engine than finding a row by its key. The engine must be the only
-    /// writer of the tables.
+    /// These heads with notes: when the head of a user or a conversation is dropped to make room
+    /// for another one, its newest number is written to the tables. Use notes if finding the last
+    /// row of an owner takes longer on the engine than finding a row by its key. The engine must be
+    /// the only writer of the tables.
     #[must_use]
     pub fn noting(self) -> Self {
         Self { is_noting: true, ..self }
@@ -114,8 +117,8 @@ impl Heads {
         self.oldest_bound = [0; 12];
     }
 
-    /// Notes all newest numbers that have changed since their last note, and closes the session.
-    /// Without [`noting`](Self::noting), or before the first batch, nothing is written.
+    /// Writes a note of each newest number that has changed since its last note, and closes the
+    /// session. Without [`noting`](Self::noting), or before the first batch, nothing is written.
     ///
     /// The engine calls this before it closes, and must then commit the changes. If the commit
     /// fails, the engine must call [`clear`](Self::clear).
@@ -137,14 +140,15 @@ impl Heads {
         session.close(&mut tables.schema)
     }
 
-    /// Drops a user whose inbox was changed by something else than an append. Returns the number of
+    /// Drops the head of a user whose floor changed, because entries expired. Returns the number of
     /// the newest entry, or `None` if the user was not in memory.
     pub(crate) fn remove_user(&mut self, user: UserId) -> Option<InboxSeq> {
         self.users.pop(&user).map(|known| known.head)
     }
 
-    /// Adds a user. If there is no room, the least recently used user is dropped, with a note of
-    /// its number unless the tables have it.
+    /// Adds the head of a user. If there is no room, the head of the least recently used user is
+    /// dropped. If these heads have notes, a note of the dropped number is written, unless the
+    /// tables have one.
     pub(crate) fn insert_user(
         &mut self,
         tables: &mut Tables<impl Changes>,
@@ -157,8 +161,8 @@ impl Heads {
         }
     }
 
-    /// Adds a conversation. If there is no room, the least recently used conversation is dropped,
-    /// with a note of its number unless the tables have it.
+    /// Adds the head of a conversation. If there is no room, the least recently used one is
+    /// dropped, as [`insert_user`](Self::insert_user) does for users.
     pub(crate) fn insert_conversation(
         &mut self,
         tables: &mut Tables<impl Changes>,
@@ -173,9 +177,10 @@ impl Heads {
         }
     }
 
-    /// Changes the head of a user who was just looked up. The user is not moved to the front of the
-    /// map again, because this would be half of the maps' cost for a send. If the user was dropped
-    /// since the look-up, the note of that drop is outdated now, so the user is added again.
+    /// Changes the head of a user who was just looked up. The look-up marked the user as recently
+    /// used. A second mark here would take half of the time that a send spends in the maps. If the
+    /// user was dropped since the look-up, this adds the user again, because the note that the drop
+    /// wrote is now outdated.
     pub(crate) fn update_user(
         &mut self,
         tables: &mut Tables<impl Changes>,
@@ -204,7 +209,8 @@ impl Heads {
         Ok(())
     }
 
-    /// Lowers the lower bound of the keys in `oldest` to a key that was added.
+    /// Lowers the lower bound of the keys in `oldest` to a key that was added, if the key is below
+    /// the bound.
     pub(crate) fn lower_oldest_bound(&mut self, key: [u8; 12]) {
         self.oldest_bound = self.oldest_bound.min(key);
     }
@@ -245,7 +251,8 @@ impl Heads {
             return Ok(Some(*known));
         }
         let Some(found) = tables.conversation_head(id, self.session)? else { return Ok(None) };
-        // The message that follows needs the heads of both participants, whose refs are known here.
+        // The append that follows this look-up needs the heads of both participants, whose refs are
+        // known here.
         let ConversationHead { participants, refs: [a, b], .. } = found;
         for (user, user_ref) in [(participants.a(), a), (participants.b(), b)] {
             if !self.users.contains(&user) {

@@ -26,8 +26,9 @@
 //! - *head*: the newest number of a conversation or of a user's inbox, with the other fields that a
 //!   send needs. [`Heads`] keeps heads in memory.
 //! - *note*: a copy of a head's number in a row of the tables.
-//! - *session*: the time from the first batch with the same heads until the heads are closed or
-//!   lost. A note names its session.
+//! - *session*: a numbered period. It begins with the first batch after [`Heads`] are created or
+//!   cleared, and ends when they are closed ([`Heads::note_all`]) or cleared. A note has the number
+//!   of the session that wrote it.
 //! - *floor*: the number of the newest expired entry of an inbox.
 //! - *ref*: a 4-byte number that stands for a user, a conversation or a device in this database.
 //! - *log*: the table `sequence` or `inbox`, in which each owner (a conversation or a user) has
@@ -37,18 +38,19 @@
 //! # Requirements on an engine
 //!
 //! - *Keys and bounds.* A key has 1 to 32 bytes, the bound of a walk at most 33. A bound may be
-//!   empty, also on an engine that allows no empty key.
-//! - *Walks are lazy.* Most walks end after one row of very many. So a walk must not collect its
-//!   rows first.
+//!   empty, even on an engine that allows no empty key.
+//! - *Walks are lazy.* Most walks read one row of a large range. So `walk` must not collect the
+//!   rows of the range before it returns.
 //! - *One writer at a time.* Nothing else changes the tables while a batch is applied.
 //! - *Other writers.* [`Heads`] are a copy of rows in the tables. If other processes or handles can
 //!   write to the tables, the engine must detect their writes and [clear](Heads::clear) the heads.
 //!   `dm-store-redb` counts the commits in a row of the table [`schema`](Tables::schema), in the
 //!   transaction of each commit. If the count in the table differs from the count in memory,
 //!   another handle wrote. An engine that keeps notes ([`Heads::noting`]) must be the only writer.
-//! - *Size of the heads.* A conversation and a user take up to [`Heads::BYTES`] together. 20 MiB,
-//!   the default of both stores, hold 65,536 of each. A write to any other conversation or user
-//!   looks the head up in the tables first, and takes longer.
+//! - *Size of the heads.* One conversation and one user together take at most [`Heads::BYTES`]. 20
+//!   MiB, the default of `dm-store-redb` and `dm-store-fjall`, hold 65,536 conversations and 65,536
+//!   users. A write to a conversation or user that is not in memory takes longer, because it first
+//!   looks the head up in the tables.
 //! - *Schema version.* The engine stores a version in a row of the table `schema`, under a key that
 //!   the engine chooses, and refuses a database with a higher version ([`SCHEMA_VERSION`]). All
 //!   rows of `schema` belong to the engine, except the row `notes`, which exists only with
@@ -60,8 +62,8 @@
 //!
 //! [`tables`] documents the bytes of all rows, and `schema` their version. `rows` is the interface
 //! of an engine. `codec` encodes and decodes rows. `heads` keeps heads in memory, `newest` looks
-//! them up in the tables, and `session` decides which notes are valid. `write` applies batches, and
-//! `read` answers queries. `failure` is the error type. [`files`] creates databases on disk and
+//! heads up in the tables, and `session` decides which notes are valid. `write` applies batches,
+//! and `read` answers queries. `failure` is the error type. [`files`] creates databases on disk and
 //! measures free space.
 
 mod codec;

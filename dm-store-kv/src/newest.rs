@@ -1,9 +1,9 @@
 //! Looking up heads in the tables, and writing notes of their newest numbers
 //! ([`session`](crate::session)).
 //!
-//! A note of a lost session is a lower bound of the newest number, because numbers are never used
-//! again. In most cases it is still the newest number. So a look-up first checks whether the next
-//! two numbers exist, and walks to the last row only if both exist.
+//! A note of a lost session is a lower bound of the newest number, because no number is used twice.
+//! In most cases it equals the newest number. So a look-up first checks whether the two numbers
+//! above the note exist, and walks to the last row only if both exist.
 
 use dm_core::store::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 
@@ -58,7 +58,7 @@ impl<T: Rows> Tables<T> {
     pub(crate) fn user_by_ref(&self, user_ref: u32) -> Result<UserId, Failure> {
         self.users
             .find(&user_ref.to_be_bytes(), |value| value.last(Fields::user))?
-            .ok_or(Failure::Damaged("a ref has no user"))
+            .ok_or(Failure::Damaged("a user's ref has no row in the table `users`"))
     }
 
     /// The ref of a conversation; `None` if no conversation has this id.
@@ -78,7 +78,7 @@ impl<T: Rows> Tables<T> {
     pub(crate) fn conversation_row(&self, conversation_ref: u32) -> Result<ConversationRow, Failure> {
         self.conversations
             .find(&conversation_ref.to_be_bytes(), ConversationRow::decode)?
-            .ok_or(Failure::Damaged("a ref has no conversation"))
+            .ok_or(Failure::Damaged("a conversation's ref has no row in the table `conversations`"))
     }
 
     /// The participants of a conversation, by their refs in its row.
@@ -86,7 +86,7 @@ impl<T: Rows> Tables<T> {
         participants([self.user_by_ref(row.a)?, self.user_by_ref(row.b)?])
     }
 
-    /// The fields that the row of a conversation's id does not have in schema version 1, from other
+    /// Reads the fields that a row of a conversation's id lacks in schema version 1 from other
     /// tables.
     fn details(&self, conversation_ref: u32) -> Result<ConversationDetails, Failure> {
         let row = self.conversation_row(conversation_ref)?;
@@ -98,7 +98,8 @@ impl<T: Rows> Tables<T> {
         Ok(self.floor_row(user_ref)?.floor)
     }
 
-    /// The row of a user in `floors`; the default, which is zero without a note, if there is none.
+    /// The row of a user in `floors`. If there is none, the result is the default: floor zero,
+    /// without a note.
     pub(crate) fn floor_row(&self, user_ref: u32) -> Result<FloorRow, Failure> {
         Ok(self.floors.find(&user_ref.to_be_bytes(), FloorRow::decode)?.unwrap_or_default())
     }
@@ -140,8 +141,8 @@ impl<T: Changes> Tables<T> {
 }
 
 /// The newest number of an owner in a log, which is the table `sequence` or `inbox`. The owner is
-/// the ref of a conversation or a user. Rows up to `floor` may be removed, so `floor` is the newest
-/// number if there is no row above it.
+/// the ref of a conversation or a user. Rows up to the number `floor` may be removed. If there is
+/// no row above `floor`, then `floor` is the newest number.
 fn newest_number(
     log: &impl Rows,
     owner: u32,

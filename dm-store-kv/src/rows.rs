@@ -21,9 +21,9 @@ pub enum Order {
 ///    they were opened. In a batch ([`Changes`]) they also see the batch's earlier changes.
 /// 2. A walk yields the rows between two bounds, both included, in the given order, each row once.
 ///    If `from` is above `to`, the walk yields no row.
-/// 3. Keys have 1 to 32 bytes, bounds 0 to 33. An empty bound is below every key, also on an engine
+/// 3. Keys have 1 to 32 bytes, bounds 0 to 33. An empty bound is below every key, even on an engine
 ///    that allows no empty key.
-/// 4. A walk is lazy, because most walks end after one row of very many. The keys and values of a
+/// 4. A walk is lazy, because most walks read one row of a large range. The keys and values of a
 ///    walk may borrow from the table, so that no value has to be copied.
 pub trait Rows {
     /// A key of a row.

@@ -5,7 +5,7 @@ use dm_core::store::{StoreError, StoreErrorKind};
 /// The version of the bytes that this crate writes, which [`tables`](crate::tables) describes. Rows
 /// of all earlier versions are read as well.
 ///
-/// - 1: the first one.
+/// - 1: the first version.
 /// - 2: the row of a conversation's id holds the participants. The row of a conversation's id and
 ///   the row of a floor may also hold a note, which is a copy of the newest number. Rows of version
 ///   1 stay as they are until they are written again.
@@ -22,7 +22,8 @@ pub const SCHEMA_VERSION: u32 = 2;
 /// [`StoreErrorKind::NewerSchema`].
 pub fn refuse_newer(found: u32, known: u32) -> Result<u32, StoreError> {
     if found > known {
-        let newer = format!("the schema has version {found}, this library knows {known}");
+        let newer =
+            format!("the database has schema version {found}, this library knows versions up to {known}");
         return Err(StoreError::new(StoreErrorKind::NewerSchema, newer));
     }
     Ok(found)

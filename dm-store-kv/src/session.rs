@@ -1,11 +1,15 @@
-//! Sessions, which tell valid notes from outdated ones. A note is a copy of a newest number in the
-//! tables; the heads in memory have the number itself ([`Heads`](crate::heads::Heads)).
+//! [`Session`]: tells valid notes from outdated ones. A *note* is a copy of the newest number of a
+//! conversation or of an inbox, in a row of the tables. The heads in memory
+//! ([`Heads`](crate::heads::Heads)) have the number itself.
 //!
-//! Numbers in memory are newer than their notes, and a process that is killed loses the numbers in
-//! memory. So each note names the session in which it was written. A session is *closed* after all
-//! numbers in memory were noted, otherwise it is *lost*. The row `notes` of the table `schema` says
-//! since which session none was lost. If no session was lost since a note was written, either the
-//! note has the newest number, or the newest number is still in memory. Such a note is valid.
+//! A number in memory may be newer than its note, and a process that is killed loses the numbers in
+//! memory. So each note has the number of the session in which it was written. A session is
+//! *closed* if all numbers in memory were noted at its end. Otherwise it is *lost*. The row `notes`
+//! of the table `schema` has the number of the first session since which no session was lost.
+//!
+//! A note is valid if no session was lost since it was written. Then the note has the newest
+//! number, unless a newer number is in memory. A number in memory is used without a look at its
+//! note.
 
 use crate::codec::{Fields, Note};
 use crate::failure::Failure;
@@ -14,7 +18,8 @@ use crate::rows::{Changes, RowsExt as _};
 /// The key of the last session's row in the table `schema`.
 const SESSION_KEY: &[u8] = b"notes";
 
-/// The time from the first batch with the same heads until these heads are closed or lost.
+/// A numbered period: from the first batch after [`Heads`](crate::heads::Heads) are created or
+/// cleared, until they are closed or cleared.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Session {
     number: u32,
@@ -36,7 +41,8 @@ impl Session {
         Ok(session)
     }
 
-    /// Writes that this session is closed. All numbers in memory must be noted.
+    /// Records in the tables that this session is closed. All numbers in memory must have been
+    /// noted.
     pub(crate) fn close(self, schema: &mut impl Changes) -> Result<(), Failure> {
         self.write(schema, true)
     }
@@ -46,7 +52,8 @@ impl Session {
         Note { session: self.number, number }
     }
 
-    /// Whether a note is valid. The user or conversation must not be in memory.
+    /// Whether a note is valid. To be called only if the head of its user or conversation is not in
+    /// memory.
     pub(crate) const fn trusts(self, note: Note) -> bool {
         self.first_trusted <= note.session && note.session <= self.number
     }

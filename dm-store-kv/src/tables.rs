@@ -13,18 +13,18 @@
 //! - *public key*, 32 bytes: a user's id.
 //! - *note*, 12 bytes: the number of a session 4, then the number 8 of a conversation's newest
 //!   message or of a user's newest entry. Only engines with notes
-//!   ([`Heads::noting`](crate::Heads::noting)) write it: when memory has no room for the number any
-//!   more, and when the store is closed. `session` decides whether a note is valid.
+//!   ([`Heads::noting`](crate::Heads::noting)) write it: when the number is dropped from memory,
+//!   and when the store is closed. `session` decides whether a note is valid.
 //!
-//! Rows are few and narrow: the wide row of a message is written once, at the end of its table, and
-//! the tables by conversation and by user point to it. A message is five rows: in `messages`, in
-//! `message_ids`, in `sequence`, and two in `inbox`. A message with a client id has a sixth row, in
-//! `client_ids`. The rows in `messages` and `message_ids` are added at the end of their tables. So
-//! is the row in `client_ids`, if the client makes UUIDv7s.
+//! Rows are few and narrow. The payload of a message is in one row, which is appended to the table
+//! `messages`. The tables `sequence` and `inbox` have only the number of this row. A message is
+//! five rows: in `messages`, in `message_ids`, in `sequence`, and two in `inbox`. A message with a
+//! client id has a sixth row, in `client_ids`. The rows in `messages` and `message_ids` are
+//! appended to their tables. The row in `client_ids` is appended, too, if the client makes UUIDv7s.
 //!
 //! The tables `sequence` and `inbox` are *logs*: each new row is the last one of its owner, which
 //! is a conversation or a user, and a walk stays within the rows of one owner. So an engine may
-//! keep the newest rows of a log apart.
+//! keep the newest rows of a log in separate tables, as `dm-store-redb` does.
 //!
 //! The tables, as key → value:
 //!
@@ -48,8 +48,8 @@
 //!   id 16], [suite 4], nonce 24, [ephemeral key 32], payload to the end. `flags` is the sum of 1
 //!   for a client id, 2 for a suite and 4 for an ephemeral key. Fields in brackets are optional.
 //! - `message_ids`: id 16 → row 8.
-//! - `client_ids`: client id 16, sender's ref 4 → row 8. The client's id comes first, because
-//!   clients that make UUIDv7s then append to this table, too.
+//! - `client_ids`: client id 16, sender's ref 4 → row 8. The client's id is first, so that the rows
+//!   of clients that make UUIDv7s are appended.
 //! - `sequence`: conversation ref 4, sequence 8 → row 8, received at 8. A conversation's last row
 //!   has the number of its newest message and the time of its last activity.
 //! - `inbox`: user ref 4, seq 8 → queued at 8, origin, then `1` and a row 8, or `2` and an encoded
@@ -60,7 +60,7 @@
 //!   the floor even when the inbox is empty.
 //! - `oldest`: time 8, user ref 4 → nothing: one row for each inbox that has entries, with the time
 //!   at which its first entry was queued. The row is written when an entry is appended to an empty
-//!   inbox, and by expiry. So few sends change this table.
+//!   inbox, and by expiry. So most sends do not change this table.
 //! - `devices`: user ref 4, device ref 4 → cursor 8, registered at 8, name to the end. Refs of a
 //!   user's devices ascend in order of registration.
 //! - `acked`: user ref 4, device ref 4, seq 8 → nothing: a *mark*, which is an entry that the

@@ -86,7 +86,7 @@ fn the_newest_numbers_of_dropped_users_and_conversations_are_noted() {
     // Users 1 and 11 were dropped for 2 and 12. Conversation 1 was not dropped.
     let mut store = two_conversations(2, 3);
     assert_eq!([1, 11].map(|n| store.floor(n)), [(0, Some(4)); 2]);
-    assert_eq!(store.noted(1), Some(0), "as it was opened");
+    assert_eq!(store.noted(1), Some(0), "the note from the opening");
     store.apply(vec![open(3, 3, 13)]);
     assert_eq!(store.noted(1), Some(3));
 }
@@ -103,7 +103,7 @@ fn a_number_that_did_not_change_is_not_noted_again() {
         let batch = vec![Write::AppendMessage(append(n, 99, 100))];
         assert!(matches!(store.apply(batch)[0], Outcome::Refused(_)));
     }
-    assert_eq!(store.memory.calls().inserts, 1, "the session's");
+    assert_eq!(store.memory.calls().inserts, 1, "only the row of the session");
 }
 
 #[test]
@@ -153,11 +153,11 @@ fn a_note_of_a_lost_session_is_a_lower_bound() {
         store.kill();
         assert_eq!(store.noted(1), Some(3));
         store.memory.reset_calls();
-        assert_eq!(store.send(1, 100), [4 + since, 5 + since, 5 + since], "{since} after the note");
+        assert_eq!(store.send(1, 100), [4 + since, 5 + since, 5 + since], "{since} messages after the note");
         let Calls { gets, walks, .. } = store.memory.calls();
-        assert!(gets <= 10 && walks <= 4, "{gets} looks and {walks} walks, {since} after the note");
+        assert!(gets <= 10 && walks <= 4, "{gets} gets and {walks} walks, {since} messages after the note");
         if since < 2 {
-            assert_eq!(walks, 1, "for the row of the message only, {since} after the note");
+            assert_eq!(walks, 1, "only for the number of the message's row, {since} messages after the note");
         }
     }
 }
@@ -175,7 +175,7 @@ fn a_note_of_a_lost_session_stays_invalid_after_later_sessions_are_closed() {
     }
     assert_eq!(store.noted(1), Some(3));
     assert_eq!(store.send(1, 5), [5, 6, 6]);
-    // The note is valid again.
+    // Closing the store has written a new, valid note.
     store.close();
     store.memory.reset_calls();
     assert_eq!(store.send(1, 6), [6, 7, 7]);
@@ -206,7 +206,7 @@ fn a_note_below_the_floor_counts_as_the_floor() {
     store.memory.reset_calls();
     assert_eq!(store.send(1, 5)[1..], [6, 6]);
     let walks = store.memory.calls().walks;
-    assert!(walks <= 1, "none for a user: {walks}");
+    assert!(walks <= 1, "no walk over an inbox: {walks}");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn numbers_go_on_after_all_entries_expired_and_the_next_entry_is_the_oldest() {
         store.expire(100, 100);
         store.close();
         assert_eq!(store.send(1, 4), [4, 5, 5]);
-        // Expiry finds the inbox, which has an entry again.
+        // The inbox has an entry again, so expiry must find it.
         store.kill();
         store.expire(100, 100);
         assert_eq!(store.floor(1).0, 5);

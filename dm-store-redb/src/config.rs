@@ -13,8 +13,8 @@ pub struct RedbConfig {
     /// The size of the page cache, in bytes. Default 64 MiB. Must be at least
     /// [`MIN_CACHE_BYTES`](Self::MIN_CACHE_BYTES).
     ///
-    /// An evicted page is read again from the operating system's cache of the file. A database that
-    /// the host opened has a cache of its own, and this field has no effect.
+    /// An evicted page is read again from the operating system's cache of the file. This field has
+    /// no effect on a database that the host opened, which has its own cache.
     pub cache_bytes: usize,
     /// Memory for the newest numbers of users and conversations, in bytes. Default 20 MiB, which
     /// holds 65,536 users and 65,536 conversations.
@@ -36,14 +36,14 @@ pub struct RedbConfig {
     /// - A higher number makes merging cheaper, but each batch changes more pages.
     /// - The first write to a user or conversation that is not in memory reads all rows in runs
     ///   once.
-    /// - The store then keeps the newest number of each inbox and conversation in these rows in
-    ///   memory: at most 39 bytes for each row.
+    /// - After this read, the store keeps the newest number of each inbox and conversation with
+    ///   rows in runs in memory. This takes at most 39 bytes for each row in runs.
     pub recent_entries: NonZeroUsize,
     /// The method of recovery after a crash. Default [`Recovery::Quick`]. The method determines the
     /// costs of opening the file and of commits.
     pub recovery: Recovery,
-    /// The space to keep free on the disk, in bytes. Default 64 MiB. Zero keeps none. Has an effect
-    /// on Unix only, and not for a database that the host opened.
+    /// The space to keep free on the disk, in bytes. Default 64 MiB. Zero keeps no space free. This
+    /// field has an effect on Unix only, and none on a database that the host opened.
     ///
     /// - While fewer bytes are free, new messages, conversations and keys are refused as
     ///   [`Full`](dm_core::store::StoreErrorKind::Full) before redb is called.
@@ -58,7 +58,7 @@ pub struct RedbConfig {
 ///
 /// The table was measured with `examples/recovery.rs` on two cores, with 512-byte payloads in
 /// 100,000 conversations. The file was in the operating system's cache. With a cold cache, a walk
-/// takes longer by the time to read the whole file.
+/// also takes the time to read the whole file from the disk.
 ///
 /// | | quick | walk |
 /// |---|---|---|
@@ -73,7 +73,7 @@ pub struct RedbConfig {
 /// service. A larger file takes longer. With quick recovery a large commit costs the same as with a
 /// walk, and a small commit a fifth more. So quick is the default.
 ///
-/// The format of the file is the same, so that the method may change each time the file is opened.
+/// Both methods use the same file format, so the method may change each time the file is opened.
 /// The method of the last commit before a crash determines the cost of recovery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Recovery {

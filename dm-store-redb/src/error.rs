@@ -21,7 +21,8 @@ pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
         Error::Corrupted(_) | Error::UpgradeRequired(_) | Error::TableDoesNotExist(_) => {
             StoreErrorKind::Corrupt
         }
-        // A table with other types of keys and values than the library's. The error names it.
+        // A table with other types of keys and values than the library's. redb's error names the
+        // table.
         Error::TableTypeMismatch { .. }
         | Error::TableIsMultimap(_)
         | Error::TableIsNotMultimap(_)
@@ -29,7 +30,7 @@ pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
         Error::RepairAborted | Error::TransactionInProgress | Error::WouldBlock => {
             StoreErrorKind::Unavailable
         }
-        // After an error of the file, redb refuses all work until the file is opened again.
+        // After an error of the file, redb refuses all calls until the file is opened again.
         Error::PreviousIo | Error::DatabaseClosed => StoreErrorKind::Closed,
         Error::Io(io) => match io.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
@@ -47,8 +48,8 @@ pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
     StoreError::new(kind, error)
 }
 
-/// Maps an error of a commit. redb documents that the commit may have become durable nevertheless,
-/// after any error, a full disk included.
+/// Maps an error of a commit. redb documents that a commit may be durable although it returned an
+/// error. This includes the error that the disk is full.
 pub(crate) fn unknown(error: impl Into<Error>) -> StoreError {
     StoreError::new(StoreErrorKind::OutcomeUnknown, error.into())
 }

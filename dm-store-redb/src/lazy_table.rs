@@ -1,5 +1,5 @@
-//! Tables of redb that are opened at their first use. A read uses three or four of some twenty
-//! tables, and a batch not many more.
+//! [`LazyTable`]: a table of redb that is opened at its first use. A read uses three or four of
+//! about twenty tables, and a batch uses a few more, so it would be wasteful to open all of them.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -73,7 +73,7 @@ impl Deref for Guard<'_> {
     }
 }
 
-/// An iterator over the rows between two keys, in both directions. `None` for no rows.
+/// An iterator over the rows between two keys, in both directions. `None` if the range has no rows.
 pub(crate) struct RowsBetween<'a>(Option<Range<'a, Bytes, Bytes>>);
 
 /// The key and the value of a row.
@@ -85,7 +85,7 @@ impl<T: Transaction> LazyTable<T> {
         Self { transaction, name: name.into(), opened: OnceCell::new() }
     }
 
-    /// The open table. Opens it at the first call.
+    /// The open table. The first call opens the table.
     pub(crate) fn table(&self) -> Result<&T::Table, Failure> {
         if let Some(table) = self.opened.get() {
             return Ok(table);
@@ -115,7 +115,7 @@ impl<T: Transaction> LazyTable<T> {
 }
 
 impl<'txn> LazyTable<&'txn WriteTransaction> {
-    /// The open table, to be changed.
+    /// The open table, for changes. The first call opens the table.
     fn table_mut(&mut self) -> Result<&mut Table<'txn, Bytes, Bytes>, Failure> {
         self.table()?;
         // The call above opened the table.
@@ -132,7 +132,8 @@ impl<'txn> LazyTable<&'txn WriteTransaction> {
 
     /// Removes the rows from the bound `from` to the key `to`, which is included.
     pub(crate) fn remove_between(&mut self, from: Bound<&[u8]>, to: &[u8]) -> Result<(), Failure> {
-        // Usually there are no rows. Looking for one costs less than a removal that finds none.
+        // Usually there are no rows to remove. Looking for the first row costs less than a removal
+        // that finds none.
         if self.between(from, to)?.next().is_none() {
             return Ok(());
         }

@@ -46,8 +46,8 @@
 //!
 //! # When the disk fails
 //!
-//! After the first error of its file, a full disk included, redb refuses all work on a database
-//! until the database is opened again.
+//! After the first error of its file, redb refuses all calls on the database until the database is
+//! opened again. A full disk is such an error, too.
 //!
 //! - A store that opened its file opens it again by itself. Calls fail as
 //!   [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until this succeeds.

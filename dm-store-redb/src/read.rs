@@ -1,4 +1,4 @@
-//! The store's reader. Each call reads in one transaction.
+//! [`Reader`], the store's reader. Each call reads in one transaction.
 
 use std::sync::Arc;
 

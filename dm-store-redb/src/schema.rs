@@ -43,11 +43,14 @@ pub(crate) fn expect_current(database: &impl ReadableDatabase) -> Result<(), Sto
     if version(&database.begin_read().map_err(from_redb)?)? == VERSION {
         return Ok(());
     }
-    Err(StoreError::new(StoreErrorKind::Corrupt, "the tables are missing or of another version than before"))
+    Err(StoreError::new(
+        StoreErrorKind::Corrupt,
+        "the tables are missing, or another version of the library has changed them",
+    ))
 }
 
-/// Migrates the schema to this library's version in one transaction, so that the database has the
-/// old schema or the new one after a crash.
+/// Migrates the schema to this library's version in one transaction. So after a crash the database
+/// has either the old schema or the new one.
 pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     let transaction = database.begin_read().map_err(from_redb)?;
     if refuse_newer(version(&transaction)?, VERSION)? == VERSION {
@@ -57,10 +60,10 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     let mut transaction = database.begin_write().map_err(from_redb)?;
     transaction.set_two_phase_commit(true);
     {
-        // To version 1: all tables are created empty. To version 2: nothing changes, because
-        // missing rows about runs mean that there are none. To version 3: nothing changes, because
-        // rows are read in both forms. If another handle has already migrated, the same values are
-        // written again.
+        // To version 1: all tables are created empty. To version 2: nothing changes, because a log
+        // without a row about its runs has no runs. To version 3: nothing changes, because the rows
+        // of both versions can be read. If another handle has migrated since the check above, the
+        // same values are written a second time.
         let mut tables = tables::write(&transaction, 1)?;
         let found = version_in(&tables.schema.main)?;
         refuse_newer(found.unwrap_or(0), VERSION)?;
@@ -78,12 +81,14 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
 fn version(transaction: &ReadTransaction) -> Result<u32, StoreError> {
     let names = names(transaction).map_err(from_redb)?;
     if !names.iter().any(|name| name == SCHEMA) {
-        return names.first().map_or(Ok(0), |name| Err(foreign(name, "there is no schema of the library")));
+        return names.first().map_or(Ok(0), |name| {
+            Err(foreign(name, "the database has no table `dm_schema` of the library"))
+        });
     }
     let found = version_in(&LazyTable::new(transaction, SCHEMA))?;
-    let found = found.ok_or_else(|| foreign(SCHEMA, "it holds no version"))?;
+    let found = found.ok_or_else(|| foreign(SCHEMA, "it has no schema version"))?;
     if found <= VERSION {
-        // Opening a table of another type fails.
+        // Opening fails for a table with other types of keys and values.
         for name in NAMES.all() {
             LazyTable::new(transaction, name).table()?;
         }
@@ -104,7 +109,7 @@ fn foreign(name: &str, reason: &str) -> StoreError {
     StoreError::new(StoreErrorKind::ForeignTables, text)
 }
 
-/// The version in the table `dm_schema`; `None` when it holds no version.
+/// The version in the table `dm_schema`; `None` if the table has no version.
 fn version_in(schema: &LazyTable<impl Transaction>) -> Result<Option<u32>, Failure> {
     let Some(value) = schema.get(VERSION_KEY)? else { return Ok(None) };
     let bytes = <[u8; 4]>::try_from(&*value)

@@ -26,8 +26,9 @@ impl RedbStore {
     /// Opens a file of the store's own with the default configuration. A missing file is created,
     /// with access for the process's user only. Its folder must exist.
     ///
-    /// Blocks until the file is open. [`Recovery`](crate::Recovery) has the times after a crash.
-    /// Call it before serving, or on a thread for blocking work. Needs no runtime.
+    /// Blocks until the file is open. [`Recovery`](crate::Recovery) lists the times after a crash.
+    /// Call this function before the server accepts connections, or on a thread for blocking work.
+    /// It needs no runtime.
     ///
     /// # Errors
     /// - [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store
@@ -101,8 +102,9 @@ fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     let mut builder = Database::builder();
     builder.set_cache_size(config.cache_bytes);
     if !path.try_exists().map_err(unavailable)? {
-        // redb writes the bytes that identify its files last. So a process that is killed while it
-        // creates the file leaves a file that is not a database.
+        // redb writes the bytes that identify its files last. A process that is killed while it
+        // creates a file leaves a file that redb cannot open. So `create_file` gives the file its
+        // name when it is complete.
         create_file(path, |new| {
             let database = builder.create(new).map_err(from_redb)?;
             schema::migrate(&database)
@@ -113,7 +115,7 @@ fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     open_existing(path, &builder)
 }
 
-/// Opens a file again that the store had open. Does not create a missing file.
+/// Reopens a file that this store had open before an error. A missing or empty file is an error.
 fn open_again(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     let mut builder = Database::builder();
     builder.set_cache_size(config.cache_bytes);

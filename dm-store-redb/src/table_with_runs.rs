@@ -1,5 +1,5 @@
-//! A table with its runs, as `dm-store-kv` reads and changes it. [`recent`](crate::recent) defines
-//! the terms main table and run.
+//! [`TableWithRuns`]: a table and its runs, as one table of `dm-store-kv`.
+//! [`recent`](crate::recent) defines the terms main table and run.
 
 use std::cell::OnceCell;
 use std::ops::Bound;
@@ -22,8 +22,8 @@ pub(crate) struct TableWithRuns<T: Transaction> {
 }
 
 impl TableWithRuns<&WriteTransaction> {
-    /// Sets the newest numbers in runs to those of the previous batch. With `None` they are read
-    /// when they are needed.
+    /// Sets the newest numbers in runs to those that the previous batch left in memory. With `None`
+    /// they are read from the runs when the first one is needed.
     pub(crate) fn set_newest(&mut self, newest: Option<NewestNumbers>) {
         if let Some(recent) = &mut self.recent {
             recent.newest = newest.map(OnceCell::from).unwrap_or_default();
@@ -61,8 +61,8 @@ impl<T: Transaction> Rows for TableWithRuns<T> {
     fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
         let (from, to) = (log_key(owner, after.saturating_add(1)), log_key(owner, u64::MAX));
         let last = match &self.recent {
-            // Only in a batch: a read needs one number, and reading all newest numbers would cost
-            // more.
+            // Only in a batch. A read needs only one number, and reading all newest numbers would
+            // take longer.
             Some(recent) if T::IS_BATCH => {
                 if let Some(number) = recent.newest()?.get(owner) {
                     return Ok((number > after).then_some(number));

@@ -1,15 +1,15 @@
 //! The library's tables in redb. `dm-store-kv` documents the rows of all tables but `dm_schema`.
 //!
-//! Each is a table of redb with keys and values of bytes. Its name begins with `dm_`. The number of
-//! pages that a message changes determines the speed, so `dm_sequence` and `dm_inbox` have their
-//! newest rows in runs ([`recent`](crate::recent)). A run is a table of redb as well:
-//! `dm_sequence_run_0` and so on.
+//! Each table is a table of redb with keys and values of bytes, and its name begins with `dm_`. The
+//! fewer pages a message changes, the faster it is stored. So the newest rows of `dm_sequence` and
+//! `dm_inbox` are in runs, which are small tables ([`recent`](crate::recent)). Each run is a table
+//! of redb, too: `dm_sequence_run_0` and so on.
 //!
 //! The table `dm_schema` belongs to this crate. Its keys are in ASCII:
 //!
 //! - `version`: the version of the schema, in 4 bytes.
-//! - `commit`: the number of commits so far, in 8 bytes. With it, a store notices that another
-//!   handle of the same database wrote.
+//! - `commit`: the number of commits so far, in 8 bytes. By this number a store notices that
+//!   another handle of the same database has written.
 //! - `dm_sequence` and `dm_inbox`: the state of that table's runs, as
 //!   [`Runs::encode`](crate::recent::runs::Runs::encode) writes it. Missing before the first run.
 
@@ -63,7 +63,8 @@ pub(crate) fn write(
     transaction: &WriteTransaction,
     rows_per_run: u64,
 ) -> Result<Tables<TableWithRuns<&WriteTransaction>>, Failure> {
-    // A message is one row of `dm_sequence` and two of `dm_inbox`.
+    // A message is one row of `dm_sequence` and two rows of `dm_inbox`. So a full run of
+    // `dm_sequence` has half as many rows.
     open(transaction, |name| if name == SEQUENCE { rows_per_run.div_ceil(2) } else { rows_per_run })
 }
 

@@ -1,4 +1,4 @@
-//! The store's writer. Each batch is one transaction.
+//! [`Writer`], the store's writer. Each batch is one transaction.
 
 use std::sync::Weak;
 
@@ -23,7 +23,8 @@ pub(crate) struct Writer {
     /// The number of rows in a full run of `dm_inbox`.
     rows_per_run: u64,
     heads: Heads,
-    /// The newest numbers in the runs of `dm_sequence` and of `dm_inbox`, if they are known.
+    /// The newest numbers in the runs of `dm_sequence` and of `dm_inbox`. `None` until they are
+    /// read from the runs.
     newest: [Option<NewestNumbers>; 2],
     /// The number of commits in the database for which `heads` and `newest` are valid.
     commits: u64,
@@ -52,7 +53,8 @@ impl Writer {
         Ok(transaction)
     }
 
-    /// Applies all writes of a batch in a transaction, and merges rows.
+    /// Applies all writes of a batch in a transaction, and merges rows from runs into the main
+    /// tables.
     fn apply(&mut self, transaction: &WriteTransaction, batch: Vec<Write>) -> Result<Vec<Outcome>, Failure> {
         let mut tables = tables::write(transaction, self.rows_per_run)?;
         // Another handle of the same database may have written since the last batch.
@@ -84,7 +86,7 @@ impl Writer {
         Ok(outcomes)
     }
 
-    /// Clears the caches, so that their contents are read again.
+    /// Clears the caches, so that the next batch reads their contents from the tables.
     fn clear_caches(&mut self) {
         self.heads.clear();
         self.newest = [None, None];
@@ -99,7 +101,7 @@ impl EngineWriter for Writer {
             Ok(outcomes) => outcomes,
             Err(failure) => {
                 self.clear_caches();
-                // Nothing is committed, even when this fails to free the pages of the transaction.
+                // Nothing is committed, even if the rollback fails.
                 if let Err(error) = transaction.abort() {
                     tracing::warn!(error = %error, "the transaction could not be rolled back");
                 }
@@ -117,8 +119,8 @@ impl EngineWriter for Writer {
         }
     }
 
-    /// Whether redb refuses all work. This is so after an error of the file in the middle of a
-    /// batch, although nothing of the batch is committed.
+    /// Whether redb refuses all calls until the database is opened again. redb does so after any
+    /// error of its file, even if nothing of the batch was committed.
     fn is_broken(&self) -> bool {
         let database = self.database.upgrade();
         let begun = database.as_deref().map(Database::try_begin_write);

@@ -1,4 +1,4 @@
-//! Decoding the fields of frames.
+//! [`Fields`]: decodes the fields of frames.
 
 use bytes::Bytes;
 use dm_core::notify::NodeId;
@@ -68,7 +68,8 @@ impl<'a> Fields<'a> {
         self.take().map(Nonce)
     }
 
-    /// A message, which is the rest of the frame. Its payload shares the memory of `bytes`.
+    /// A message, which takes all remaining bytes of the frame. Its payload shares the memory of
+    /// `bytes`.
     pub(super) fn message(&mut self, bytes: &Bytes) -> Result<Message, Undecodable> {
         let id = MessageId::from_bytes(self.take()?);
         let conversation = ConversationId::from_bytes(self.take()?);

@@ -1,4 +1,4 @@
-//! Frames: encoding and decoding of their common first fields.
+//! [`Frame`] and [`Writer`]: decode and encode the first fields, which all frames have.
 
 use dm_core::DeviceId;
 use dm_core::notify::NodeId;
@@ -7,6 +7,7 @@ use super::fields::{Fields, NO_DEVICE};
 use super::stamp::{Stamp, Undecodable};
 use crate::mac::TAG_LEN;
 
+/// The version of the frame format. Frames of other versions are refused.
 pub(super) const VERSION: u8 = 3;
 
 /// Encodes the frames of a node, whose id is in every frame.
@@ -63,7 +64,7 @@ pub(super) fn put_device(out: &mut Vec<u8>, device: Option<&DeviceId>) {
         None => out.push(NO_DEVICE),
         Some(device) if device.is_default() => out.push(0),
         Some(device) => {
-            // A device's name has at most 64 bytes.
+            // A device's name has at most 64 bytes, so the conversion cannot fail.
             out.push(u8::try_from(device.as_str().len()).unwrap_or(NO_DEVICE));
             out.extend(device.as_str().as_bytes());
         }

@@ -12,8 +12,8 @@ use super::stamp::{Stamp, Undecodable};
 pub(super) const CLAIMS: u8 = 5;
 pub(super) const OBJECTION: u8 = 6;
 
-/// The maximum number of claims in one frame. A user has one claim for each device that is
-/// connected to a node.
+/// The maximum number of claims in one frame, which bounds the size of a frame. A node sends one
+/// claim for each connected device of a user.
 pub(crate) const CLAIMS_AT_ONCE: usize = 64;
 
 /// An objection of one node to a claim of another.

@@ -40,7 +40,7 @@ impl ConversationRow {
 #[derive(Clone, Copy)]
 pub(crate) struct ConversationIdRow {
     pub(crate) conversation_ref: u32,
-    /// `None` in a row of schema version 1, which ends here.
+    /// `None` in a row of schema version 1, which has only the ref.
     pub(crate) details: Option<ConversationDetails>,
 }
 
@@ -50,8 +50,8 @@ pub(crate) struct ConversationDetails {
     /// The refs of `a` and `b`.
     pub(crate) refs: [u32; 2],
     pub(crate) participants: Participants,
-    /// A note, which is a copy of the newest message's number, zero before the first message.
-    /// `None` if the number was never noted.
+    /// A note of the newest message's number, which is zero before the first message. `None` if no
+    /// note was written.
     pub(crate) note: Option<Note>,
 }
 

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 
 /// A row of `inbox`: an entry.
 pub(crate) struct EntryRow {
+    /// The time at which the entry was queued.
     pub(crate) at: Timestamp,
     /// The device that caused the entry; `None` if no device of the inbox's user did.
     pub(crate) origin: Option<DeviceId>,
@@ -26,12 +27,13 @@ pub(crate) enum Content {
 const NO_ORIGIN: u8 = u8::MAX;
 /// The length byte of the default device, whose name is not written.
 const DEFAULT_DEVICE: u8 = 0;
+// The kinds of content.
 const MESSAGE: u8 = 1;
 const NOTICE: u8 = 2;
 
 impl EntryRow {
-    /// The bytes of a row: the time, the length of the origin and the origin, the kind of the
-    /// content and the content.
+    /// Encodes a row: the time, the length of the origin's name, the name, the kind of the content,
+    /// and the content.
     pub(crate) fn encode(at: Timestamp, origin: Option<&DeviceId>, content: Content) -> Vec<u8> {
         let mut value = Vec::with_capacity(128);
         value.extend(at.as_millis().to_be_bytes());
@@ -39,7 +41,7 @@ impl EntryRow {
             None => value.push(NO_ORIGIN),
             Some(device) if device.is_default() => value.push(DEFAULT_DEVICE),
             Some(device) => {
-                // The name of a device has at most 64 bytes.
+                // The name of a device has at most 64 bytes, so the conversion cannot fail.
                 value.push(u8::try_from(device.as_str().len()).unwrap_or(NO_ORIGIN));
                 value.extend(device.as_str().as_bytes());
             }

@@ -1,4 +1,4 @@
-//! A reader of the fields of a row.
+//! [`Fields`]: reads the fields of a row.
 
 use dm_core::store::{DeviceId, InboxSeq, Timestamp, UserId};
 
@@ -23,7 +23,8 @@ impl<'a> Fields<'a> {
         Ok(value)
     }
 
-    /// Reads the last field. `None` if the row ends before it, as rows of an older version do.
+    /// Reads the last field. `None` if the row ends before this field, as rows of an older schema
+    /// version do.
     pub(crate) fn last_if_any<T>(
         self,
         field: impl FnOnce(&mut Self) -> Result<T, Failure>,

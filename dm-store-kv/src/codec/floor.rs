@@ -1,12 +1,13 @@
-//! The rows of `floors`, and notes. A *note* is a copy of a newest number, which otherwise is only
-//! in memory or in the last row of a log.
+//! The rows of `floors`, and notes. A *note* is a copy of the newest number of a conversation or of
+//! an inbox. With a valid note, no walk to the last row is needed to find this number.
 
 use dm_core::store::InboxSeq;
 
 use crate::codec::fields::Fields;
 use crate::failure::Failure;
 
-/// A note: the number of the newest row of a conversation or an inbox at the time of the note.
+/// A note: the number of a conversation's newest message or of an inbox's newest entry, when the
+/// note was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Note {
     /// The number of the session in which the note was written.

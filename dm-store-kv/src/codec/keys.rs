@@ -5,8 +5,8 @@ use dm_core::store::{ClientMessageId, Timestamp};
 use crate::codec::fields::Fields;
 use crate::failure::Failure;
 
-/// A key of two refs, in the tables `pairs`, `members` and `devices`; and in `keys`, where the
-/// second one is the key's version.
+/// A key of two refs, in the tables `pairs`, `members` and `devices`. In the table `keys` the
+/// second number is the version of the user's key.
 pub(crate) fn refs_key(first: u32, second: u32) -> [u8; 8] {
     joined([first.to_be_bytes().as_slice(), &second.to_be_bytes()])
 }
@@ -45,7 +45,11 @@ pub(crate) fn client_id_key(id: ClientMessageId, sender: u32) -> [u8; 20] {
 
 /// Concatenates `parts`, whose lengths must have the sum `N`.
 pub(super) fn joined<const N: usize, const PARTS: usize>(parts: [&[u8]; PARTS]) -> [u8; N] {
-    debug_assert_eq!(parts.iter().map(|part| part.len()).sum::<usize>(), N, "the parts fill the key");
+    debug_assert_eq!(
+        parts.iter().map(|part| part.len()).sum::<usize>(),
+        N,
+        "the lengths of the parts have the sum N"
+    );
     let mut key = [0; N];
     for (to, from) in key.iter_mut().zip(parts.into_iter().flatten()) {
         *to = *from;

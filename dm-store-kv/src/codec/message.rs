@@ -8,7 +8,8 @@ use dm_core::store::{
 use crate::codec::fields::Fields;
 use crate::failure::Failure;
 
-/// The first fields of a row of `messages`: refs, and the numbers of the message.
+/// The first fields of a row of `messages`: the refs of the conversation and its users, the
+/// message's number in the conversation, and its numbers in the two inboxes.
 #[derive(Clone, Copy)]
 pub(crate) struct MessageHeader {
     pub(crate) conversation: u32,
@@ -58,7 +59,8 @@ impl MessageHeader {
         value
     }
 
-    /// Decodes the header. `value` then has the rest of the row, for [`message`](Self::message).
+    /// Decodes the header. Afterwards `value` has the remaining bytes of the row, for
+    /// [`message`](Self::message).
     pub(crate) fn decode(value: &mut Fields<'_>) -> Result<Self, Failure> {
         Ok(Self {
             conversation: value.u32()?,
@@ -70,8 +72,8 @@ impl MessageHeader {
         })
     }
 
-    /// Decodes the message from `value`, which is the rest of its row. `conversation` and `sender`
-    /// are the id and the user that the refs in the header stand for.
+    /// Decodes the message from `value`, which has the bytes of its row after the header.
+    /// `conversation` and `sender` are the id and the user that the refs in the header stand for.
     pub(crate) fn message(
         self,
         conversation: ConversationId,

@@ -119,7 +119,7 @@ fn users_of_a_conversation_that_are_one_or_in_the_wrong_order_are_damage() {
     }
 }
 
-/// Asserts that a row is decoded in its own length, and neither shortened nor lengthened.
+/// Asserts that a row is decoded, and that it is refused if bytes are missing or added.
 fn is_read_in_its_length_only(row: &[u8], reads: impl Fn(Fields<'_>) -> bool) {
     assert!(reads(Fields::new(row)));
     for len in 0..row.len() {

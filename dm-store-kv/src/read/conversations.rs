@@ -25,7 +25,7 @@ pub(super) fn conversation(
 
 /// A page of a user's conversations, in the order of
 /// [`ConversationCursor`](dm_core::ConversationCursor): descending by last activity, then by id.
-/// Conversations without messages come last. Empty for a user without conversations.
+/// Conversations without messages are last. Empty for a user without conversations.
 ///
 /// For each conversation of the user, this reads its row and the row of its newest message in
 /// `sequence`, which are narrow. The participants are read only for conversations of the page.

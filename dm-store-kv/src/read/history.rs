@@ -27,7 +27,7 @@ pub(super) fn history(
     let ((from, to), order) = match query.range {
         HistoryRange::Newest => (whole, Order::Descending),
         HistoryRange::Before(sequence) => ((1, sequence.get().saturating_sub(1)), Order::Descending),
-        // The largest number is never used, so that the next one always exists.
+        // The number 2^64 - 1 is never used, so every message number has a next one.
         HistoryRange::After(sequence) => ((sequence.next().get(), u64::MAX), Order::Ascending),
     };
     let mut messages = Messages::new(tables);

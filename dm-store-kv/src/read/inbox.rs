@@ -11,13 +11,13 @@ use crate::failure::Failure;
 use crate::rows::{Rows, RowsExt as _};
 use crate::tables::Tables;
 
-/// The maximum number of entries that are examined for one page. Entries that the device caused or
-/// acknowledged are examined, but not in the page. So a page can end early, and the device asks for
-/// the next one. No read walks over a whole inbox.
+/// The maximum number of entries that are examined for one page, so that no read walks over a whole
+/// inbox. Entries that the device caused or acknowledged are examined, but are not in the page. So
+/// a page can have fewer entries than asked for, or none, and the device asks for the next page.
 const MAX_EXAMINED: usize = 4_096;
 
-/// A walk over the marks of a device, in step with a walk over its inbox. A *mark* is an entry that
-/// the device acknowledged individually.
+/// A walk over the marks of a device, while the caller walks over the device's inbox. A *mark* is
+/// an entry that the device acknowledged individually.
 pub(crate) struct Marks<'a, T: Rows + 'a> {
     rows: T::Walk<'a>,
     next: Option<InboxSeq>,
@@ -50,7 +50,7 @@ pub(crate) fn entry_of_mark(key: &[u8]) -> Result<InboxSeq, Failure> {
 }
 
 impl<T: Rows> Tables<T> {
-    /// The ref and the row of a user's device, by the device's name; `None` if it is not
+    /// The ref and the row of a user's device, by the device's name; `None` if the device is not
     /// registered. Walks over all devices of the user, which are few and in adjacent rows.
     pub(crate) fn device(
         &self,
@@ -106,8 +106,8 @@ impl<T: Rows> Tables<T> {
     }
 }
 
-/// A page of the entries that a device has not acknowledged and did not cause. Empty, with zeros,
-/// for an unknown user.
+/// A page of the entries that a device has not acknowledged. The query decides whether the page has
+/// entries that the device caused. For an unknown user the page is empty, and its numbers are zero.
 ///
 /// `through` of the page is the number of the entry up to which the page is complete: the head of
 /// the inbox if the page reaches the end, otherwise the last entry in the page or the last examined
@@ -190,8 +190,9 @@ pub(super) fn head(tables: &Tables<impl Rows>, user: UserId) -> Result<InboxSeq,
     }
 }
 
-/// The numbers of messages and notices that are pending for a device: entries above its cursor that
-/// it has not acknowledged and did not cause. All entries count for an unknown device.
+/// The number of messages and of notices that are pending for a device: entries above its cursor
+/// that it has not acknowledged and did not cause. An unknown device counts as a device with cursor
+/// zero that has acknowledged nothing.
 pub(super) fn depth(tables: &Tables<impl Rows>, who: &Principal) -> Result<Depth, Failure> {
     let mut depth = Depth::default();
     let Some(user_ref) = tables.user_ref(who.user)? else { return Ok(depth) };

@@ -1,4 +1,4 @@
-//! Reading: the store's reader, which opens one snapshot for each call.
+//! [`Reader`], the reader of a store. Each call reads from one snapshot of the tables.
 
 mod conversations;
 mod history;
@@ -22,7 +22,7 @@ use crate::failure::Failure;
 use crate::rows::{Rows, RowsExt as _};
 use crate::tables::Tables;
 
-/// The access of a [`Reader`] to an engine: opens committed states of the engine's tables.
+/// Opens committed states of an engine's tables, for a [`Reader`]. An engine implements this trait.
 pub trait Snapshots: Send + Sync + 'static {
     /// A table in one committed state.
     type Table<'a>: Rows;

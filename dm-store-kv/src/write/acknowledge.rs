@@ -38,7 +38,7 @@ impl<T: Changes> BatchWriter<'_, T> {
             .tables
             .messages
             .find(&row.to_be_bytes(), |mut value| MessageHeader::decode(&mut value))?
-            .ok_or(Failure::Damaged("an id points to no message"))?;
+            .ok_or(Failure::Damaged("a message id has no row in the table `messages`"))?;
         Ok(if header.sender == user_ref {
             header.sender_seq
         } else if header.recipient == user_ref {

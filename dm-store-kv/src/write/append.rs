@@ -12,7 +12,8 @@ use crate::read::Messages;
 use crate::rows::{Changes, RowsExt as _};
 
 impl<T: Changes> BatchWriter<'_, T> {
-    /// Appends a message. A retry with the same client id returns the first message again.
+    /// Appends a message. A retry with the same client id appends nothing and returns the first
+    /// message.
     pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, WriteError> {
         let conversation =
             self.heads.conversation(self.tables, write.conversation)?.ok_or(Refusal::NotFound)?;
@@ -55,7 +56,7 @@ impl<T: Changes> BatchWriter<'_, T> {
     fn participant(&mut self, user: UserId) -> Result<UserHead, Failure> {
         self.heads
             .user(self.tables, user)?
-            .ok_or(Failure::Damaged("a participant of a conversation is no user"))
+            .ok_or(Failure::Damaged("a participant of a conversation has no row in the table `user_ids`"))
     }
 
     /// The earlier message of the sender with the same client id, and the number of its entry in

@@ -51,14 +51,16 @@ impl<T: Changes> BatchWriter<'_, T> {
             removed += 1;
             floor = Some(seq);
         }
-        // Without an entry to remove, the next step would find the same row of `oldest` again.
+        // If no entry is removed, the row of `oldest` would stay, and `expire` would find it
+        // forever.
         let floor = floor.ok_or(Failure::Damaged("an inbox has no entry as old as its row in `oldest`"))?;
 
         self.tables
             .inbox
             .remove_between(&log_key(user_ref, old_floor.next().get()), &log_key(user_ref, floor.get()))?;
-        // The user is dropped from memory. If the user's newest number was in memory, it is noted
-        // in the new row. Otherwise the note of the old row stays.
+        // The user's head in memory has the old floor, so it is dropped. If there was a head in
+        // memory and the engine has notes, the new row gets a note of the head's number. Otherwise
+        // it gets the old row's note.
         let new_note = self.heads.remove_user(user).and_then(|head| self.heads.note(head.get()));
         let row = FloorRow { floor, note: new_note.or(note) };
         self.tables.floors.insert(&user_ref.to_be_bytes(), &row.encode())?;

@@ -17,7 +17,8 @@ impl<T: Changes> BatchWriter<'_, T> {
             return Ok(Outcome::KeyPublished { record, changed });
         }
         self.tables.keys.insert(&refs_key(user_ref, record.version.get()), &key_value(&record))?;
-        // All conversations so far are announced to. In a later one the peer looks the key up.
+        // The announcement covers all conversations that exist now. In a conversation that is
+        // opened later, the peer looks up the newest key.
         let (from, to) = (refs_key(user_ref, 0), refs_key(user_ref, u32::MAX));
         let newest = self.tables.members.last_in(&from, &to, |mut key, _| {
             key.u32()?;

@@ -1,5 +1,5 @@
-//! Writing: applying a batch, which is a list of writes that are committed together, to the tables
-//! and to the heads in memory ([`Heads`]).
+//! [`apply`]: applies a batch to the tables and to the heads in memory ([`Heads`]). A *batch* is a
+//! list of writes that are committed together.
 
 mod acknowledge;
 mod append;
@@ -27,7 +27,7 @@ struct BatchWriter<'a, T> {
 enum WriteError {
     /// The write is refused and changed nothing. The next writes of the batch are applied.
     Refused(Refusal),
-    /// The engine failed, or a row is damaged. The whole batch fails.
+    /// The engine failed, a row is damaged, or all numbers are used. The whole batch fails.
     Failed(Failure),
 }
 
@@ -46,13 +46,12 @@ impl From<Failure> for WriteError {
 /// Applies the writes of a batch to the tables, one after the other. Outcome *i* belongs to write
 /// *i*.
 ///
-/// `heads` are the newest numbers in memory ([`Heads`]); they change along with the tables. The
-/// engine must then commit. If the commit fails, the engine must call [`Heads::clear`], because the
-/// cached numbers are ahead of the tables.
+/// `heads` are the newest numbers in memory ([`Heads`]), which change along with the tables. The
+/// engine must commit after this call. If the commit fails, the engine must call [`Heads::clear`],
+/// because the numbers in memory are newer than those in the tables.
 ///
 /// # Errors
-/// A failure of the engine, or corrupt data in a table. The engine must then roll back and call
-/// [`Heads::clear`].
+/// Any [`Failure`]. The engine must then roll back and call [`Heads::clear`].
 pub fn apply<T: Changes>(
     tables: &mut Tables<T>,
     heads: &mut Heads,

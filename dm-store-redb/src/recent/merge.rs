@@ -12,17 +12,20 @@ use crate::recent::runs::{MergeProgress, Runs};
 use crate::recent::{END, RecentRows};
 
 /// The minimum number of rows that are written between two merges, unless a full run has fewer. A
-/// merge looks into every run of the merging generation and changes pages of the main table.
+/// merge reads every run of the merging generation and copies pages of the main table, which costs
+/// too much for few rows.
 const MIN_ROWS_BETWEEN_MERGES: u64 = 256;
 
 /// Merges a quarter more rows than were written since the last merge, so that all rows of the
-/// merging generation are merged before the growing one is full. Then deletes its runs, one with
-/// each merge. Does nothing until [`MIN_ROWS_BETWEEN_MERGES`] rows were written.
+/// merging generation are merged before the growing generation is full. After all rows are merged,
+/// each call deletes one run of the merging generation. Does nothing until
+/// [`MIN_ROWS_BETWEEN_MERGES`] rows were written.
 ///
 /// When the growing generation is full, merges all remaining rows, deletes all remaining runs of
 /// the merging generation, and makes the full generation the merging one.
 ///
-/// Returns the new state of the runs, and the newest numbers in them if they are known.
+/// Returns the new state of the runs, and the newest numbers of the owners in runs if `recent` has
+/// them in memory.
 pub(crate) fn merge(
     mut main: LazyTable<&WriteTransaction>,
     recent: RecentRows<&WriteTransaction>,
@@ -40,7 +43,7 @@ pub(crate) fn merge(
     if let MergeProgress::Through(key) = &runs.progress {
         runs.progress = merge_rows(&mut main, &run_tables, key, limit)?;
     } else {
-        // One run with each merge, because freeing its pages takes as long as a small commit.
+        // Only one run, because freeing the pages of a run takes as long as a small commit.
         let deleted = if is_full { merging_count } else { merging_count.min(1) };
         for table in run_tables.drain(..deleted) {
             table.delete()?;

@@ -1,5 +1,5 @@
-//! The newest rows of a log, `dm_sequence` or `dm_inbox`, which are in small tables until they are
-//! merged into the main table.
+//! [`RecentRows`]: the newest rows of a log, `dm_sequence` or `dm_inbox`. They are in small tables
+//! until they are merged into the main table.
 //!
 //! # Terms
 //!
@@ -49,9 +49,9 @@
 //!
 //! # Files
 //!
-//! [`runs`] tells which runs exist and how far they are merged. [`newest`] keeps the newest number
-//! of each owner in runs. `RecentRows`, below, opens the runs and changes them. [`read`] reads the
-//! main table and the runs as one sequence. [`merge`] merges rows.
+//! [`runs`] has the numbers of the existing runs and the progress of merging. [`newest`] keeps the
+//! newest number of each owner in runs. [`RecentRows`], below, opens the runs and changes them.
+//! [`read`] reads the main table and the runs as one sequence. [`merge`] merges rows.
 
 pub(crate) mod merge;
 pub(crate) mod newest;
@@ -151,7 +151,7 @@ impl<T: Transaction> RecentRows<T> {
         Ok(newest)
     }
 
-    /// The value of a key in the runs; `None` if no run holds it or it is merged.
+    /// The value of a key in the runs; `None` if no run has the key, or if the key's row is merged.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Guard<'_>>, Failure> {
         for run in 0..self.run_tables.len() {
             if let Some(mut rows) = self.between(run, key, key)?
@@ -181,7 +181,7 @@ impl RecentRows<&WriteTransaction> {
             let (owner, number) = owner_and_number(key)?;
             newest.insert_growing(owner, number);
         }
-        // There is a run: the code above has created one if the growing generation had none.
+        // A run exists, because the code above creates one if the growing generation has none.
         let newest_run = self.run_tables.last_mut().ok_or(Failure::Damaged("the newest run is missing"))?;
         newest_run.insert(key, value)
     }

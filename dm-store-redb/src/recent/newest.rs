@@ -7,9 +7,9 @@
 
 use std::collections::HashMap;
 
-/// The newest number of each owner in the runs of a log. Holds at most as many numbers as there are
-/// rows in the runs. A number stays valid after its row is merged or expires, as the highest number
-/// that the owner has used. It is dropped with its generation.
+/// The newest number of each owner in the runs of a log. Has at most as many numbers as there are
+/// rows in the runs. A number is the highest that its owner has used, so it stays valid after its
+/// row is merged or expires. It is dropped when the next generation becomes the merging one.
 #[derive(Debug, Default)]
 pub(crate) struct NewestNumbers {
     merging: HashMap<u32, u64>,

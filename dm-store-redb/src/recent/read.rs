@@ -1,7 +1,7 @@
 //! Reads the main table and the runs of a log as one sequence.
 //!
-//! A key of a log is an owner (a conversation or a user) and a number. A run is a small table of new
-//! rows. [`recent`](crate::recent) has more on both.
+//! A key of a log is an owner (a conversation or a user) and a number. A run is a small table of
+//! new rows. [`recent`](crate::recent) defines the terms.
 
 use std::ops::{Bound, Range};
 
@@ -10,9 +10,9 @@ use dm_store_kv::{Failure, Order};
 use crate::lazy_table::{LazyTable, Row, RowsBetween, Transaction};
 use crate::recent::{END, RecentRows};
 
-/// From this number of owners on, each run is read once from end to end. Below it, each owner is
-/// looked up in each run. The list of 10,000 conversations then takes 6 ms, the same time as without
-/// runs.
+/// For this number of owners or more, each run is read once from end to end. For fewer owners, each
+/// owner is looked up in each run. With this limit the list of 10,000 conversations takes 6 ms, the
+/// same time as without runs.
 const MANY_OWNERS: usize = 512;
 
 /// An iterator over the rows of a log, in key order: the main table, then each run; or the reverse.

@@ -1,15 +1,15 @@
-//! The state of a log's runs, stored in one row of `dm_schema`. [`recent`](crate::recent) defines
-//! the terms.
+//! [`Runs`]: the state of a log's runs, stored in one row of `dm_schema`. [`recent`](crate::recent)
+//! defines the terms.
 
 use dm_store_kv::Failure;
 
 /// The number of runs in a full generation.
 pub(crate) const RUNS: u64 = 8;
 
-/// How far the merging generation is merged into the main table.
+/// The progress of merging the merging generation into the main table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MergeProgress {
-    /// Rows up to this key are merged. The empty key is lower than all keys and means that none is.
+    /// Rows up to this key are merged. The empty key is below all keys: no row is merged.
     Through(Vec<u8>),
     /// All rows are merged.
     Everything,
@@ -25,7 +25,7 @@ pub(crate) struct Runs {
     pub(crate) end: u64,
     /// The number of rows written to the newest run.
     pub(crate) rows_in_newest_run: u64,
-    /// The number of rows written to runs since rows were last merged.
+    /// The number of rows written to runs since the last merge.
     pub(crate) rows_since_merge: u64,
     pub(crate) progress: MergeProgress,
 }
@@ -75,7 +75,7 @@ impl Runs {
 
     /// Decodes the value that [`encode`](Self::encode) returned.
     pub(crate) fn decode(row: &[u8]) -> Result<Self, Failure> {
-        let damaged = || Failure::Damaged("a row about runs is not as the library writes it");
+        let damaged = || Failure::Damaged("a row of `dm_schema` with the state of runs is damaged");
         let (numbers, rest) = row.split_first_chunk::<40>().ok_or_else(damaged)?;
         let mut numbers = numbers.as_chunks::<8>().0.iter().map(|number| u64::from_be_bytes(*number));
         let mut number = || numbers.next().ok_or_else(damaged);
