@@ -1,6 +1,6 @@
 //! [`Heads`]: heads in memory, so that a send needs no look-ups in the tables. A *head* is the
 //! newest number of a conversation or of a user's inbox, with the other fields that a send needs. A
-//! *note* is a copy of this number in a row of the tables ([`session`](crate::session)).
+//! *note* is a copy of this number in a row of the tables ([`epoch`](crate::epoch)).
 
 use std::num::NonZeroUsize;
 
@@ -8,9 +8,9 @@ use dm_core::store::{ConversationId, InboxSeq, Participants, ServerSequence, Use
 use lru::LruCache;
 
 use crate::codec::{Fields, Note};
+use crate::epoch::Epoch;
 use crate::failure::Failure;
 use crate::rows::{Changes, Rows, RowsExt as _};
-use crate::session::Session;
 use crate::tables::Tables;
 
 /// The newest numbers of the users and conversations that were written to most recently.
@@ -22,9 +22,9 @@ pub struct Heads {
     conversations: LruCache<ConversationId, ConversationHead>,
     /// Whether a note is written when the head of a user or conversation is dropped from memory.
     is_noting: bool,
-    /// The session, whose number new notes get. `None` before the first batch, and always if
+    /// The epoch, whose number new notes get. `None` before the first batch, and always if
     /// `is_noting` is false.
-    session: Option<Session>,
+    epoch: Option<Epoch>,
     /// The number of the next message's row in `messages`. `None` until the first message after the
     /// heads were created or cleared.
     next_row: Option<u64>,
@@ -80,7 +80,7 @@ impl Heads {
             users: LruCache::new(capacity),
             conversations: LruCache::new(capacity),
             is_noting: false,
-            session: None,
+            epoch: None,
             next_row: None,
             oldest_bound: [0; 12],
         }
@@ -95,30 +95,30 @@ impl Heads {
         Self { is_noting: true, ..self }
     }
 
-    /// Begins a session if these heads have notes and no session. Called for each batch.
-    pub(crate) fn ensure_session(&mut self, tables: &mut Tables<impl Changes>) -> Result<(), Failure> {
-        if self.is_noting && self.session.is_none() {
-            self.session = Some(Session::begin(&mut tables.schema)?);
+    /// Begins an epoch if these heads have notes and no epoch. Called for each batch.
+    pub(crate) fn ensure_epoch(&mut self, tables: &mut Tables<impl Changes>) -> Result<(), Failure> {
+        if self.is_noting && self.epoch.is_none() {
+            self.epoch = Some(Epoch::begin(&mut tables.schema)?);
         }
         Ok(())
     }
 
     /// A note of `number`; `None` for an engine without notes.
     pub(crate) fn note(&self, number: u64) -> Option<Note> {
-        self.session.map(|session| session.note(number))
+        self.epoch.map(|epoch| epoch.note(number))
     }
 
     /// Drops all heads, so that later batches look them up in the tables.
     pub fn clear(&mut self) {
         self.users.clear();
         self.conversations.clear();
-        self.session = None;
+        self.epoch = None;
         self.next_row = None;
         self.oldest_bound = [0; 12];
     }
 
     /// Writes a note of each newest number that has changed since its last note, and closes the
-    /// session. Without [`noting`](Self::noting), or before the first batch, nothing is written.
+    /// epoch. Without [`noting`](Self::noting), or before the first batch, nothing is written.
     ///
     /// The engine calls this before it closes, and must then commit the changes. If the commit
     /// fails, the engine must call [`clear`](Self::clear).
@@ -126,18 +126,18 @@ impl Heads {
     /// # Errors
     /// An error of the engine.
     pub fn note_all(&mut self, tables: &mut Tables<impl Changes>) -> Result<(), Failure> {
-        let Some(session) = self.session.take() else { return Ok(()) };
+        let Some(epoch) = self.epoch.take() else { return Ok(()) };
         for (_, user) in self.users.iter_mut().filter(|(_, user)| !user.is_noted) {
             user.is_noted = true;
-            tables.note_user(*user, session)?;
+            tables.note_user(*user, epoch)?;
         }
         for (id, conversation) in
             self.conversations.iter_mut().filter(|(_, conversation)| !conversation.is_noted)
         {
             conversation.is_noted = true;
-            tables.note_conversation(*id, *conversation, session)?;
+            tables.note_conversation(*id, *conversation, epoch)?;
         }
-        session.close(&mut tables.schema)
+        epoch.close(&mut tables.schema)
     }
 
     /// Drops the head of a user whose floor changed, because entries expired. Returns the number of
@@ -155,8 +155,8 @@ impl Heads {
         user: UserId,
         head: UserHead,
     ) -> Result<(), Failure> {
-        match (self.users.push(user, head), self.session) {
-            (Some((_, dropped)), Some(session)) if !dropped.is_noted => tables.note_user(dropped, session),
+        match (self.users.push(user, head), self.epoch) {
+            (Some((_, dropped)), Some(epoch)) if !dropped.is_noted => tables.note_user(dropped, epoch),
             _ => Ok(()),
         }
     }
@@ -169,9 +169,9 @@ impl Heads {
         id: ConversationId,
         head: ConversationHead,
     ) -> Result<(), Failure> {
-        match (self.conversations.push(id, head), self.session) {
-            (Some((id, dropped)), Some(session)) if !dropped.is_noted => {
-                tables.note_conversation(id, dropped, session)
+        match (self.conversations.push(id, head), self.epoch) {
+            (Some((id, dropped)), Some(epoch)) if !dropped.is_noted => {
+                tables.note_conversation(id, dropped, epoch)
             }
             _ => Ok(()),
         }
@@ -235,7 +235,7 @@ impl Heads {
             return Ok(Some(*known));
         }
         let Some(user_ref) = tables.user_ref(user)? else { return Ok(None) };
-        let found = tables.user_head(user_ref, self.session)?;
+        let found = tables.user_head(user_ref, self.epoch)?;
         self.insert_user(tables, user, found)?;
         Ok(Some(found))
     }
@@ -250,13 +250,13 @@ impl Heads {
         if let Some(known) = self.conversations.get(&id) {
             return Ok(Some(*known));
         }
-        let Some(found) = tables.conversation_head(id, self.session)? else { return Ok(None) };
+        let Some(found) = tables.conversation_head(id, self.epoch)? else { return Ok(None) };
         // The append that follows this look-up needs the heads of both participants, whose refs are
         // known here.
         let ConversationHead { participants, refs: [a, b], .. } = found;
         for (user, user_ref) in [(participants.a(), a), (participants.b(), b)] {
             if !self.users.contains(&user) {
-                let user_found = tables.user_head(user_ref, self.session)?;
+                let user_found = tables.user_head(user_ref, self.epoch)?;
                 self.insert_user(tables, user, user_found)?;
             }
         }

@@ -26,9 +26,9 @@
 //! - *head*: the newest number of a conversation or of a user's inbox, with the other fields that a
 //!   send needs. [`Heads`] keeps heads in memory.
 //! - *note*: a copy of a head's number in a row of the tables.
-//! - *session*: a numbered period. It begins with the first batch after [`Heads`] are created or
+//! - *epoch*: a numbered period. It begins with the first batch after [`Heads`] are created or
 //!   cleared, and ends when they are closed ([`Heads::note_all`]) or cleared. A note has the number
-//!   of the session that wrote it.
+//!   of the epoch that wrote it.
 //! - *floor*: the number of the newest expired entry of an inbox.
 //! - *ref*: a 4-byte number that stands for a user, a conversation or a device in this database.
 //! - *log*: the table `sequence` or `inbox`, in which each owner (a conversation or a user) has
@@ -62,11 +62,12 @@
 //!
 //! [`tables`] documents the bytes of all rows, and `schema` their version. `rows` is the interface
 //! of an engine. `codec` encodes and decodes rows. `heads` keeps heads in memory, `newest` looks
-//! heads up in the tables, and `session` decides which notes are valid. `write` applies batches,
-//! and `read` answers queries. `failure` is the error type. [`files`] creates databases on disk and
+//! heads up in the tables, and `epoch` decides which notes are valid. `write` applies batches, and
+//! `read` answers queries. `failure` is the error type. [`files`] creates databases on disk and
 //! measures free space.
 
 mod codec;
+mod epoch;
 mod failure;
 pub mod files;
 mod heads;
@@ -74,7 +75,6 @@ mod newest;
 mod read;
 mod rows;
 mod schema;
-mod session;
 pub mod tables;
 #[cfg(test)]
 mod tests;

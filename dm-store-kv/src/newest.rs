@@ -1,7 +1,7 @@
 //! Looking up heads in the tables, and writing notes of their newest numbers
-//! ([`session`](crate::session)).
+//! ([`epoch`](crate::epoch)).
 //!
-//! A note of a lost session is a lower bound of the newest number, because no number is used twice.
+//! A note of a lost epoch is a lower bound of the newest number, because no number is used twice.
 //! In most cases it equals the newest number. So a look-up first checks whether the two numbers
 //! above the note exist, and walks to the last row only if both exist.
 
@@ -10,10 +10,10 @@ use dm_core::store::{ConversationId, InboxSeq, Participants, ServerSequence, Use
 use crate::codec::{
     ConversationDetails, ConversationIdRow, ConversationRow, Fields, FloorRow, Note, log_key, participants,
 };
+use crate::epoch::Epoch;
 use crate::failure::Failure;
 use crate::heads::{ConversationHead, UserHead};
 use crate::rows::{Changes, Rows, RowsExt as _};
-use crate::session::Session;
 use crate::tables::Tables;
 
 impl<T: Rows> Tables<T> {
@@ -23,9 +23,9 @@ impl<T: Rows> Tables<T> {
     }
 
     /// The head of the user with a ref.
-    pub(crate) fn user_head(&self, user_ref: u32, session: Option<Session>) -> Result<UserHead, Failure> {
+    pub(crate) fn user_head(&self, user_ref: u32, epoch: Option<Epoch>) -> Result<UserHead, Failure> {
         let FloorRow { floor, note } = self.floor_row(user_ref)?;
-        let newest = newest_number(&self.inbox, user_ref, floor.get(), (note, session))?;
+        let newest = newest_number(&self.inbox, user_ref, floor.get(), (note, epoch))?;
         let is_noted = note.is_some_and(|note| note.number == newest);
         Ok(UserHead { user_ref, head: InboxSeq::new(newest), floor, is_noted })
     }
@@ -34,7 +34,7 @@ impl<T: Rows> Tables<T> {
     pub(crate) fn conversation_head(
         &self,
         id: ConversationId,
-        session: Option<Session>,
+        epoch: Option<Epoch>,
     ) -> Result<Option<ConversationHead>, Failure> {
         let Some(ConversationIdRow { conversation_ref, details }) = self.conversation_id_row(id)? else {
             return Ok(None);
@@ -43,7 +43,7 @@ impl<T: Rows> Tables<T> {
             Some(details) => details,
             None => self.details(conversation_ref)?,
         };
-        let newest = newest_number(&self.sequence, conversation_ref, 0, (note, session))?;
+        let newest = newest_number(&self.sequence, conversation_ref, 0, (note, epoch))?;
         let is_noted = note.is_some_and(|note| note.number == newest);
         Ok(Some(ConversationHead {
             conversation_ref,
@@ -107,8 +107,8 @@ impl<T: Rows> Tables<T> {
 
 impl<T: Changes> Tables<T> {
     /// Notes the newest number of a user's inbox.
-    pub(crate) fn note_user(&mut self, user: UserHead, session: Session) -> Result<(), Failure> {
-        let row = FloorRow { floor: user.floor, note: Some(session.note(user.head.get())) };
+    pub(crate) fn note_user(&mut self, user: UserHead, epoch: Epoch) -> Result<(), Failure> {
+        let row = FloorRow { floor: user.floor, note: Some(epoch.note(user.head.get())) };
         self.floors.insert(&user.user_ref.to_be_bytes(), &row.encode())
     }
 
@@ -117,10 +117,10 @@ impl<T: Changes> Tables<T> {
         &mut self,
         id: ConversationId,
         conversation: ConversationHead,
-        session: Session,
+        epoch: Epoch,
     ) -> Result<(), Failure> {
         let ConversationHead { conversation_ref, refs, participants, head, .. } = conversation;
-        let note = Some(session.note(head.get()));
+        let note = Some(epoch.note(head.get()));
         self.insert_conversation_id_row(
             id,
             conversation_ref,
@@ -147,11 +147,11 @@ fn newest_number(
     log: &impl Rows,
     owner: u32,
     floor: u64,
-    (note, session): (Option<Note>, Option<Session>),
+    (note, epoch): (Option<Note>, Option<Epoch>),
 ) -> Result<u64, Failure> {
     if let Some(note) = note {
         let number = note.number.max(floor);
-        if session.is_some_and(|session| session.trusts(note)) {
+        if epoch.is_some_and(|epoch| epoch.trusts(note)) {
             return Ok(number);
         }
         for number in number..=number.saturating_add(1) {

@@ -11,10 +11,10 @@
 //! - *time*, 8 bytes: Unix milliseconds.
 //! - *id*, 16 bytes.
 //! - *public key*, 32 bytes: a user's id.
-//! - *note*, 12 bytes: the number of a session 4, then the number 8 of a conversation's newest
+//! - *note*, 12 bytes: the number of an epoch 4, then the number 8 of a conversation's newest
 //!   message or of a user's newest entry. Only engines with notes
 //!   ([`Heads::noting`](crate::Heads::noting)) write it: when the number is dropped from memory,
-//!   and when the store is closed. `session` decides whether a note is valid.
+//!   and when the store is closed. `epoch` decides whether a note is valid.
 //!
 //! Rows are few and narrow. The payload of a message is in one row, which is appended to the table
 //! `messages`. The tables `sequence` and `inbox` have only the number of this row. A message is
@@ -28,8 +28,8 @@
 //!
 //! The tables, as key → value:
 //!
-//! - `schema`: rows of the engine, and `notes` in ASCII → number of the last session 4, number of
-//!   the first session since which no session was lost 4, whether the last session is closed 1.
+//! - `schema`: rows of the engine, and `notes` in ASCII → number of the last epoch 4, number of the
+//!   first epoch since which no epoch was lost 4, whether the last epoch is closed 1.
 //! - `users`: user ref 4 → public key 32.
 //! - `user_ids`: public key 32 → user ref 4.
 //! - `keys`: user ref 4, version 4 → X25519 key 32, published at 8, binding code 1. The highest

@@ -103,7 +103,7 @@ fn a_number_that_did_not_change_is_not_noted_again() {
         let batch = vec![Write::AppendMessage(append(n, 99, 100))];
         assert!(matches!(store.apply(batch)[0], Outcome::Refused(_)));
     }
-    assert_eq!(store.memory.calls().inserts, 1, "only the row of the session");
+    assert_eq!(store.memory.calls().inserts, 1, "only the row of the epoch");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_noted_number_is_found_by_one_look_up_without_a_walk() {
     store.memory.reset_calls();
     assert_eq!(store.send(1, 4), [4, 5, 5]);
     // Three gets: the conversation's id and two floors. The first batch after opening also gets the
-    // session's row, and walks to the number of the message's row.
+    // epoch's row, and walks to the number of the message's row.
     assert_eq!(store.memory.calls(), Calls { gets: 4, walks: 1, inserts: 6 });
 }
 
@@ -142,7 +142,7 @@ fn a_user_who_is_dropped_during_a_send_gets_no_number_twice() {
 }
 
 #[test]
-fn a_note_of_a_lost_session_is_a_lower_bound() {
+fn a_note_of_a_lost_epoch_is_a_lower_bound() {
     for since in 0..10 {
         let mut store = two_conversations(100, 3);
         store.close();
@@ -163,7 +163,7 @@ fn a_note_of_a_lost_session_is_a_lower_bound() {
 }
 
 #[test]
-fn a_note_of_a_lost_session_stays_invalid_after_later_sessions_are_closed() {
+fn a_note_of_a_lost_epoch_stays_invalid_after_later_epochs_are_closed() {
     let mut store = two_conversations(100, 3);
     store.close();
     store.send(1, 4);
@@ -183,7 +183,7 @@ fn a_note_of_a_lost_session_stays_invalid_after_later_sessions_are_closed() {
 }
 
 #[test]
-fn a_batch_that_failed_ends_its_session_as_lost() {
+fn a_batch_that_failed_ends_its_epoch_as_lost() {
     let mut store = two_conversations(100, 3);
     store.close();
     store.send(1, 4);

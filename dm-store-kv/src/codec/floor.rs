@@ -10,19 +10,19 @@ use crate::failure::Failure;
 /// note was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Note {
-    /// The number of the session in which the note was written.
-    pub(crate) session: u32,
+    /// The number of the epoch in which the note was written.
+    pub(crate) epoch: u32,
     pub(crate) number: u64,
 }
 
 impl Note {
     pub(crate) fn encode_to(self, value: &mut Vec<u8>) {
-        value.extend(self.session.to_be_bytes());
+        value.extend(self.epoch.to_be_bytes());
         value.extend(self.number.to_be_bytes());
     }
 
     pub(crate) fn decode(value: &mut Fields<'_>) -> Result<Self, Failure> {
-        Ok(Self { session: value.u32()?, number: value.u64()? })
+        Ok(Self { epoch: value.u32()?, number: value.u64()? })
     }
 }
 

@@ -95,7 +95,7 @@ fn a_row_is_read_with_a_note_and_without_one_and_in_no_other_length() {
     let details = ConversationDetails {
         refs: [1, 2],
         participants: Participants::new(UserId::from_stored([3; 32]), UserId::from_stored([4; 32])).unwrap(),
-        note: Some(Note { session: 5, number: 7 }),
+        note: Some(Note { epoch: 5, number: 7 }),
     };
     let named = ConversationIdRow { conversation_ref: 6, details: Some(details) }.encode();
     let lengths = |row: &[u8], reads: &dyn Fn(Fields<'_>) -> bool| -> Vec<usize> {
@@ -106,7 +106,7 @@ fn a_row_is_read_with_a_note_and_without_one_and_in_no_other_length() {
     let back = ConversationIdRow::decode(Fields::new(&named)).unwrap();
     assert_eq!(back.encode(), named);
 
-    let floor = FloorRow { floor: InboxSeq::new(7), note: Some(Note { session: 8, number: 9 }) };
+    let floor = FloorRow { floor: InboxSeq::new(7), note: Some(Note { epoch: 8, number: 9 }) };
     assert_eq!(lengths(&floor.encode(), &|row| FloorRow::decode(row).is_ok()), [8, 20]);
     assert_eq!(FloorRow::decode(Fields::new(&floor.encode())).unwrap(), floor);
 }

@@ -57,7 +57,7 @@ pub fn apply<T: Changes>(
     heads: &mut Heads,
     writes: Vec<Write>,
 ) -> Result<Vec<Outcome>, Failure> {
-    heads.ensure_session(tables)?;
+    heads.ensure_epoch(tables)?;
     let mut batch = BatchWriter { tables, heads };
     writes
         .into_iter()
