@@ -39,7 +39,7 @@ impl Engine {
         if let Some(engine) = in_use.iter().filter_map(Weak::upgrade).find(is_same_database) {
             return Ok(engine);
         }
-        let heads = Mutex::new(Heads::new(config.heads_bytes).noting());
+        let heads = Mutex::new(Heads::new(config.heads_bytes).with_notes());
         let engine = Arc::new(Self { database, tables, heads, read_state: RwLock::new(None) });
         in_use.push(Arc::downgrade(&engine));
         Ok(engine)

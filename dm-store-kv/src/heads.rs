@@ -21,9 +21,9 @@ pub struct Heads {
     users: LruCache<UserId, UserHead>,
     conversations: LruCache<ConversationId, ConversationHead>,
     /// Whether a note is written when the head of a user or conversation is dropped from memory.
-    is_noting: bool,
+    has_notes: bool,
     /// The epoch, whose number new notes get. `None` before the first batch, and always if
-    /// `is_noting` is false.
+    /// `has_notes` is false.
     epoch: Option<Epoch>,
     /// The number of the next message's row in `messages`. `None` until the first message after the
     /// heads were created or cleared.
@@ -79,7 +79,7 @@ impl Heads {
         Self {
             users: LruCache::new(capacity),
             conversations: LruCache::new(capacity),
-            is_noting: false,
+            has_notes: false,
             epoch: None,
             next_row: None,
             oldest_bound: [0; 12],
@@ -91,13 +91,13 @@ impl Heads {
     /// row of an owner takes longer on the engine than finding a row by its key. The engine must be
     /// the only writer of the tables.
     #[must_use]
-    pub fn noting(self) -> Self {
-        Self { is_noting: true, ..self }
+    pub fn with_notes(self) -> Self {
+        Self { has_notes: true, ..self }
     }
 
     /// Begins an epoch if these heads have notes and no epoch. Called for each batch.
     pub(crate) fn ensure_epoch(&mut self, tables: &mut Tables<impl Changes>) -> Result<(), Failure> {
-        if self.is_noting && self.epoch.is_none() {
+        if self.has_notes && self.epoch.is_none() {
             self.epoch = Some(Epoch::begin(&mut tables.schema)?);
         }
         Ok(())
@@ -118,7 +118,8 @@ impl Heads {
     }
 
     /// Writes a note of each newest number that has changed since its last note, and closes the
-    /// epoch. Without [`noting`](Self::noting), or before the first batch, nothing is written.
+    /// epoch. Without [`with_notes`](Self::with_notes), or before the first batch, nothing is
+    /// written.
     ///
     /// The engine calls this before it closes, and must then commit the changes. If the commit
     /// fails, the engine must call [`clear`](Self::clear).

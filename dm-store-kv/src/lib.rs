@@ -46,7 +46,8 @@
 //!   write to the tables, the engine must detect their writes and [clear](Heads::clear) the heads.
 //!   `dm-store-redb` counts the commits in a row of the table [`schema`](Tables::schema), in the
 //!   transaction of each commit. If the count in the table differs from the count in memory,
-//!   another handle wrote. An engine that keeps notes ([`Heads::noting`]) must be the only writer.
+//!   another handle wrote. An engine that keeps notes ([`Heads::with_notes`]) must be the only
+//!   writer.
 //! - *Size of the heads.* One conversation and one user together take at most [`Heads::BYTES`]. 20
 //!   MiB, the default of `dm-store-redb` and `dm-store-fjall`, hold 65,536 conversations and 65,536
 //!   users. A write to a conversation or user that is not in memory takes longer, because it first
@@ -54,7 +55,7 @@
 //! - *Schema version.* The engine stores a version in a row of the table `schema`, under a key that
 //!   the engine chooses, and refuses a database with a higher version ([`SCHEMA_VERSION`]). All
 //!   rows of `schema` belong to the engine, except the row `notes`, which exists only with
-//!   [`Heads::noting`].
+//!   [`Heads::with_notes`].
 //! - *Errors.* A [`Failure`] ends the batch or the read. The engine's own errors are a
 //!   [`Failure::Engine`].
 //!

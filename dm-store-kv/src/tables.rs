@@ -13,8 +13,8 @@
 //! - *public key*, 32 bytes: a user's id.
 //! - *note*, 12 bytes: the number of an epoch 4, then the number 8 of a conversation's newest
 //!   message or of a user's newest entry. Only engines with notes
-//!   ([`Heads::noting`](crate::Heads::noting)) write it: when the number is dropped from memory,
-//!   and when the store is closed. `epoch` decides whether a note is valid.
+//!   ([`Heads::with_notes`](crate::Heads::with_notes)) write it: when the number is dropped from
+//!   memory, and when the store is closed. `epoch` decides whether a note is valid.
 //!
 //! Rows are few and narrow. The payload of a message is in one row, which is appended to the table
 //! `messages`. The tables `sequence` and `inbox` have only the number of this row. A message is

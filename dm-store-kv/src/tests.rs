@@ -20,7 +20,7 @@ struct Store {
 impl Store {
     /// A store with room for `heads` users and `heads` conversations in memory.
     fn with_heads(heads: usize) -> Self {
-        let heads = Heads::new(heads * Heads::BYTES).noting();
+        let heads = Heads::new(heads * Heads::BYTES).with_notes();
         Self { memory: Memory::default(), heads }
     }
 
@@ -96,7 +96,7 @@ fn a_number_that_did_not_change_is_not_noted_again() {
     let mut store = two_conversations(2, 3);
     store.close();
     store.close();
-    store.heads = Heads::new(Heads::BYTES).noting();
+    store.heads = Heads::new(Heads::BYTES).with_notes();
     store.memory.reset_calls();
     // Each look-up drops a head that was only read.
     for n in [2, 1, 2, 1] {
