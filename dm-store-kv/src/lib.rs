@@ -62,20 +62,20 @@
 //! # In reading order
 //!
 //! [`tables`] documents the bytes of all rows, and `schema` their version. `rows` is the interface
-//! of an engine. `codec` encodes and decodes rows. `heads` keeps heads in memory, `newest` looks
-//! heads up in the tables, and `epoch` decides which notes are valid. `write` applies batches, and
-//! `read` answers queries. `failure` is the error type. [`files`] creates databases on disk and
-//! measures free space.
+//! of an engine. `codec` encodes and decodes rows. `heads` keeps heads in memory, `stored_heads`
+//! looks heads up in the tables, and `epoch` decides which notes are valid. `write` applies
+//! batches, and `read` answers queries. `failure` is the error type. [`files`] creates databases on
+//! disk and measures free space.
 
 mod codec;
 mod epoch;
 mod failure;
 pub mod files;
 mod heads;
-mod newest;
 mod read;
 mod rows;
 mod schema;
+mod stored_heads;
 pub mod tables;
 #[cfg(test)]
 mod tests;

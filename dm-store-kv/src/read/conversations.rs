@@ -6,7 +6,7 @@ use dm_core::store::{
     Conversation, ConversationId, ConversationState, ConversationsQuery, ServerSequence, Timestamp,
 };
 
-use super::newest::decode_newest;
+use super::newest_message::decode_newest_message;
 use crate::codec::{ConversationRow, Fields, refs_key};
 use crate::failure::Failure;
 use crate::rows::{Rows, RowsExt as _};
@@ -47,7 +47,7 @@ pub(super) fn conversations(
     let mut newest = vec![(ServerSequence::ZERO, None); refs.len()];
     tables.sequence.last_of_each(&refs, |index, key, value| {
         if let Some(newest) = newest.get_mut(index) {
-            *newest = decode_newest(Fields::new(key), Fields::new(value))?;
+            *newest = decode_newest_message(Fields::new(key), Fields::new(value))?;
         }
         Ok(())
     })?;

@@ -4,7 +4,7 @@ mod conversations;
 mod history;
 mod inbox;
 mod messages;
-mod newest;
+mod newest_message;
 
 use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, EngineReader, HistoryPage,
@@ -12,7 +12,7 @@ use dm_core::store::{
     Timestamp, UserId,
 };
 
-use newest::decode_newest;
+use newest_message::decode_newest_message;
 
 pub(crate) use inbox::entry_of_mark;
 pub(crate) use messages::Messages;
@@ -106,7 +106,7 @@ impl<T: Rows> Tables<T> {
         conversation_ref: u32,
     ) -> Result<(ServerSequence, Option<Timestamp>), Failure> {
         let (from, to) = (log_key(conversation_ref, 0), log_key(conversation_ref, u64::MAX));
-        let newest = self.sequence.last_in(&from, &to, decode_newest)?;
+        let newest = self.sequence.last_in(&from, &to, decode_newest_message)?;
         Ok(newest.unwrap_or((ServerSequence::ZERO, None)))
     }
 }

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 
 /// Decodes a conversation's last row in `sequence`: the number of the newest message, and the time
 /// at which this message was received.
-pub(super) fn decode_newest(
+pub(super) fn decode_newest_message(
     mut key: Fields<'_>,
     value: Fields<'_>,
 ) -> Result<(ServerSequence, Option<Timestamp>), Failure> {
