@@ -82,7 +82,7 @@ impl ConversationIdRow {
         if participants.a() != a {
             return Err(Failure::Damaged("the users of a conversation are in the wrong order"));
         }
-        let note = value.last_if_any(Note::decode)?;
+        let note = value.optional_last(Note::decode)?;
         Ok(Self { conversation_ref, details: Some(ConversationDetails { refs, participants, note }) })
     }
 }

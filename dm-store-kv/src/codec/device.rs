@@ -23,6 +23,6 @@ impl DeviceRow {
     }
 
     pub(crate) fn decode(mut value: Fields<'_>) -> Result<Self, Failure> {
-        Ok(Self { cursor: value.seq()?, registered_at: value.time()?, device: device(value.rest())? })
+        Ok(Self { cursor: value.seq()?, registered_at: value.time()?, device: device(value.remaining())? })
     }
 }

@@ -69,7 +69,7 @@ impl EntryRow {
         let content = match value.u8()? {
             MESSAGE => Content::Message(value.last(Fields::u64)?),
             NOTICE => Content::Notice(
-                Notice::decode(value.rest())
+                Notice::decode(value.remaining())
                     .map_err(|_| Failure::Damaged("an entry has a notice that cannot be decoded"))?,
             ),
             _ => return Err(Failure::Damaged("an entry has content of an unknown kind")),

@@ -25,7 +25,7 @@ impl<'a> Fields<'a> {
 
     /// Reads the last field. `None` if the row ends before this field, as rows of an older schema
     /// version do.
-    pub(crate) fn last_if_any<T>(
+    pub(crate) fn optional_last<T>(
         self,
         field: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<Option<T>, Failure> {
@@ -63,7 +63,7 @@ impl<'a> Fields<'a> {
     }
 
     /// All remaining bytes.
-    pub(crate) const fn rest(self) -> &'a [u8] {
+    pub(crate) const fn remaining(self) -> &'a [u8] {
         self.0
     }
 

@@ -46,6 +46,6 @@ impl FloorRow {
     }
 
     pub(crate) fn decode(mut value: Fields<'_>) -> Result<Self, Failure> {
-        Ok(Self { floor: value.seq()?, note: value.last_if_any(Note::decode)? })
+        Ok(Self { floor: value.seq()?, note: value.optional_last(Note::decode)? })
     }
 }

@@ -93,7 +93,7 @@ impl MessageHeader {
         let nonce: [u8; Ciphertext::NONCE_LEN] = value.bytes()?;
         let ephemeral =
             if flags & EPHEMERAL == 0 { None } else { Some(value.slice(Ciphertext::EPHEMERAL_LEN)?) };
-        let payload = Bytes::copy_from_slice(value.rest());
+        let payload = Bytes::copy_from_slice(value.remaining());
         Ok(Message {
             id,
             conversation,

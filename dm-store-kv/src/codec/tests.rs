@@ -79,15 +79,15 @@ fn a_row_of_another_length_is_damage() {
         published_at: time,
         binding: KeyBinding::Unproven,
     };
-    is_read_in_its_length_only(&ConversationRow { id, a: 1, b: 2, opened_at: time }.encode(), |row| {
+    assert_decodes_in_its_length_only(&ConversationRow { id, a: 1, b: 2, opened_at: time }.encode(), |row| {
         ConversationRow::decode(row).is_ok()
     });
-    is_read_in_its_length_only(&SequenceRow { message: 1, at: time }.encode(), |row| {
+    assert_decodes_in_its_length_only(&SequenceRow { message: 1, at: time }.encode(), |row| {
         SequenceRow::decode(row).is_ok()
     });
     let announcement = Announcement { user: 1, after: 2, until: 3 };
-    is_read_in_its_length_only(&announcement.encode(), |row| Announcement::decode(row).is_ok());
-    is_read_in_its_length_only(&key_value(&record), |row| key_record(record.user, 1, row).is_ok());
+    assert_decodes_in_its_length_only(&announcement.encode(), |row| Announcement::decode(row).is_ok());
+    assert_decodes_in_its_length_only(&key_value(&record), |row| key_record(record.user, 1, row).is_ok());
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn users_of_a_conversation_that_are_one_or_in_the_wrong_order_are_damage() {
 }
 
 /// Asserts that a row is decoded, and that it is refused if bytes are missing or added.
-fn is_read_in_its_length_only(row: &[u8], reads: impl Fn(Fields<'_>) -> bool) {
+fn assert_decodes_in_its_length_only(row: &[u8], reads: impl Fn(Fields<'_>) -> bool) {
     assert!(reads(Fields::new(row)));
     for len in 0..row.len() {
         assert!(!reads(Fields::new(&row[..len])), "{len} of {} bytes", row.len());

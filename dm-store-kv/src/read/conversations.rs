@@ -55,9 +55,9 @@ pub(super) fn conversations(
     let mut list = Vec::new();
     for (conversation_ref, (head, last_activity)) in refs.into_iter().zip(newest) {
         let row = tables.conversation_row(conversation_ref)?;
-        let comes_after =
+        let is_after_cursor =
             |cursor: dm_core::ConversationCursor| (last_activity, row.id) < (cursor.last_activity, cursor.id);
-        if query.after.is_none_or(comes_after) {
+        if query.after.is_none_or(is_after_cursor) {
             list.push((last_activity, row, head));
         }
     }

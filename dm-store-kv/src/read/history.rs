@@ -2,7 +2,7 @@
 
 use dm_core::store::{HistoryPage, HistoryQuery, HistoryRange};
 
-use super::Messages;
+use super::MessageReader;
 use crate::codec::{Fields, SequenceRow, log_key};
 use crate::failure::Failure;
 use crate::rows::{Order, Rows};
@@ -30,7 +30,7 @@ pub(super) fn history(
         // The number 2^64 - 1 is never used, so every message number has a next one.
         HistoryRange::After(sequence) => ((sequence.next().get(), u64::MAX), Order::Ascending),
     };
-    let mut messages = Messages::new(tables);
+    let mut messages = MessageReader::new(tables);
     let mut page = HistoryPage::default();
     let mut bytes = 0_usize;
     for row in

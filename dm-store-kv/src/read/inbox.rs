@@ -5,7 +5,7 @@ use dm_core::store::{
     Depth, DeviceId, DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, Principal, UserId,
 };
 
-use super::Messages;
+use super::MessageReader;
 use crate::codec::{Content, DeviceRow, EntryRow, Fields, log_key, mark_key, refs_key};
 use crate::failure::Failure;
 use crate::rows::{Rows, RowsExt as _};
@@ -35,14 +35,14 @@ impl<T: Rows> Marks<'_, T> {
     fn advance(&mut self) -> Result<(), Failure> {
         self.next = match self.rows.next() {
             None => None,
-            Some(row) => Some(entry_of_mark(&row?.0)?),
+            Some(row) => Some(marked_entry(&row?.0)?),
         };
         Ok(())
     }
 }
 
 /// Decodes the number of the entry from the key of a mark.
-pub(crate) fn entry_of_mark(key: &[u8]) -> Result<InboxSeq, Failure> {
+pub(crate) fn marked_entry(key: &[u8]) -> Result<InboxSeq, Failure> {
     let mut key = Fields::new(key);
     key.u32()?;
     key.u32()?;
@@ -57,7 +57,7 @@ impl<T: Rows> Tables<T> {
         user_ref: u32,
         device: &DeviceId,
     ) -> Result<Option<(u32, DeviceRow)>, Failure> {
-        for found in self.devices_of(user_ref)? {
+        for found in self.user_devices(user_ref)? {
             let found = found?;
             if found.1.device == *device {
                 return Ok(Some(found));
@@ -67,7 +67,7 @@ impl<T: Rows> Tables<T> {
     }
 
     /// The ref and the row of each device of a user, in order of registration.
-    pub(crate) fn devices_of(
+    pub(crate) fn user_devices(
         &self,
         user_ref: u32,
     ) -> Result<impl Iterator<Item = Result<(u32, DeviceRow), Failure>>, Failure> {
@@ -124,7 +124,7 @@ pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<In
         Some((device_ref, row)) => Some(tables.marks(user_ref, device_ref, query.after.max(row.cursor))?),
         None => None,
     };
-    let mut messages = Messages::new(tables);
+    let mut messages = MessageReader::new(tables);
     let (mut bytes, mut examined) = (0_usize, 0);
     for entry in tables.entries_after(user_ref, query.after.max(page.floor))? {
         if examined == MAX_EXAMINED {
@@ -174,7 +174,7 @@ pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<In
 pub(super) fn devices(tables: &Tables<impl Rows>, user: UserId) -> Result<Vec<DeviceState>, Failure> {
     let Some(user_ref) = tables.user_ref(user)? else { return Ok(Vec::new()) };
     tables
-        .devices_of(user_ref)?
+        .user_devices(user_ref)?
         .map(|found| {
             let DeviceRow { device, cursor, registered_at } = found?.1;
             Ok(DeviceState { device, cursor, registered_at })

@@ -12,13 +12,13 @@ use crate::tables::Tables;
 
 /// Reads the messages of one page. A page has few conversations and senders, so each of them is
 /// looked up only once.
-pub(crate) struct Messages<'a, T> {
+pub(crate) struct MessageReader<'a, T> {
     tables: &'a Tables<T>,
     conversations: HashMap<u32, ConversationId>,
     users: HashMap<u32, UserId>,
 }
 
-impl<'a, T: Rows> Messages<'a, T> {
+impl<'a, T: Rows> MessageReader<'a, T> {
     pub(crate) fn new(tables: &'a Tables<T>) -> Self {
         Self { tables, conversations: HashMap::new(), users: HashMap::new() }
     }

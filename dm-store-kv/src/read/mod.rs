@@ -14,8 +14,8 @@ use dm_core::store::{
 
 use newest_message::decode_newest_message;
 
-pub(crate) use inbox::entry_of_mark;
-pub(crate) use messages::Messages;
+pub(crate) use inbox::marked_entry;
+pub(crate) use messages::MessageReader;
 
 use crate::codec::{self, Fields, log_key};
 use crate::failure::Failure;

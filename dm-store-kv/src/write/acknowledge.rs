@@ -8,7 +8,7 @@ use dm_core::store::{
 use super::{BatchWriter, WriteError};
 use crate::codec::{Content, DeviceRow, Fields, MessageHeader, mark_key, refs_key};
 use crate::failure::Failure;
-use crate::read::entry_of_mark;
+use crate::read::marked_entry;
 use crate::rows::{Changes, Order, RowsExt as _};
 
 impl<T: Changes> BatchWriter<'_, T> {
@@ -101,7 +101,7 @@ impl<T: Changes> BatchWriter<'_, T> {
             (mark_key(user_ref, device_ref, cursor.get()), mark_key(user_ref, device_ref, u64::MAX));
         match self.tables.acked.walk(&from, &to, Order::Descending)?.next() {
             None => Ok(None),
-            Some(row) => entry_of_mark(&row?.0).map(Some),
+            Some(row) => marked_entry(&row?.0).map(Some),
         }
     }
 }

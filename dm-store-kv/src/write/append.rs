@@ -8,7 +8,7 @@ use super::{BatchWriter, WriteError};
 use crate::codec::{Fields, MessageHeader, SequenceRow, client_id_key, log_key};
 use crate::failure::Failure;
 use crate::heads::{ConversationHead, UserHead};
-use crate::read::Messages;
+use crate::read::MessageReader;
 use crate::rows::{Changes, RowsExt as _};
 
 impl<T: Changes> BatchWriter<'_, T> {
@@ -71,7 +71,7 @@ impl<T: Changes> BatchWriter<'_, T> {
         let Some(row) = self.tables.client_ids.find(&key, |value| value.last(Fields::u64))? else {
             return Ok(None);
         };
-        let (header, message) = Messages::new(self.tables).read(row)?;
+        let (header, message) = MessageReader::new(self.tables).read(row)?;
         Ok(Some((message, header.sender_seq)))
     }
 

@@ -14,7 +14,7 @@ impl<T: Changes> BatchWriter<'_, T> {
         let mut device_ref = 1_u32;
         let (mut floor, mut head) = (InboxSeq::ZERO, InboxSeq::ZERO);
         if let Some(user) = self.heads.user(self.tables, write.who.user)? {
-            for found in self.tables.devices_of(user.user_ref)? {
+            for found in self.tables.user_devices(user.user_ref)? {
                 let (found, row) = found?;
                 if row.device == write.who.device {
                     return Ok(Outcome::DeviceRegistered { cursor: row.cursor });

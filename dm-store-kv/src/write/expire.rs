@@ -70,7 +70,7 @@ impl<T: Changes> BatchWriter<'_, T> {
         }
         let devices: Vec<(u32, InboxSeq)> = self
             .tables
-            .devices_of(user_ref)?
+            .user_devices(user_ref)?
             .map(|device| device.map(|(device_ref, row)| (device_ref, row.cursor)))
             .collect::<Result<_, _>>()?;
         for (device_ref, cursor) in devices {

@@ -44,8 +44,8 @@ impl<T: Changes> BatchWriter<'_, T> {
                     appended.push(self.append_notice(*peer, write.at, None, notice)?);
                 }
             }
-            let last_told = peers.last().map_or(announcement.until, |(conversation, _)| *conversation);
-            self.update_announcement(publisher, announcement, last_told)?;
+            let last_notified = peers.last().map_or(announcement.until, |(conversation, _)| *conversation);
+            self.update_announcement(publisher, announcement, last_notified)?;
         }
         Ok(Outcome::KeysAnnounced { appended, more: self.next_announcement()?.is_some() })
     }
@@ -78,17 +78,17 @@ impl<T: Changes> BatchWriter<'_, T> {
             .collect()
     }
 
-    /// Stores the progress of an announcement, or removes it if it is completed. `last_told` is the
-    /// ref of the last conversation whose peer got the notice.
+    /// Stores the progress of an announcement, or removes it if it is completed. `last_notified` is
+    /// the ref of the last conversation whose peer got the notice.
     fn update_announcement(
         &mut self,
         publisher: UserId,
         announcement: Announcement,
-        last_told: u32,
+        last_notified: u32,
     ) -> Result<(), Failure> {
         let key = *publisher.as_bytes();
-        if last_told < announcement.until {
-            let remaining = Announcement { after: last_told, ..announcement };
+        if last_notified < announcement.until {
+            let remaining = Announcement { after: last_notified, ..announcement };
             self.tables.announcements.insert(&key, &remaining.encode())
         } else {
             self.tables.announcements.remove(&key)
