@@ -7,12 +7,12 @@ use dm_store_kv::Failure;
 use redb::Error;
 
 /// Maps an error of redb in a read or in the writes of a batch.
-pub(crate) fn failed(error: impl Into<Error>) -> Failure {
+pub(crate) fn to_failure(error: impl Into<Error>) -> Failure {
     Failure::Engine(from_redb(error))
 }
 
-/// Maps an error of redb. For an error of a commit, see [`unknown`]. redb's errors contain no keys
-/// and values.
+/// Maps an error of redb. For an error of a commit, see [`from_commit`]. redb's errors contain no
+/// keys and values.
 pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
     let error = error.into();
     let kind = match &error {
@@ -50,7 +50,7 @@ pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
 
 /// Maps an error of a commit. redb documents that a commit may be durable although it returned an
 /// error. This includes the error that the disk is full.
-pub(crate) fn unknown(error: impl Into<Error>) -> StoreError {
+pub(crate) fn from_commit(error: impl Into<Error>) -> StoreError {
     StoreError::new(StoreErrorKind::OutcomeUnknown, error.into())
 }
 
@@ -63,16 +63,16 @@ mod tests {
     use super::*;
 
     /// The kind of the mapped I/O error.
-    fn kind_of_io(kind: ErrorKind) -> StoreErrorKind {
+    fn io_error_kind(kind: ErrorKind) -> StoreErrorKind {
         from_redb(StorageError::Io(io::Error::from(kind))).kind()
     }
 
     #[test]
     fn each_error_has_the_kind_that_callers_match_on() {
-        assert_eq!(kind_of_io(ErrorKind::StorageFull), StoreErrorKind::Full);
-        assert_eq!(kind_of_io(ErrorKind::InvalidData), StoreErrorKind::Corrupt);
-        assert_eq!(kind_of_io(ErrorKind::PermissionDenied), StoreErrorKind::Unavailable);
-        assert_eq!(kind_of_io(ErrorKind::Other), StoreErrorKind::Engine);
+        assert_eq!(io_error_kind(ErrorKind::StorageFull), StoreErrorKind::Full);
+        assert_eq!(io_error_kind(ErrorKind::InvalidData), StoreErrorKind::Corrupt);
+        assert_eq!(io_error_kind(ErrorKind::PermissionDenied), StoreErrorKind::Unavailable);
+        assert_eq!(io_error_kind(ErrorKind::Other), StoreErrorKind::Engine);
         let kind = |error: Error| from_redb(error).kind();
         assert_eq!(kind(Error::DatabaseAlreadyOpen), StoreErrorKind::Locked);
         assert_eq!(kind(Error::PreviousIo), StoreErrorKind::Closed);
@@ -83,6 +83,6 @@ mod tests {
     #[test]
     fn a_failed_commit_is_unknown_even_on_a_full_disk() {
         let full = StorageError::Io(ErrorKind::StorageFull.into());
-        assert_eq!(unknown(full).kind(), StoreErrorKind::OutcomeUnknown);
+        assert_eq!(from_commit(full).kind(), StoreErrorKind::OutcomeUnknown);
     }
 }

@@ -11,7 +11,7 @@ use redb::{
     WriteTransaction,
 };
 
-use crate::error::failed;
+use crate::error::to_failure;
 
 /// The type of keys and values in redb's terms.
 pub(crate) type Bytes = &'static [u8];
@@ -90,12 +90,12 @@ impl<T: Transaction> LazyTable<T> {
         if let Some(table) = self.opened.get() {
             return Ok(table);
         }
-        let table = self.transaction.open(&self.name).map_err(failed)?;
+        let table = self.transaction.open(&self.name).map_err(to_failure)?;
         Ok(self.opened.get_or_init(|| table))
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Guard<'_>>, Failure> {
-        Ok(self.table()?.get(key).map_err(failed)?.map(Guard))
+        Ok(self.table()?.get(key).map_err(to_failure)?.map(Guard))
     }
 
     /// The rows from the bound `from` to the key `to`, which is included.
@@ -110,7 +110,7 @@ impl<T: Transaction> LazyTable<T> {
             return Ok(RowsBetween(None));
         }
         let rows = self.table()?.range::<&[u8]>((from, Bound::Included(to)));
-        Ok(RowsBetween(Some(rows.map_err(failed)?)))
+        Ok(RowsBetween(Some(rows.map_err(to_failure)?)))
     }
 }
 
@@ -123,11 +123,11 @@ impl<'txn> LazyTable<&'txn WriteTransaction> {
     }
 
     pub(crate) fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
-        self.table_mut()?.insert(key, value).map(drop).map_err(failed)
+        self.table_mut()?.insert(key, value).map(drop).map_err(to_failure)
     }
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> Result<(), Failure> {
-        self.table_mut()?.remove(key).map(drop).map_err(failed)
+        self.table_mut()?.remove(key).map(drop).map_err(to_failure)
     }
 
     /// Removes the rows from the bound `from` to the key `to`, which is included.
@@ -137,7 +137,7 @@ impl<'txn> LazyTable<&'txn WriteTransaction> {
         if self.between(from, to)?.next().is_none() {
             return Ok(());
         }
-        self.table_mut()?.retain_in::<&[u8], _>((from, Bound::Included(to)), |_, _| false).map_err(failed)
+        self.table_mut()?.retain_in::<&[u8], _>((from, Bound::Included(to)), |_, _| false).map_err(to_failure)
     }
 
     /// Deletes the table with all its rows.
@@ -145,7 +145,7 @@ impl<'txn> LazyTable<&'txn WriteTransaction> {
         let Self { transaction, name, opened } = self;
         // redb does not delete an open table.
         drop(opened);
-        transaction.delete_table(definition(&name)).map(drop).map_err(failed)
+        transaction.delete_table(definition(&name)).map(drop).map_err(to_failure)
     }
 }
 
@@ -172,5 +172,5 @@ impl DoubleEndedIterator for RowsBetween<'_> {
 type Guards<'a> = (AccessGuard<'a, Bytes>, AccessGuard<'a, Bytes>);
 
 fn row(row: Result<Guards<'_>, redb::StorageError>) -> Row<'_> {
-    row.map(|(key, value)| (Guard(key), Guard(value))).map_err(failed)
+    row.map(|(key, value)| (Guard(key), Guard(value))).map_err(to_failure)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dm_store_kv::{Failure, Snapshots, Tables};
 use redb::{Database, ReadTransaction, ReadableDatabase};
 
-use crate::error::failed;
+use crate::error::to_failure;
 use crate::table_with_runs::TableWithRuns;
 use crate::tables;
 
@@ -22,7 +22,7 @@ impl Snapshots for Committed {
         &self,
         read: impl FnOnce(&Tables<Self::Table<'_>>) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
-        let transaction = self.0.begin_read().map_err(failed)?;
+        let transaction = self.0.begin_read().map_err(to_failure)?;
         read(&tables::read(&transaction)?)
     }
 }

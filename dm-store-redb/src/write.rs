@@ -7,7 +7,7 @@ use dm_store_kv::{Changes as _, Failure, Heads, Rows as _, Tables};
 use redb::{CommitError, Database, Durability, WriteTransaction};
 
 use crate::config::{Recovery, RedbConfig};
-use crate::error::{from_redb, unknown};
+use crate::error::{from_commit, from_redb};
 use crate::recent::merge::merge;
 use crate::recent::newest::NewestNumbers;
 use crate::recent::runs::RUNS;
@@ -115,7 +115,7 @@ impl EngineWriter for Writer {
                 self.clear_caches();
                 Err(from_redb(error))
             }
-            Err(error) => Err(unknown(error)),
+            Err(error) => Err(from_commit(error)),
         }
     }
 
