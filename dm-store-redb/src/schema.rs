@@ -29,7 +29,7 @@ pub(crate) const COMMIT_KEY: &[u8] = b"commit";
 /// - [`StoreErrorKind::NewerSchema`] when a newer version of the library wrote the database.
 /// - [`StoreErrorKind::ForeignTables`] when another program's table has a name that begins with
 ///   `dm_`.
-pub(crate) fn examine(database: &impl ReadableDatabase) -> Result<(), StoreError> {
+pub(crate) fn check_compatible(database: &impl ReadableDatabase) -> Result<(), StoreError> {
     let transaction = database.begin_read().map_err(from_redb)?;
     refuse_newer(version(&transaction)?, VERSION).map(drop)
 }
@@ -38,8 +38,8 @@ pub(crate) fn examine(database: &impl ReadableDatabase) -> Result<(), StoreError
 ///
 /// # Errors
 /// [`StoreErrorKind::Corrupt`] when it has no schema or another version;
-/// [`StoreErrorKind::ForeignTables`] as for [`examine`].
-pub(crate) fn expect_current(database: &impl ReadableDatabase) -> Result<(), StoreError> {
+/// [`StoreErrorKind::ForeignTables`] as for [`check_compatible`].
+pub(crate) fn check_current(database: &impl ReadableDatabase) -> Result<(), StoreError> {
     if version(&database.begin_read().map_err(from_redb)?)? == VERSION {
         return Ok(());
     }

@@ -123,7 +123,7 @@ fn open_again(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> 
         return Err(StoreError::new(StoreErrorKind::Corrupt, "the file is empty"));
     }
     let database = open_existing(path, &builder)?;
-    schema::expect_current(&database)?;
+    schema::check_current(&database)?;
     Ok(database)
 }
 
@@ -133,7 +133,7 @@ fn open_existing(path: &Path, builder: &Builder) -> Result<Database, StoreError>
     // so the schema is first examined in read-only mode.
     match builder.open_read_only(path) {
         Ok(database) => {
-            schema::examine(&database)?;
+            schema::check_compatible(&database)?;
             database.close().map_err(from_redb)?;
         }
         // The file was not closed. It can be read only after a repair, which changes it.
@@ -143,6 +143,6 @@ fn open_existing(path: &Path, builder: &Builder) -> Result<Database, StoreError>
         Err(error) => return Err(from_redb(error)),
     }
     let database = builder.open(path).map_err(from_redb)?;
-    schema::examine(&database)?;
+    schema::check_compatible(&database)?;
     Ok(database)
 }

@@ -10,7 +10,7 @@ use crate::config::{Recovery, RedbConfig};
 use crate::error::{from_commit, from_redb};
 use crate::recent::merge::merge;
 use crate::recent::newest::NewestNumbers;
-use crate::recent::runs::RUNS;
+use crate::recent::runs::RUNS_PER_GENERATION;
 use crate::schema::COMMIT_KEY;
 use crate::table_with_runs::TableWithRuns;
 use crate::tables::{self, INBOX, SEQUENCE};
@@ -32,7 +32,8 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(database: Weak<Database>, config: &RedbConfig) -> Self {
-        let rows_per_run = u64::try_from(config.recent_entries.get()).unwrap_or(u64::MAX) / RUNS;
+        let rows_per_run =
+            u64::try_from(config.recent_entries.get()).unwrap_or(u64::MAX) / RUNS_PER_GENERATION;
         Self {
             database,
             recovery: config.recovery,

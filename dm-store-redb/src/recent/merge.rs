@@ -88,7 +88,7 @@ struct RowsByKey<'a>(Vec<RunRows<'a>>);
 /// The rows of one run that have not been returned yet. A run without such rows is dropped.
 struct RunRows<'a> {
     next: (Guard<'a>, Guard<'a>),
-    rest: RowsBetween<'a>,
+    remaining: RowsBetween<'a>,
 }
 
 impl<'a> RowsByKey<'a> {
@@ -96,9 +96,9 @@ impl<'a> RowsByKey<'a> {
     fn new(runs: &'a [LazyTable<&WriteTransaction>], after: &[u8]) -> Result<Self, Failure> {
         let mut rows_by_run = Vec::with_capacity(runs.len());
         for run in runs {
-            let mut rest = run.between(Bound::Excluded(after), &END)?;
-            if let Some(next) = rest.next() {
-                rows_by_run.push(RunRows { next: next?, rest });
+            let mut remaining = run.between(Bound::Excluded(after), &END)?;
+            if let Some(next) = remaining.next() {
+                rows_by_run.push(RunRows { next: next?, remaining });
             }
         }
         Ok(Self(rows_by_run))
@@ -109,7 +109,7 @@ impl<'a> RowsByKey<'a> {
         let lowest = self.0.iter().enumerate().min_by(|(_, a), (_, b)| a.next.0.cmp(&b.next.0));
         let Some((index, _)) = lowest else { return Ok(None) };
         let Some(run) = self.0.get_mut(index) else { return Ok(None) };
-        Ok(Some(match run.rest.next() {
+        Ok(Some(match run.remaining.next() {
             Some(next) => std::mem::replace(&mut run.next, next?),
             None => self.0.swap_remove(index).next,
         }))

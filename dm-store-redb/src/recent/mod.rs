@@ -66,7 +66,7 @@ use redb::WriteTransaction;
 
 use crate::lazy_table::{Guard, LazyTable, RowsBetween, Transaction};
 use crate::recent::newest::NewestNumbers;
-use crate::recent::runs::{MergeProgress, RUNS, Runs};
+use crate::recent::runs::{MergeProgress, RUNS_PER_GENERATION, Runs};
 
 /// A bound above every key of a log.
 pub(crate) const END: [u8; 13] = [u8::MAX; 13];
@@ -169,7 +169,7 @@ impl RecentRows<&WriteTransaction> {
     /// or if the newest run is full and the generation is not.
     pub(crate) fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
         let runs = &mut self.runs;
-        let may_grow = runs.end - runs.first_growing < RUNS;
+        let may_grow = runs.end - runs.first_growing < RUNS_PER_GENERATION;
         if runs.end == runs.first_growing || (runs.rows_in_newest_run >= self.rows_per_run && may_grow) {
             self.run_tables.push(run_table(self.transaction, self.main_name, runs.end));
             runs.end += 1;

@@ -35,7 +35,7 @@ struct RemainingTables<'a, T: Transaction> {
     to: Vec<u8>,
     /// Whether the main table is not read yet. It is the first table in ascending order, and the
     /// last one in descending order.
-    main_remains: bool,
+    is_main_unread: bool,
 }
 
 impl<'a, T: Transaction> Walk<'a, T> {
@@ -51,13 +51,13 @@ impl<'a, T: Transaction> Walk<'a, T> {
         let Some(recent) = recent.filter(|recent| !recent.run_tables.is_empty() && from <= to) else {
             return Ok(Self { rows: rows_of_main()?, order, remaining: None });
         };
-        let (rows, main_remains) = match order {
+        let (rows, is_main_unread) = match order {
             Order::Ascending => (rows_of_main()?, false),
             Order::Descending => (RowsBetween::none(), true),
         };
         let runs = 0..recent.run_tables.len();
         let remaining =
-            RemainingTables { main, recent, runs, from: from.to_vec(), to: to.to_vec(), main_remains };
+            RemainingTables { main, recent, runs, from: from.to_vec(), to: to.to_vec(), is_main_unread };
         Ok(Self { rows, order, remaining: Some(remaining) })
     }
 }
@@ -77,7 +77,7 @@ impl<'a, T: Transaction> RemainingTables<'a, T> {
                         return Ok(Some(rows));
                     }
                 }
-                None if std::mem::take(&mut self.main_remains) => {
+                None if std::mem::take(&mut self.is_main_unread) => {
                     return main.between(Bound::Included(&self.from), &self.to).map(Some);
                 }
                 None => return Ok(None),

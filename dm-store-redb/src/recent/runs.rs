@@ -4,7 +4,7 @@
 use dm_store_kv::Failure;
 
 /// The number of runs in a full generation.
-pub(crate) const RUNS: u64 = 8;
+pub(crate) const RUNS_PER_GENERATION: u64 = 8;
 
 /// The progress of merging the merging generation into the main table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Runs {
     /// Whether the growing generation has all its runs and the newest run has at least
     /// `rows_per_run` rows.
     pub(crate) const fn is_full(&self, rows_per_run: u64) -> bool {
-        self.end - self.first_growing >= RUNS && self.rows_in_newest_run >= rows_per_run
+        self.end - self.first_growing >= RUNS_PER_GENERATION && self.rows_in_newest_run >= rows_per_run
     }
 
     /// Makes the growing generation the merging one. The next row begins a new generation.
@@ -87,7 +87,7 @@ impl Runs {
             _ => return Err(damaged()),
         };
         // Each read looks into all runs, so the number of runs must have a limit.
-        if oldest > first_growing || first_growing > end || end - oldest > 2 * RUNS {
+        if oldest > first_growing || first_growing > end || end - oldest > 2 * RUNS_PER_GENERATION {
             return Err(damaged());
         }
         Ok(Self { oldest, first_growing, end, rows_in_newest_run, rows_since_merge, progress })
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encoded_catalogue_is_decoded() {
+    fn an_encoded_state_of_runs_is_decoded() {
         for progress in [
             MergeProgress::Everything,
             MergeProgress::Through(Vec::new()),
