@@ -74,16 +74,16 @@ impl FjallConfig {
     /// [`StoreErrorKind::Engine`] for a value below its minimum.
     pub(crate) fn validate(&self) -> Result<(), StoreError> {
         if self.memtable_bytes < Self::MIN_MEMTABLE_BYTES {
-            return refused(Invalid::new("memtable_bytes", "less than 1 MiB"));
+            return invalid_option(Invalid::new("memtable_bytes", "less than 1 MiB"));
         }
         if self.journal_bytes < Self::MIN_JOURNAL_BYTES {
-            return refused(Invalid::new("journal_bytes", "less than 64 MiB"));
+            return invalid_option(Invalid::new("journal_bytes", "less than 64 MiB"));
         }
         Ok(())
     }
 }
 
-fn refused(invalid: Invalid) -> Result<(), StoreError> {
+fn invalid_option(invalid: Invalid) -> Result<(), StoreError> {
     Err(StoreError::new(StoreErrorKind::Engine, invalid))
 }
 

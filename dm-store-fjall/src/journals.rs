@@ -95,8 +95,8 @@ fn rewrite_file(path: &Path) -> io::Result<()> {
 /// Reads until the chunk is full or the file ends. Returns the number of bytes that were read.
 fn read_chunk(file: &mut File, chunk: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
-    while let Some(rest) = chunk.get_mut(length..).filter(|rest| !rest.is_empty()) {
-        match file.read(rest)? {
+    while let Some(unfilled) = chunk.get_mut(length..).filter(|unfilled| !unfilled.is_empty()) {
+        match file.read(unfilled)? {
             0 => break,
             read => length += read,
         }

@@ -37,7 +37,7 @@ impl<'a> BatchTable<'a> {
     }
 
     /// The number of changed rows.
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn changed_rows(&self) -> usize {
         self.changes.len()
     }
 
@@ -65,7 +65,7 @@ impl Deref for Key {
 }
 
 impl SnapshotTable<'_> {
-    fn key(&self, key: &[u8]) -> UserKey {
+    fn prefixed_key(&self, key: &[u8]) -> UserKey {
         prefixed(self.table.prefix, key)
     }
 }
@@ -85,13 +85,14 @@ impl Rows for SnapshotTable<'_> {
         Self: 'a;
 
     fn get(&self, key: &[u8]) -> Result<Option<UserValue>, Failure> {
-        self.snapshot.get(&self.table.keyspace, self.key(key)).map_err(to_failure)
+        self.snapshot.get(&self.table.keyspace, self.prefixed_key(key)).map_err(to_failure)
     }
 
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Walk<'_>, Failure> {
         // fjall documents no behaviour for a range whose start is above its end.
-        let rows =
-            (from <= to).then(|| self.snapshot.range(&self.table.keyspace, self.key(from)..=self.key(to)));
+        let rows = (from <= to).then(|| {
+            self.snapshot.range(&self.table.keyspace, self.prefixed_key(from)..=self.prefixed_key(to))
+        });
         Ok(Walk { rows, changes: None, order, row: None, change: None })
     }
 }
@@ -111,26 +112,27 @@ impl Rows for BatchTable<'_> {
         Self: 'a;
 
     fn get(&self, key: &[u8]) -> Result<Option<UserValue>, Failure> {
-        match self.changes.get(&self.base.key(key)) {
+        match self.changes.get(&self.base.prefixed_key(key)) {
             Some(change) => Ok(change.clone()),
             None => self.base.get(key),
         }
     }
 
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Walk<'_>, Failure> {
-        let changes = (from <= to).then(|| self.changes.range(self.base.key(from)..=self.base.key(to)));
+        let changes = (from <= to)
+            .then(|| self.changes.range(self.base.prefixed_key(from)..=self.base.prefixed_key(to)));
         Ok(Walk { changes, ..self.base.walk(from, to, order)? })
     }
 }
 
 impl Changes for BatchTable<'_> {
     fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
-        self.changes.insert(self.base.key(key), Some(value.into()));
+        self.changes.insert(self.base.prefixed_key(key), Some(value.into()));
         Ok(())
     }
 
     fn remove(&mut self, key: &[u8]) -> Result<(), Failure> {
-        self.changes.insert(self.base.key(key), None);
+        self.changes.insert(self.base.prefixed_key(key), None);
         Ok(())
     }
 }

@@ -75,10 +75,10 @@ impl FjallStore {
         let (folder, config) = (absolute(folder.as_ref())?, config.clone());
         let (writer, reader) = writer_and_reader(catch_panic(|| open(&folder, &config))?, &config)?;
         schema::write_marker(&folder)?;
-        let (measured, reserve) = (folder.clone(), config.reserve_bytes);
+        let (disk_path, reserve) = (folder.clone(), config.reserve_bytes);
         let embedded = Embedded::builder(writer, reader)
             .reopen(move || writer_and_reader(catch_panic(|| reopen(&folder, &config))?, &config))
-            .reserve(reserve, move || free_bytes(&measured));
+            .reserve(reserve, move || free_bytes(&disk_path));
         Ok(Self { embedded: embedded.start()? })
     }
 
