@@ -114,7 +114,7 @@ async fn run(pairs: u64, per_second: u64, seconds: u64) {
         micros(0.999),
         beyond.max() / 1_000,
         stats.received,
-        here.nats.stats().dropped,
+        here.nats.stats().outgoing_dropped,
     );
 }
 

@@ -21,10 +21,10 @@ pub struct NatsStats {
     pub received: u64,
     /// The number of outgoing hints, and of replies to presence requests, that were not published,
     /// because the queue was full or the servers could not be reached.
-    pub dropped: u64,
+    pub outgoing_dropped: u64,
     /// The number of received hints without their entry. [`received`](Self::received) includes
     /// them.
-    pub numbers: u64,
+    pub received_without_entry: u64,
     /// The number of received messages that are not frames of this version. With
     /// [`keys`](crate::NatsConfig::keys) these messages had a valid tag.
     pub undecodable: u64,
@@ -84,8 +84,8 @@ pub(crate) struct Counters {
     subscriptions: AtomicUsize,
     published: AtomicU64,
     received: AtomicU64,
-    dropped: AtomicU64,
-    numbers: AtomicU64,
+    outgoing_dropped: AtomicU64,
+    received_without_entry: AtomicU64,
     undecodable: AtomicU64,
     unauthenticated: AtomicU64,
     stale: AtomicU64,
@@ -106,8 +106,8 @@ impl Counters {
     }
 
     /// Counts a frame of the publish queue that was not published.
-    pub(crate) fn count_dropped(&self) {
-        self.dropped.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count_outgoing_dropped(&self) {
+        self.outgoing_dropped.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_dropped_total").increment(1);
     }
 
@@ -118,9 +118,9 @@ impl Counters {
     }
 
     /// Counts a received hint without its entry.
-    pub(crate) fn count_received_number(&self) {
+    pub(crate) fn count_received_without_entry(&self) {
         self.count_received();
-        self.numbers.fetch_add(1, Ordering::Relaxed);
+        self.received_without_entry.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_numbers_total").increment(1);
     }
 
@@ -141,8 +141,8 @@ impl Counters {
             subscriptions: self.subscriptions.load(Ordering::Relaxed),
             published: self.published.load(Ordering::Relaxed),
             received: self.received.load(Ordering::Relaxed),
-            dropped: self.dropped.load(Ordering::Relaxed),
-            numbers: self.numbers.load(Ordering::Relaxed),
+            outgoing_dropped: self.outgoing_dropped.load(Ordering::Relaxed),
+            received_without_entry: self.received_without_entry.load(Ordering::Relaxed),
             undecodable: self.undecodable.load(Ordering::Relaxed),
             unauthenticated: self.unauthenticated.load(Ordering::Relaxed),
             stale: self.stale.load(Ordering::Relaxed),

@@ -38,7 +38,7 @@ impl PublishQueue {
     /// Queues a frame. If the queue is full, the frame is dropped and counted.
     pub(crate) fn push(&self, subject: Subject, payload: Bytes) {
         if self.sender.try_send(Outgoing { subject, payload }).is_err() {
-            self.counters.count_dropped();
+            self.counters.count_outgoing_dropped();
         }
     }
 
@@ -77,7 +77,7 @@ pub(crate) async fn run(
             if connected && client.publish(subject, payload).await.is_ok() {
                 counters.count_published();
             } else {
-                counters.count_dropped();
+                counters.count_outgoing_dropped();
             }
         }
     }
@@ -93,7 +93,7 @@ mod tests {
         let (publish_queue, mut queued) = PublishQueue::new(2, Arc::clone(&counters));
         for waiting in 0..=3 {
             assert_eq!(
-                (publish_queue.queued(), counters.stats().dropped),
+                (publish_queue.queued(), counters.stats().outgoing_dropped),
                 (waiting.min(2), waiting.max(2) as u64 - 2)
             );
             publish_queue.push("somebody".into(), Bytes::new());

@@ -219,7 +219,7 @@ impl Shared {
                 let _ = self.hub.notify(&[Notification { user, entry }]).await;
             }
             UserContent::Number { seq, origin } => {
-                self.counters.count_received_number();
+                self.counters.count_received_without_entry();
                 // A session skips the entries that its device caused. Without a key, a forged
                 // origin could make a session skip other entries.
                 let origin = origin.filter(|_| self.mac.is_keyed());

@@ -35,7 +35,7 @@ async fn with_the_bus_gone_messages_come_by_polling_and_after_its_return_by_hint
         () = waiting => {}
         () = polling => {}
     }
-    let here_dropped = || here.nats.stats().dropped;
+    let here_dropped = || here.nats.stats().outgoing_dropped;
     wait_until("the hints are dropped and not kept", || here_dropped() >= 10).await;
 
     server.restart();
@@ -79,7 +79,7 @@ async fn missed_messages_come_without_polling_when_the_bus_is_back() {
     here.send(&who(1), chat, "missed").await;
     let other = here.open(1, 101).await;
     here.send(&who(1), other, "missed, too").await;
-    wait_until("the hints are dropped", || here.nats.stats().dropped == 6).await;
+    wait_until("the hints are dropped", || here.nats.stats().outgoing_dropped == 6).await;
     server.restart();
     assert_eq!(first.await.unwrap(), "missed");
     assert_eq!(last.await.unwrap(), "missed, too");
@@ -102,7 +102,7 @@ async fn no_call_waits_for_a_bus_that_does_not_answer() {
     for _ in 0..2_000 {
         here.send(&who(1), chat, &payload).await;
     }
-    wait_until("hints are dropped", || here.nats.stats().dropped > 0).await;
+    wait_until("hints are dropped", || here.nats.stats().outgoing_dropped > 0).await;
     let waiting = async {
         for _ in 0..2_000 {
             text(&mut bo).await;
