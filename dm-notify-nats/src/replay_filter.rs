@@ -67,7 +67,7 @@ struct Sender {
     /// The offset of the node's clock; `None` until the node is verified.
     clock: Option<ClockOffset>,
     /// The time at which the node's last frame was accepted, by this node's clock.
-    last_taken: Timestamp,
+    last_accepted: Timestamp,
 }
 
 /// The offset between the clocks of a node and of this node: both times at the same moment.
@@ -89,14 +89,14 @@ impl ReplayFilter {
     }
 
     /// Accepts a frame, or refuses it if it is stale or was accepted before.
-    pub(crate) fn take(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
-        self.take_at(from, stamp, self.now())
+    pub(crate) fn accept(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
+        self.accept_at(from, stamp, self.now())
     }
 
     /// Accepts a reply to a challenge, and marks its sender as verified. The reply was sent just
     /// now, so its time gives the offset between the clocks. Its age is not checked.
-    pub(crate) fn take_verified(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
-        self.take_verified_at(from, stamp, self.now())
+    pub(crate) fn accept_verified(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
+        self.accept_verified_at(from, stamp, self.now())
     }
 
     /// Whether a node was verified since this node started.
@@ -122,19 +122,19 @@ impl ReplayFilter {
         Duration::from_millis(now.as_millis().saturating_sub(sent.as_millis())).saturating_sub(ROUNDING)
     }
 
-    fn take_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
+    fn accept_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
         let mut senders = self.lock();
         let clock = senders.get(&from).and_then(|sender| sender.clock);
         let sent = clock.map_or(Some(stamp.at), |clock| clock.to_local(stamp.at)).ok_or(NotFresh::Stale)?;
         if sent < now.before(MAX_AGE).max(self.started.at.before(START_SLACK)) || sent > now.after(MAX_AGE) {
             return Err(NotFresh::Stale);
         }
-        take_number(&mut senders, from, stamp.number, now).map(drop)
+        accept_number(&mut senders, from, stamp.number, now).map(drop)
     }
 
-    fn take_verified_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
+    fn accept_verified_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
         let mut senders = self.lock();
-        let sender = take_number(&mut senders, from, stamp.number, now)?;
+        let sender = accept_number(&mut senders, from, stamp.number, now)?;
         sender.clock = Some(ClockOffset { remote_time: stamp.at, local_time: now });
         Ok(())
     }
@@ -155,7 +155,7 @@ impl ClockOffset {
 
 /// Accepts a frame's number, or refuses it if it was accepted before or is below the window.
 /// Returns the frame's sender.
-fn take_number(
+fn accept_number(
     senders: &mut HashMap<NodeId, Sender>,
     from: NodeId,
     number: u64,
@@ -163,15 +163,15 @@ fn take_number(
 ) -> Result<&mut Sender, NotFresh> {
     if !senders.contains_key(&from) {
         make_room(senders, now)?;
-        let sender = Sender { window: ReplayWindow::new(number), clock: None, last_taken: now };
+        let sender = Sender { window: ReplayWindow::new(number), clock: None, last_accepted: now };
         return Ok(senders.entry(from).or_insert(sender));
     }
     let sender = senders.get_mut(&from).ok_or(NotFresh::Stale)?;
-    sender.window.take(number).map_err(|reason| match reason {
+    sender.window.accept(number).map_err(|reason| match reason {
         Rejected::Repeated => NotFresh::Repeated,
         Rejected::TooOld => NotFresh::Stale,
     })?;
-    sender.last_taken = now;
+    sender.last_accepted = now;
     Ok(sender)
 }
 
@@ -182,8 +182,8 @@ fn make_room(senders: &mut HashMap<NodeId, Sender>, now: Timestamp) -> Result<()
     }
     // The time of a frame may have been ahead by `MAX_AGE` when the frame was accepted. So the
     // frame is stale only after twice this time.
-    let forgettable = senders.iter().filter(|(_, sender)| sender.last_taken < now.before(2 * MAX_AGE));
-    let silent = forgettable.min_by_key(|(_, sender)| sender.last_taken).map(|(node, _)| *node);
+    let forgettable = senders.iter().filter(|(_, sender)| sender.last_accepted < now.before(2 * MAX_AGE));
+    let silent = forgettable.min_by_key(|(_, sender)| sender.last_accepted).map(|(node, _)| *node);
     silent.and_then(|node| senders.remove(&node)).map(drop).ok_or(NotFresh::Stale)
 }
 
@@ -206,68 +206,68 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_taken_once_and_only_while_it_is_new() {
+    fn a_frame_is_accepted_once_and_only_while_it_is_new() {
         let replay_filter = replay_filter();
         let now = STARTED.after(2 * MAX_AGE);
-        let take = |node, at, number| replay_filter.take_at(node, stamp(at, number), now);
+        let accept = |node, at, number| replay_filter.accept_at(node, stamp(at, number), now);
         let (early, late) = (now.before(MAX_AGE), now.after(MAX_AGE));
-        assert_eq!(take(NODE, now, 1), Ok(()));
-        assert_eq!(take(NODE, now, 1), Err(NotFresh::Repeated));
-        assert_eq!(take(NodeId::from_bytes([2; 8]), now, 1), Ok(()), "a frame of another node");
-        assert_eq!(take(NODE, early, 2), Ok(()));
-        assert_eq!(take(NODE, late, 3), Ok(()));
-        assert_eq!(take(NODE, early.before(MILLISECOND), 4), Err(NotFresh::Stale));
-        assert_eq!(take(NODE, late.after(MILLISECOND), 5), Err(NotFresh::Stale));
+        assert_eq!(accept(NODE, now, 1), Ok(()));
+        assert_eq!(accept(NODE, now, 1), Err(NotFresh::Repeated));
+        assert_eq!(accept(NodeId::from_bytes([2; 8]), now, 1), Ok(()), "a frame of another node");
+        assert_eq!(accept(NODE, early, 2), Ok(()));
+        assert_eq!(accept(NODE, late, 3), Ok(()));
+        assert_eq!(accept(NODE, early.before(MILLISECOND), 4), Err(NotFresh::Stale));
+        assert_eq!(accept(NODE, late.after(MILLISECOND), 5), Err(NotFresh::Stale));
     }
 
     #[test]
-    fn a_frame_from_before_the_start_is_not_taken() {
+    fn a_frame_from_before_the_start_is_refused() {
         let replay_filter = replay_filter();
         let (now, first) = (STARTED.after(MILLISECOND), STARTED.before(START_SLACK));
         assert_eq!(
-            replay_filter.take_at(NODE, stamp(first.before(MILLISECOND), 1), now),
+            replay_filter.accept_at(NODE, stamp(first.before(MILLISECOND), 1), now),
             Err(NotFresh::Stale)
         );
-        assert_eq!(replay_filter.take_at(NODE, stamp(first, 2), now), Ok(()));
+        assert_eq!(replay_filter.accept_at(NODE, stamp(first, 2), now), Ok(()));
     }
 
     #[test]
-    fn a_frame_is_taken_once_at_any_rate() {
+    fn a_frame_is_accepted_once_at_any_rate() {
         let replay_filter = replay_filter();
         let frames = 10 * FRAMES;
         for number in 0..frames {
-            assert_eq!(replay_filter.take_at(NODE, stamp(STARTED, number), STARTED), Ok(()));
+            assert_eq!(replay_filter.accept_at(NODE, stamp(STARTED, number), STARTED), Ok(()));
         }
         for number in 0..frames {
-            assert!(replay_filter.take_at(NODE, stamp(STARTED, number), STARTED).is_err(), "{number}");
+            assert!(replay_filter.accept_at(NODE, stamp(STARTED, number), STARTED).is_err(), "{number}");
         }
     }
 
     #[test]
-    fn frames_of_a_verified_node_are_taken_by_its_own_clock() {
+    fn frames_of_a_verified_node_are_accepted_by_its_own_clock() {
         let hour = Duration::from_secs(3_600);
         for theirs in [STARTED.before(hour), STARTED.after(hour)] {
             let replay_filter = replay_filter();
-            let take = |at, number, now| replay_filter.take_at(NODE, stamp(at, number), now);
-            assert_eq!(take(theirs, 1, STARTED), Err(NotFresh::Stale));
+            let accept = |at, number, now| replay_filter.accept_at(NODE, stamp(at, number), now);
+            assert_eq!(accept(theirs, 1, STARTED), Err(NotFresh::Stale));
             assert!(!replay_filter.is_verified(NODE) && replay_filter.is_newest(NODE, stamp(theirs, 1)));
-            assert_eq!(replay_filter.take_verified_at(NODE, stamp(theirs, 2), STARTED), Ok(()));
+            assert_eq!(replay_filter.accept_verified_at(NODE, stamp(theirs, 2), STARTED), Ok(()));
             assert!(replay_filter.is_verified(NODE));
             assert!(!replay_filter.is_newest(NODE, stamp(theirs, 2)));
-            assert_eq!(take(theirs, 3, STARTED), Ok(()));
-            assert_eq!(take(theirs, 3, STARTED), Err(NotFresh::Repeated));
+            assert_eq!(accept(theirs, 3, STARTED), Ok(()));
+            assert_eq!(accept(theirs, 3, STARTED), Err(NotFresh::Repeated));
             assert_eq!(
-                take(theirs.before(2 * START_SLACK), 4, STARTED),
+                accept(theirs.before(2 * START_SLACK), 4, STARTED),
                 Err(NotFresh::Stale),
                 "before the start"
             );
             let late = STARTED.after(MAX_AGE);
-            assert_eq!(take(theirs, 5, late), Ok(()));
-            assert_eq!(take(theirs, 6, late.after(MILLISECOND)), Err(NotFresh::Stale));
+            assert_eq!(accept(theirs, 5, late), Ok(()));
+            assert_eq!(accept(theirs, 6, late.after(MILLISECOND)), Err(NotFresh::Stale));
             assert_eq!(
-                replay_filter.take_verified_at(NODE, stamp(theirs, 5), late),
+                replay_filter.accept_verified_at(NODE, stamp(theirs, 5), late),
                 Err(NotFresh::Repeated),
-                "a reply that was taken before"
+                "a reply that was accepted before"
             );
         }
     }
@@ -278,7 +278,7 @@ mod tests {
         let theirs = STARTED.after(Duration::from_secs(3_600));
         let age = |at, now| replay_filter.age_at(NODE, stamp(at, 2), now);
         assert_eq!(age(STARTED, STARTED.after(MAX_AGE)), Duration::ZERO, "not verified");
-        assert_eq!(replay_filter.take_verified_at(NODE, stamp(theirs, 1), STARTED), Ok(()));
+        assert_eq!(replay_filter.accept_verified_at(NODE, stamp(theirs, 1), STARTED), Ok(()));
         assert_eq!(age(theirs, STARTED.after(MAX_AGE)), MAX_AGE - ROUNDING);
         assert_eq!(age(theirs, STARTED.after(MILLISECOND)), Duration::ZERO);
         assert_eq!(age(theirs.after(MAX_AGE), STARTED), Duration::ZERO, "an age is never negative");
@@ -289,15 +289,19 @@ mod tests {
         let replay_filter = replay_filter();
         let node = |n: usize| NodeId::from_bytes((n as u64).to_be_bytes());
         for n in 0..MAX_SENDERS {
-            assert_eq!(replay_filter.take_at(node(n), stamp(STARTED, 0), STARTED), Ok(()));
+            assert_eq!(replay_filter.accept_at(node(n), stamp(STARTED, 0), STARTED), Ok(()));
         }
         assert_eq!(
-            replay_filter.take_at(node(MAX_SENDERS), stamp(STARTED, 0), STARTED),
+            replay_filter.accept_at(node(MAX_SENDERS), stamp(STARTED, 0), STARTED),
             Err(NotFresh::Stale)
         );
         let later = STARTED.after(2 * MAX_AGE).after(MILLISECOND);
-        assert_eq!(replay_filter.take_at(node(0), stamp(later, 1), later), Ok(()), "heard again");
-        assert_eq!(replay_filter.take_at(node(MAX_SENDERS), stamp(later, 0), later), Ok(()));
+        assert_eq!(
+            replay_filter.accept_at(node(0), stamp(later, 1), later),
+            Ok(()),
+            "a later frame of a node that is remembered"
+        );
+        assert_eq!(replay_filter.accept_at(node(MAX_SENDERS), stamp(later, 0), later), Ok(()));
         let senders = replay_filter.lock();
         assert_eq!(senders.len(), MAX_SENDERS);
         assert!(senders.contains_key(&node(0)));

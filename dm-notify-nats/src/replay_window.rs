@@ -16,7 +16,7 @@ pub(crate) struct ReplayWindow {
     newest: u64,
     /// A bit for each number of the window: 1 if the number was accepted. The index of the bit is
     /// the number modulo [`FRAMES`].
-    taken: Box<[u64; WORDS]>,
+    accepted: Box<[u64; WORDS]>,
 }
 
 /// The reason why a number is refused.
@@ -31,13 +31,13 @@ pub(crate) enum Rejected {
 impl ReplayWindow {
     /// A window in which only the number `first` was accepted.
     pub(crate) fn new(first: u64) -> Self {
-        let mut window = Self { newest: first, taken: Box::new([0; WORDS]) };
+        let mut window = Self { newest: first, accepted: Box::new([0; WORDS]) };
         window.mark(first, true);
         window
     }
 
     /// Accepts a number, or refuses it if it was accepted before or is below the window.
-    pub(crate) fn take(&mut self, number: u64) -> Result<(), Rejected> {
+    pub(crate) fn accept(&mut self, number: u64) -> Result<(), Rejected> {
         if number > self.newest {
             self.clear(self.newest + 1..=number);
             self.newest = number;
@@ -58,23 +58,23 @@ impl ReplayWindow {
     /// Clears the bits of numbers that enter the window.
     fn clear(&mut self, numbers: RangeInclusive<u64>) {
         if numbers.end() - numbers.start() >= FRAMES {
-            self.taken.fill(0);
+            self.accepted.fill(0);
         } else {
             numbers.for_each(|number| self.mark(number, false));
         }
     }
 
-    /// Sets the bit of a number to `taken`.
-    fn mark(&mut self, number: u64, taken: bool) {
+    /// Sets the bit of a number to `is_accepted`.
+    fn mark(&mut self, number: u64, is_accepted: bool) {
         let (word, bit) = position(number);
-        if let Some(word) = self.taken.get_mut(word) {
-            *word = if taken { *word | bit } else { *word & !bit };
+        if let Some(word) = self.accepted.get_mut(word) {
+            *word = if is_accepted { *word | bit } else { *word & !bit };
         }
     }
 
     fn is_marked(&self, number: u64) -> bool {
         let (word, bit) = position(number);
-        self.taken.get(word).is_some_and(|word| word & bit != 0)
+        self.accepted.get(word).is_some_and(|word| word & bit != 0)
     }
 }
 
@@ -93,19 +93,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_number_is_taken_once_and_none_below_the_window() {
+    fn each_number_is_accepted_once_and_none_below_the_window() {
         let mut window = ReplayWindow::new(0);
-        assert_eq!(window.take(0), Err(Rejected::Repeated));
-        assert_eq!(window.take(FRAMES - 1), Ok(()));
-        assert_eq!(window.take(0), Err(Rejected::Repeated), "the last number in the window");
-        assert_eq!(window.take(1), Ok(()), "overtaken by a higher number");
-        assert_eq!(window.take(FRAMES), Ok(()));
-        assert_eq!(window.take(0), Err(Rejected::TooOld));
-        assert_eq!(window.take(1), Err(Rejected::Repeated));
-        assert_eq!(window.take(u64::MAX), Ok(()));
-        assert_eq!(window.take(u64::MAX), Err(Rejected::Repeated));
-        assert_eq!(window.take(FRAMES), Err(Rejected::TooOld));
-        assert_eq!(window.take(u64::MAX - FRAMES + 1), Ok(()));
+        assert_eq!(window.accept(0), Err(Rejected::Repeated));
+        assert_eq!(window.accept(FRAMES - 1), Ok(()));
+        assert_eq!(window.accept(0), Err(Rejected::Repeated), "the last number in the window");
+        assert_eq!(window.accept(1), Ok(()), "overtaken by a higher number");
+        assert_eq!(window.accept(FRAMES), Ok(()));
+        assert_eq!(window.accept(0), Err(Rejected::TooOld));
+        assert_eq!(window.accept(1), Err(Rejected::Repeated));
+        assert_eq!(window.accept(u64::MAX), Ok(()));
+        assert_eq!(window.accept(u64::MAX), Err(Rejected::Repeated));
+        assert_eq!(window.accept(FRAMES), Err(Rejected::TooOld));
+        assert_eq!(window.accept(u64::MAX - FRAMES + 1), Ok(()));
     }
 
     proptest! {
@@ -124,7 +124,7 @@ mod tests {
                     Err(Rejected::Repeated)
                 };
                 newest = newest.max(number);
-                prop_assert_eq!(window.take(number), expected);
+                prop_assert_eq!(window.accept(number), expected);
             }
         }
     }

@@ -107,7 +107,7 @@ impl Shared {
         match stamp {
             // A node also receives its own frames, which the filter does not remember.
             Some(stamp) if self.mac.is_keyed() && !self.is_own(from) => {
-                Ok(self.replay_filter.take(from, stamp)?)
+                Ok(self.replay_filter.accept(from, stamp)?)
             }
             _ => Ok(()),
         }
@@ -116,7 +116,7 @@ impl Shared {
     /// Marks a node as verified, by the stamp of its reply to a challenge.
     pub(crate) fn verify_node(&self, node: NodeId, stamp: Stamp) -> Result<(), RefusalReason> {
         if self.mac.is_keyed() {
-            self.replay_filter.take_verified(node, stamp)?;
+            self.replay_filter.accept_verified(node, stamp)?;
         }
         self.peers.record_heartbeat(node);
         Ok(())
