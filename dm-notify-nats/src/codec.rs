@@ -55,7 +55,7 @@ mod user;
 
 pub(crate) use frame::{Frame, Writer};
 pub(crate) use nodes::NodeContent;
-pub(crate) use sessions::{CLAIMS_AT_ONCE, Objection};
+pub(crate) use sessions::{MAX_CLAIMS, Objection};
 pub(crate) use stamp::{Nonce, Stamp, Undecodable};
 pub(crate) use user::UserContent;
 

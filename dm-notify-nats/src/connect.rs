@@ -185,13 +185,13 @@ fn permanent_or_transient(error: ConnectError) -> Result<ConnectError, NatsError
             Err(NatsError::Refused(error))
         }
         ConnectErrorKind::Tls => Err(NatsError::Tls(error.into())),
-        ConnectErrorKind::Io if is_tls(&error) => Err(NatsError::Tls(error.into())),
+        ConnectErrorKind::Io if is_tls_error(&error) => Err(NatsError::Tls(error.into())),
         _ => Ok(error),
     }
 }
 
 /// Whether an error that is reported as a network error comes from TLS.
-fn is_tls(error: &ConnectError) -> bool {
+fn is_tls_error(error: &ConnectError) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     source.and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>())
 }

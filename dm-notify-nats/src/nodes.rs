@@ -52,11 +52,15 @@ impl Shared {
             return;
         }
         let connection_count = self.connection_count();
-        let asks = !self.peers.is_listening(connection_count);
+        let requests_heartbeats = !self.peers.is_listening(connection_count);
         // The client sends the heartbeat after the subscription, on the same connection. So the
         // subscription has begun when the answers arrive.
-        self.publish(self.subjects.nodes().clone(), self.writer.heartbeat(self.new_stamp(), asks)).await;
-        if asks {
+        self.publish(
+            self.subjects.nodes().clone(),
+            self.writer.heartbeat(self.new_stamp(), requests_heartbeats),
+        )
+        .await;
+        if requests_heartbeats {
             self.peers.start_listening(connection_count);
         }
     }
@@ -103,11 +107,11 @@ impl Shared {
     /// Handles a frame of another node, after the check that it is not a replay.
     async fn handle(&self, from: NodeId, content: NodeContent) {
         match content {
-            NodeContent::Heartbeat { asks, .. } => {
+            NodeContent::Heartbeat { requests_heartbeats, .. } => {
                 if self.is_verified(from) {
                     self.peers.record_heartbeat(from);
                 }
-                if asks {
+                if requests_heartbeats {
                     let answer = self.writer.heartbeat(self.new_stamp(), false);
                     self.publish(self.subjects.nodes().clone(), answer).await;
                 }

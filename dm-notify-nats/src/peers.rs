@@ -30,12 +30,12 @@ struct State {
     /// connection.
     listening_since: Option<(Instant, u64)>,
     /// Whether the last heartbeat was from a node for which there was no room.
-    too_many: bool,
+    is_over_limit: bool,
     /// The time of the last frame of each node that may be alive but is not verified.
     unverified_nodes: HashMap<NodeId, Instant>,
     /// The time of the last frame of an unverified node that is not in `unverified_nodes`: its id
     /// is unknown, or there was no room.
-    unnamed_heard: Option<Instant>,
+    last_unlisted: Option<Instant>,
 }
 
 impl Peers {
@@ -63,9 +63,9 @@ impl Peers {
         let (now, bound) = (Instant::now(), self.heartbeat * MISSED_HEARTBEATS);
         let mut state = self.lock();
         state.heartbeats.retain(|_, heard| now.duration_since(*heard) < bound);
-        state.too_many = state.heartbeats.len() >= MAX_NODES && !state.heartbeats.contains_key(&node);
+        state.is_over_limit = state.heartbeats.len() >= MAX_NODES && !state.heartbeats.contains_key(&node);
         state.unverified_nodes.remove(&node);
-        if !state.too_many {
+        if !state.is_over_limit {
             state.heartbeats.insert(node, now);
         }
     }
@@ -98,7 +98,7 @@ impl Peers {
             {
                 state.unverified_nodes.insert(node, now);
             }
-            _ => state.unnamed_heard = Some(now),
+            _ => state.last_unlisted = Some(now),
         }
     }
 
@@ -106,7 +106,7 @@ impl Peers {
     /// heartbeat intervals.
     pub(crate) fn has_unverified(&self) -> bool {
         let (now, state) = (Instant::now(), self.lock());
-        let mut unverified_nodes = state.unverified_nodes.values().chain(&state.unnamed_heard);
+        let mut unverified_nodes = state.unverified_nodes.values().chain(&state.last_unlisted);
         unverified_nodes.any(|heard| now.duration_since(*heard) < self.heartbeat * MISSED_HEARTBEATS)
     }
 
@@ -118,7 +118,7 @@ impl Peers {
         let state = self.lock();
         let (since, _) = state.listening_since.filter(|(_, before)| *before == connection_count)?;
         let is_recent = |heard: &Instant| now.duration_since(*heard) < self.heartbeat * MISSED_HEARTBEATS;
-        let is_complete = !state.too_many && now.duration_since(since) >= self.heartbeat;
+        let is_complete = !state.is_over_limit && now.duration_since(since) >= self.heartbeat;
         let alive = state.heartbeats.iter().filter(|(_, heard)| is_recent(heard));
         is_complete.then(|| alive.map(|(node, _)| *node).collect())
     }
@@ -192,14 +192,14 @@ mod tests {
     fn with_too_many_nodes_their_number_is_unknown() {
         let peers = Peers::new(Duration::from_secs(3_600));
         (0..MAX_NODES as u64).for_each(|n| peers.record_heartbeat(node(n)));
-        assert!(!peers.lock().too_many);
+        assert!(!peers.lock().is_over_limit);
         peers.record_heartbeat(node(0));
-        assert!(!peers.lock().too_many, "a node that is remembered");
+        assert!(!peers.lock().is_over_limit, "a node that is remembered");
         peers.record_heartbeat(node(u64::MAX));
-        assert!(peers.lock().too_many);
+        assert!(peers.lock().is_over_limit);
         assert_eq!(peers.lock().heartbeats.len(), MAX_NODES);
         peers.record_leaving(node(0));
         peers.record_heartbeat(node(u64::MAX));
-        assert!(!peers.lock().too_many);
+        assert!(!peers.lock().is_over_limit);
     }
 }

@@ -36,11 +36,11 @@ impl PendingChallenges {
         let mut pending = self.lock();
         let old = pending.values().filter(|fresh| !**fresh).count();
         let room = pending.len() < MAX_PENDING && (is_fresh || old < MAX_PENDING_OLD);
-        let begins = room && !pending.contains_key(&node);
-        if begins {
+        let can_begin = room && !pending.contains_key(&node);
+        if can_begin {
             pending.insert(node, is_fresh);
         }
-        begins
+        can_begin
     }
 
     /// Records the end of a challenge.

@@ -47,7 +47,7 @@ impl Shared {
         let frame = if self.mac.is_keyed() {
             self.writer.hint(entry, self.max_entry)
         } else {
-            self.writer.hint_with_number_only(entry.seq)
+            self.writer.hint_with_only_number(entry.seq)
         };
         let subject = self.subjects.user(user);
         let frame = self.mac.append(&subject, frame);

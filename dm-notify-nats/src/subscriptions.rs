@@ -21,8 +21,8 @@ use crate::shared::Shared;
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The maximum number of users who are probed at once after the servers were reached again. The
 /// next users follow after [`PROBE_PAUSE`], so that not all sessions read the store at once.
-const PROBES_AT_ONCE: usize = 64;
-/// The time between two groups of at most [`PROBES_AT_ONCE`] probes.
+const PROBE_GROUP: usize = 64;
+/// The time between two groups of at most [`PROBE_GROUP`] probes.
 const PROBE_PAUSE: Duration = Duration::from_millis(25);
 
 /// Subscribes for each user with a session in the hub, and unsubscribes after the user's last
@@ -104,7 +104,7 @@ impl Subscriptions {
                 }
                 () = shared.events.connected.notified() => self.check_connection(),
                 _ = check.tick() => self.check_connection(),
-                _ = pause.tick(), if !self.to_probe.is_empty() => self.probe_some().await,
+                _ = pause.tick(), if !self.to_probe.is_empty() => self.probe_next_group().await,
             }
         }
     }
@@ -150,11 +150,11 @@ impl Subscriptions {
     }
 
     /// Probes the subscriptions of the next marked users, and repeats the claims of these users.
-    async fn probe_some(&mut self) {
+    async fn probe_next_group(&mut self) {
         if !self.shared.is_connected() {
             return;
         }
-        for user in self.to_probe.drain(..PROBES_AT_ONCE.min(self.to_probe.len())).collect::<Vec<_>>() {
+        for user in self.to_probe.drain(..PROBE_GROUP.min(self.to_probe.len())).collect::<Vec<_>>() {
             if self.subscribed.contains_key(&user) {
                 self.probe(user).await;
                 self.shared.repeat_claims(user).await;
@@ -236,14 +236,14 @@ impl Shared {
             UserContent::Claims { stamp, claims } => {
                 // The age in a claim is the session's age when the claim was sent. The transfer
                 // time is added.
-                let late = self.replay_filter.age(frame.from, stamp);
+                let transfer_time = self.replay_filter.age(frame.from, stamp);
                 for mut claim in claims {
-                    claim.age = claim.age.saturating_add(late);
-                    self.contend(&claim).await;
+                    claim.age = claim.age.saturating_add(transfer_time);
+                    self.answer_claim(&claim).await;
                 }
             }
-            UserContent::Objection(Objection { device, session, theirs, .. }) => {
-                self.hub.objection(user, &device, session, theirs);
+            UserContent::Objection(Objection { device, session, objecting_term, .. }) => {
+                self.hub.objection(user, &device, session, objecting_term);
             }
             UserContent::Probe(_) => {}
         }

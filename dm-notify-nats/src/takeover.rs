@@ -7,7 +7,7 @@
 use dm_core::UserId;
 use dm_core::notify::SessionClaim;
 
-use crate::codec::{CLAIMS_AT_ONCE, Objection};
+use crate::codec::{MAX_CLAIMS, Objection};
 use crate::shared::Shared;
 
 impl Shared {
@@ -30,17 +30,17 @@ impl Shared {
 
     /// Compares another node's claim with the session here, and objects if the session here has the
     /// higher term.
-    pub(crate) async fn contend(&self, claim: &SessionClaim) {
-        if let Some(theirs) = self.hub.contend(claim) {
+    pub(crate) async fn answer_claim(&self, claim: &SessionClaim) {
+        if let Some(objecting_term) = self.hub.contend(claim) {
             let (device, session) = (claim.device.clone(), claim.term.session);
-            let objection = Objection { stamp: self.new_stamp(), device, session, theirs };
+            let objection = Objection { stamp: self.new_stamp(), device, session, objecting_term };
             self.publish(self.subjects.user(claim.user), self.writer.objection(&objection)).await;
         }
     }
 
-    /// Publishes claims, at most [`CLAIMS_AT_ONCE`] in one frame.
+    /// Publishes claims, at most [`MAX_CLAIMS`] in one frame.
     async fn publish_claims(&self, user: UserId, claims: &[SessionClaim]) {
-        for claims in claims.chunks(CLAIMS_AT_ONCE) {
+        for claims in claims.chunks(MAX_CLAIMS) {
             let frame = self.writer.claims(self.new_stamp(), claims);
             self.publish(self.subjects.user(user), frame).await;
         }

@@ -86,14 +86,14 @@ impl<'a> Fields<'a> {
         let ephemeral =
             if flags & EPHEMERAL == 0 { None } else { Some(self.take::<{ Ciphertext::EPHEMERAL_LEN }>()?) };
         let nonce: [u8; Ciphertext::NONCE_LEN] = self.take()?;
-        let payload = bytes.slice_ref(self.rest());
+        let payload = bytes.slice_ref(self.take_remaining());
         let ciphertext = Ciphertext::new(payload, &nonce, ephemeral.as_ref().map(|key| &key[..]), suite)
             .map_err(|_| Undecodable)?;
         Ok(Message { id, conversation, sequence, sender, client_id, sent_at, received_at, ciphertext })
     }
 
     /// The remaining bytes.
-    pub(super) fn rest(&mut self) -> &'a [u8] {
+    pub(super) fn take_remaining(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }
 

@@ -22,8 +22,8 @@ const SIGNED_OUT: u8 = 2;
 /// The content of a frame for all nodes, or of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NodeContent {
-    /// A heartbeat. `asks` is whether the other nodes should send theirs.
-    Heartbeat { stamp: Stamp, asks: bool },
+    /// A heartbeat. `requests_heartbeats` is whether the other nodes should send theirs.
+    Heartbeat { stamp: Stamp, requests_heartbeats: bool },
     /// The last frame of a node that ends.
     Leaving(Stamp),
     /// An order to end sessions. The reply goes to the nonce's subject.
@@ -47,9 +47,9 @@ impl NodeContent {
 }
 
 impl Writer {
-    /// Encodes a heartbeat. `asks` is whether the other nodes should send theirs.
-    pub(crate) fn heartbeat(self, stamp: Stamp, asks: bool) -> Vec<u8> {
-        self.start_stamped(if asks { ASKING_HEARTBEAT } else { HEARTBEAT }, stamp, 0)
+    /// Encodes a heartbeat. `requests_heartbeats` is whether the other nodes should send theirs.
+    pub(crate) fn heartbeat(self, stamp: Stamp, requests_heartbeats: bool) -> Vec<u8> {
+        self.start_stamped(if requests_heartbeats { ASKING_HEARTBEAT } else { HEARTBEAT }, stamp, 0)
     }
 
     /// Encodes the last frame of a node that ends.
@@ -96,9 +96,10 @@ impl Frame<NodeContent> {
     pub(crate) fn decode_node(bytes: &[u8]) -> Result<Self, Undecodable> {
         Self::read(bytes, |kind, _, fields| {
             Ok(match kind {
-                HEARTBEAT | ASKING_HEARTBEAT => {
-                    NodeContent::Heartbeat { stamp: fields.stamp()?, asks: kind == ASKING_HEARTBEAT }
-                }
+                HEARTBEAT | ASKING_HEARTBEAT => NodeContent::Heartbeat {
+                    stamp: fields.stamp()?,
+                    requests_heartbeats: kind == ASKING_HEARTBEAT,
+                },
                 LEAVING => NodeContent::Leaving(fields.stamp()?),
                 ORDER => NodeContent::Order {
                     stamp: fields.stamp()?,

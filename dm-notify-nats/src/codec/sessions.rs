@@ -14,7 +14,7 @@ pub(super) const OBJECTION: u8 = 6;
 
 /// The maximum number of claims in one frame, which bounds the size of a frame. A node sends one
 /// claim for each connected device of a user.
-pub(crate) const CLAIMS_AT_ONCE: usize = 64;
+pub(crate) const MAX_CLAIMS: usize = 64;
 
 /// An objection of one node to a claim of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +24,11 @@ pub(crate) struct Objection {
     /// The session whose claim this is an objection to.
     pub(crate) session: SessionId,
     /// The higher term, which the session on the objecting node has.
-    pub(crate) theirs: Term,
+    pub(crate) objecting_term: Term,
 }
 
 impl Writer {
-    /// Encodes claims of this node, at most [`CLAIMS_AT_ONCE`].
+    /// Encodes claims of this node, at most [`MAX_CLAIMS`].
     pub(crate) fn claims(self, stamp: Stamp, claims: &[SessionClaim]) -> Vec<u8> {
         let mut out = self.start_stamped(CLAIMS, stamp, 40 * claims.len());
         for claim in claims {
@@ -44,7 +44,7 @@ impl Writer {
         put_device(&mut out, Some(&objection.device));
         out.extend(objection.session.node.as_bytes());
         out.extend(objection.session.number.to_be_bytes());
-        put_term(&mut out, objection.theirs);
+        put_term(&mut out, objection.objecting_term);
         out
     }
 }
@@ -62,7 +62,7 @@ impl Fields<'_> {
             let device = self.device()?.ok_or(Undecodable)?;
             let (term, age) = (self.term(from)?, self.u64().map(Duration::from_millis)?);
             claims.push(SessionClaim { user, device, term, age });
-            if claims.len() > CLAIMS_AT_ONCE {
+            if claims.len() > MAX_CLAIMS {
                 return Err(Undecodable);
             }
         }
@@ -73,8 +73,8 @@ impl Fields<'_> {
         let stamp = self.stamp()?;
         let device = self.device()?.ok_or(Undecodable)?;
         let session = SessionId { node: self.node()?, number: self.u64()? };
-        let theirs = self.term(from)?;
-        Ok(Objection { stamp, device, session, theirs })
+        let objecting_term = self.term(from)?;
+        Ok(Objection { stamp, device, session, objecting_term })
     }
 
     fn term(&mut self, node: NodeId) -> Result<Term, Undecodable> {

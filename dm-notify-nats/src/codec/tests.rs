@@ -181,17 +181,17 @@ fn claims(count: u64) -> Vec<SessionClaim> {
 #[test]
 fn claims_and_objections_are_decoded_to_what_was_encoded() {
     let stamp = STAMP;
-    for count in [0, 1, CLAIMS_AT_ONCE as u64] {
+    for count in [0, 1, MAX_CLAIMS as u64] {
         let claims = claims(count);
         let content = decode(&NODE.claims(stamp, &claims)).unwrap().content;
         assert_eq!(content, UserContent::Claims { stamp, claims });
     }
-    assert_eq!(decode(&NODE.claims(stamp, &claims(CLAIMS_AT_ONCE as u64 + 1))), Err(Undecodable));
+    assert_eq!(decode(&NODE.claims(stamp, &claims(MAX_CLAIMS as u64 + 1))), Err(Undecodable));
     let objection = Objection {
         stamp,
         device: "phone".parse().unwrap(),
         session: SessionId { node: NodeId::from_bytes([9; 8]), number: 3 },
-        theirs: claims(1)[0].term,
+        objecting_term: claims(1)[0].term,
     };
     let bytes = NODE.objection(&objection);
     assert_eq!(decode(&bytes).unwrap(), Frame { from: NODE.0, content: UserContent::Objection(objection) });
@@ -214,8 +214,8 @@ fn frames_for_all_nodes_are_decoded_to_what_was_encoded() {
         order(Some("x"), DisconnectReason::SignedOut),
     ];
     let mut frames = vec![
-        (NODE.heartbeat(stamp, true), NodeContent::Heartbeat { stamp, asks: true }),
-        (NODE.heartbeat(stamp, false), NodeContent::Heartbeat { stamp, asks: false }),
+        (NODE.heartbeat(stamp, true), NodeContent::Heartbeat { stamp, requests_heartbeats: true }),
+        (NODE.heartbeat(stamp, false), NodeContent::Heartbeat { stamp, requests_heartbeats: false }),
         (NODE.leaving(stamp), NodeContent::Leaving(stamp)),
         (NODE.user_connected(), NodeContent::UserConnected),
         (NODE.confirmation(7), NodeContent::Confirmation { sessions: 7 }),

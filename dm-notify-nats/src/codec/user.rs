@@ -67,7 +67,7 @@ impl Writer {
     }
 
     /// Encodes a hint with only the number, which nodes without a key send.
-    pub(crate) fn hint_with_number_only(self, seq: InboxSeq) -> Vec<u8> {
+    pub(crate) fn hint_with_only_number(self, seq: InboxSeq) -> Vec<u8> {
         self.hint_without_entry(seq, None)
     }
 
@@ -99,7 +99,7 @@ impl Frame<UserContent> {
                     let at = fields.time()?;
                     let event = match fields.take()? {
                         [MESSAGE] => Event::Message(fields.message(bytes)?.into()),
-                        [NOTICE] => Event::Notice(notice(fields.rest(), user)?),
+                        [NOTICE] => Event::Notice(notice(fields.take_remaining(), user)?),
                         _ => return Err(Undecodable),
                     };
                     UserContent::Entry(InboxEntry { seq, at, origin, event })
