@@ -16,7 +16,7 @@ pub struct NatsServers {
     /// default port is 4222. An address with credentials is refused: credentials belong in
     /// [`auth`](Self::auth).
     pub addresses: Vec<String>,
-    /// The credentials of this node. Default [`NatsAuth::Nobody`].
+    /// The credentials of this node. Default [`NatsAuth::NoCredentials`].
     pub auth: NatsAuth,
     /// The TLS configuration. If it is `Some`, TLS is required. Default `None`: the node does not
     /// ask for TLS, and cannot connect to servers that require it, because it trusts no
@@ -37,7 +37,7 @@ pub struct NatsServers {
 pub enum NatsAuth {
     /// No credentials, for servers that ask for none.
     #[default]
-    Nobody,
+    NoCredentials,
     /// A user with a password.
     Password {
         /// The user's name.
@@ -210,7 +210,7 @@ impl fmt::Debug for NatsServers {
 impl fmt::Debug for NatsAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nobody => f.write_str("Nobody"),
+            Self::NoCredentials => f.write_str("NoCredentials"),
             Self::Password { user, .. } => {
                 f.debug_struct("Password").field("user", user).finish_non_exhaustive()
             }

@@ -132,7 +132,7 @@ async fn options(
             std::future::ready(())
         });
     Ok(match &servers.auth {
-        NatsAuth::Nobody => options,
+        NatsAuth::NoCredentials => options,
         NatsAuth::Password { user, password } => options.user_and_password(user.clone(), password.clone()),
         NatsAuth::Token(token) => options.token(token.clone()),
         #[cfg(feature = "nkeys")]

@@ -77,7 +77,7 @@ impl BusArgs {
             }
             Self { nats_creds: Some(file), .. } => NatsAuth::Credentials(file.clone()),
             Self { nats_nkey_file: Some(file), .. } => NatsAuth::Nkey(secret(file)?),
-            _ => NatsAuth::Nobody,
+            _ => NatsAuth::NoCredentials,
         })
     }
 
@@ -127,7 +127,7 @@ mod tests {
             assert_eq!(refused(&both), ErrorKind::ArgumentConflict, "{both:?}");
         }
         assert!(matches!(parse(&creds).unwrap().auth().unwrap(), NatsAuth::Credentials(_)));
-        assert!(matches!(parse(&[]).unwrap().auth().unwrap(), NatsAuth::Nobody));
+        assert!(matches!(parse(&[]).unwrap().auth().unwrap(), NatsAuth::NoCredentials));
     }
 
     #[test]
