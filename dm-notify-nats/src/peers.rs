@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_of_peers_is_known_before_one_heartbeat_interval_has_passed() {
+    fn the_number_of_peers_is_unknown_before_one_heartbeat_interval_has_passed() {
         let slow = Peers::new(Duration::from_secs(3_600));
         assert_eq!(slow.alive_nodes(1), None, "this node does not receive heartbeats");
         slow.start_listening(1);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_counts_as_unverified_until_it_is_verified_or_leaves_and_memory_is_bounded() {
+    fn a_node_is_unverified_until_it_is_verified_or_leaves_and_memory_is_bounded() {
         let peers = Peers::new(Duration::from_secs(3_600));
         for remove in [Peers::record_heartbeat, Peers::record_leaving] {
             peers.record_unverified(Some(node(1)));

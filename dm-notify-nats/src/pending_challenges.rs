@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn old_heartbeats_leave_room_for_fresh_ones_and_all_are_bounded() {
+    fn challenges_after_old_heartbeats_leave_room_for_those_after_fresh_ones() {
         let pending_challenges = PendingChallenges::new(Duration::from_secs(1));
         let node = |n: usize| NodeId::from_bytes((n as u64).to_be_bytes());
         let begun = |from: usize, fresh| {

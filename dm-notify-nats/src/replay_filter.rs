@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_age_of_a_frame_is_known_of_verified_nodes() {
+    fn the_age_of_a_frame_is_known_for_verified_nodes() {
         let replay_filter = replay_filter();
         let theirs = STARTED.after(Duration::from_secs(3_600));
         let age = |at, now| replay_filter.age_at(NODE, stamp(at, 2), now);
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_nothing_is_forgotten_before_its_time() {
+    fn memory_is_bounded_and_no_sender_is_forgotten_while_its_frames_can_be_replayed() {
         let replay_filter = replay_filter();
         let node = |n: usize| NodeId::from_bytes((n as u64).to_be_bytes());
         for n in 0..MAX_SENDERS {

@@ -110,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_window_decides_as_a_set_of_all_numbers_does(
+        fn a_window_decides_like_a_set_of_all_numbers(
             numbers in prop::collection::vec(prop_oneof![0..40_u64, 0..3 * FRAMES], 1..400),
         ) {
             let mut window = ReplayWindow::new(numbers[0]);

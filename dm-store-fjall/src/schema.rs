@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_that_was_interrupted_begins_again() {
+    fn an_interrupted_migration_is_repeated() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::builder(folder.path()).open().unwrap();
         database.keyspace(ROWS, KeyspaceCreateOptions::default).unwrap();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_without_a_number_is_damage() {
+    fn a_marker_without_a_number_is_corrupt() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(marker_version(folder.path()).unwrap(), 0);
         write_marker(folder.path()).unwrap();

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_batches_are_not_torn_also_with_zeros_behind_them() {
+    fn whole_batches_followed_by_zeros_are_not_torn() {
         let journal = [batch(&[b"one", b"two"]), batch(&[])].concat();
         assert_eq!(torn_at(&journal), None);
         assert_eq!(torn_at(&[journal, vec![0; 100]].concat()), None);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_batch_with_a_wrong_byte_is_torn_where_it_begins() {
+    fn a_last_batch_with_a_wrong_byte_is_torn() {
         let (first, last) = (batch(&[b"one"]), batch(&[b"value", b"other"]));
         let begins = first.len();
         // In a value, in the number of entries, and in the checksum.
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_batch_before_a_whole_one_is_damage() {
+    fn a_damaged_batch_before_a_whole_batch_is_not_torn() {
         let journal = [batch(&[b"one"]), batch(&[b"two"])].concat();
         assert_eq!(torn_at(&with(journal, 13 + 24, 0)), None);
     }

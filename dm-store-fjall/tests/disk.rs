@@ -27,29 +27,29 @@ impl DiskHarness for Fjall {
 }
 
 #[tokio::test]
-async fn below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room() {
+async fn writes_are_refused_below_the_reserve_and_accepted_when_space_is_free_again() {
     full::nearly_full::<Fjall>(test_path!(
-        below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room
+        writes_are_refused_below_the_reserve_and_accepted_when_space_is_free_again
     ))
     .await;
 }
 
 #[tokio::test]
-async fn a_full_disk_is_recovered_from_without_a_restart() {
-    full::full::<Fjall>(test_path!(a_full_disk_is_recovered_from_without_a_restart)).await;
+async fn a_store_recovers_from_a_full_disk_without_a_restart() {
+    full::full::<Fjall>(test_path!(a_store_recovers_from_a_full_disk_without_a_restart)).await;
 }
 
 #[tokio::test]
-async fn a_sync_that_fails_once_is_recovered_from() {
+async fn a_store_recovers_from_one_failed_sync() {
     let syncs = Syncs { well: 0, failing: 1 };
-    trial::syncs_fail::<Fjall>(test_path!(a_sync_that_fails_once_is_recovered_from), syncs).await;
+    trial::syncs_fail::<Fjall>(test_path!(a_store_recovers_from_one_failed_sync), syncs).await;
 }
 
 /// The second sync fails while the store reopens its folder.
 #[tokio::test]
-async fn syncs_that_fail_twice_are_recovered_from() {
+async fn a_store_recovers_from_two_failed_syncs() {
     let syncs = Syncs { well: 0, failing: 2 };
-    trial::syncs_fail::<Fjall>(test_path!(syncs_that_fail_twice_are_recovered_from), syncs).await;
+    trial::syncs_fail::<Fjall>(test_path!(a_store_recovers_from_two_failed_syncs), syncs).await;
 }
 
 #[tokio::test]
@@ -85,6 +85,6 @@ impl DiskHarness for Flushing {
 }
 
 #[tokio::test]
-async fn what_was_answered_survives_a_power_cut() {
-    trial::power_is_cut::<Flushing>(test_path!(what_was_answered_survives_a_power_cut)).await;
+async fn answered_commits_survive_a_power_cut() {
+    trial::power_is_cut::<Flushing>(test_path!(answered_commits_survive_a_power_cut)).await;
 }

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_database_has_its_content_and_leaves_no_temporary_name() {
+    fn a_created_database_has_its_content_and_no_temporary_file_remains() {
         let folder = tempfile::tempdir().unwrap();
         create_file(&folder.path().join("file"), |new| std::fs::write(new, "database").map_err(unavailable))
             .unwrap();
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_cannot_be_made_leaves_nothing() {
+    fn a_failed_creation_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm");
         assert_eq!(create_file(&path, |_| Err(broken())).unwrap_err().kind(), StoreErrorKind::Engine);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_another_process_creates_meanwhile_stays() {
+    fn a_database_that_another_process_created_first_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         create_file(&file, |new| {
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn without_hard_links_a_database_is_made_in_place_and_another_ones_stays() {
+    fn without_hard_links_a_file_is_created_at_its_path_and_an_existing_file_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm");
         let no_links = |_: &Path, _: &Path| Err(ErrorKind::Unsupported.into());
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_while_opening_is_damage() {
+    fn a_panic_while_opening_is_a_corrupt_error() {
         let panics: fn() -> Result<(), StoreError> = || panic!("a wrong checksum");
         assert_eq!(catch_panic(panics).unwrap_err().kind(), StoreErrorKind::Corrupt);
         assert_eq!(catch_panic(|| Ok(7)).unwrap(), 7);

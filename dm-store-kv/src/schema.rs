@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_above_the_known_one_is_refused() {
+    fn a_version_above_the_known_version_is_refused() {
         assert_eq!(refuse_newer(0, 2).unwrap(), 0);
         assert_eq!(refuse_newer(2, 2).unwrap(), 2);
         assert_eq!(refuse_newer(3, 2).unwrap_err().kind(), StoreErrorKind::NewerSchema);

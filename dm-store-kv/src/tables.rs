@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_table_is_made_by_the_name_of_its_field() {
+    fn each_table_is_made_with_the_name_of_its_field() {
         let tables = Tables::try_new(Ok::<_, ()>).unwrap();
         let shown = format!("{tables:?}");
         for name in tables.all() {

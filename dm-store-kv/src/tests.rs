@@ -82,7 +82,7 @@ fn two_conversations(heads: usize, messages: u64) -> Store {
 }
 
 #[test]
-fn the_newest_numbers_of_dropped_users_and_conversations_are_noted() {
+fn a_note_is_written_when_a_user_or_conversation_is_dropped() {
     // Users 1 and 11 were dropped for 2 and 12. Conversation 1 was not dropped.
     let mut store = two_conversations(2, 3);
     assert_eq!([1, 11].map(|n| store.floor(n)), [(0, Some(4)); 2]);
@@ -92,7 +92,7 @@ fn the_newest_numbers_of_dropped_users_and_conversations_are_noted() {
 }
 
 #[test]
-fn a_number_that_did_not_change_is_not_noted_again() {
+fn no_second_note_is_written_of_an_unchanged_number() {
     let mut store = two_conversations(2, 3);
     store.close();
     store.close();
@@ -130,7 +130,7 @@ fn the_note_of_a_dropped_number_is_valid_without_another_look_up() {
 }
 
 #[test]
-fn a_user_who_is_dropped_during_a_send_gets_no_number_twice() {
+fn no_number_is_given_twice_when_a_user_is_dropped_during_a_send() {
     // The heads have one user, and a message has two.
     let mut store = Store::with_heads(1);
     store.apply(vec![open(1, 1, 11), open(2, 2, 12)]);
@@ -142,7 +142,7 @@ fn a_user_who_is_dropped_during_a_send_gets_no_number_twice() {
 }
 
 #[test]
-fn a_note_of_a_lost_epoch_is_a_lower_bound() {
+fn a_note_of_a_lost_epoch_is_used_as_a_lower_bound() {
     for since in 0..10 {
         let mut store = two_conversations(100, 3);
         store.close();
@@ -183,7 +183,7 @@ fn a_note_of_a_lost_epoch_stays_invalid_after_later_epochs_are_closed() {
 }
 
 #[test]
-fn a_batch_that_failed_ends_its_epoch_as_lost() {
+fn an_epoch_is_lost_after_a_failed_batch() {
     let mut store = two_conversations(100, 3);
     store.close();
     store.send(1, 4);
@@ -195,7 +195,7 @@ fn a_batch_that_failed_ends_its_epoch_as_lost() {
 }
 
 #[test]
-fn a_note_below_the_floor_counts_as_the_floor() {
+fn the_floor_is_used_if_the_note_is_below_it() {
     let mut store = two_conversations(100, 3);
     store.close();
     store.send(1, 4);
@@ -210,7 +210,7 @@ fn a_note_below_the_floor_counts_as_the_floor() {
 }
 
 #[test]
-fn numbers_go_on_after_all_entries_expired_and_the_next_entry_is_the_oldest() {
+fn after_all_entries_expired_numbers_continue_and_the_next_entry_can_expire() {
     for noted in [false, true] {
         let mut store = two_conversations(100, 3);
         if noted {
@@ -240,7 +240,7 @@ fn expiry_keeps_the_note() {
 }
 
 #[test]
-fn rows_of_an_older_version_are_read_and_written_again_with_the_next_note() {
+fn rows_of_an_older_version_are_read_and_get_a_note() {
     let mut store = two_conversations(100, 3);
     store.expire(2, 100);
     store.kill();
@@ -254,7 +254,7 @@ fn rows_of_an_older_version_are_read_and_written_again_with_the_next_note() {
 }
 
 #[test]
-fn an_engine_without_notes_gets_none() {
+fn without_notes_no_note_is_written() {
     let mut store = Store::with_heads(1);
     store.heads = Heads::new(Heads::BYTES);
     store.apply(vec![open(1, 1, 11)]);

@@ -25,36 +25,36 @@ impl DiskHarness for Redb {
 }
 
 #[tokio::test]
-async fn below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room() {
+async fn writes_are_refused_below_the_reserve_and_accepted_when_space_is_free_again() {
     full::nearly_full::<Redb>(test_path!(
-        below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room
+        writes_are_refused_below_the_reserve_and_accepted_when_space_is_free_again
     ))
     .await;
 }
 
 #[tokio::test]
-async fn a_full_disk_is_recovered_from_without_a_restart() {
-    full::full::<Redb>(test_path!(a_full_disk_is_recovered_from_without_a_restart)).await;
+async fn a_store_recovers_from_a_full_disk_without_a_restart() {
+    full::full::<Redb>(test_path!(a_store_recovers_from_a_full_disk_without_a_restart)).await;
 }
 
 #[tokio::test]
-async fn a_sync_that_fails_once_is_recovered_from() {
+async fn a_store_recovers_from_one_failed_sync() {
     let syncs = Syncs { well: 0, failing: 1 };
-    trial::syncs_fail::<Redb>(test_path!(a_sync_that_fails_once_is_recovered_from), syncs).await;
+    trial::syncs_fail::<Redb>(test_path!(a_store_recovers_from_one_failed_sync), syncs).await;
 }
 
 #[tokio::test]
-async fn a_commits_second_sync_that_fails_once_is_recovered_from() {
+async fn a_store_recovers_from_a_failed_second_sync_of_a_commit() {
     let syncs = Syncs { well: 1, failing: 1 };
-    trial::syncs_fail::<Redb>(test_path!(a_commits_second_sync_that_fails_once_is_recovered_from), syncs)
+    trial::syncs_fail::<Redb>(test_path!(a_store_recovers_from_a_failed_second_sync_of_a_commit), syncs)
         .await;
 }
 
 /// The second failure happens while the store opens its file again.
 #[tokio::test]
-async fn syncs_that_fail_twice_are_recovered_from() {
+async fn a_store_recovers_from_two_failed_syncs() {
     let syncs = Syncs { well: 0, failing: 2 };
-    trial::syncs_fail::<Redb>(test_path!(syncs_that_fail_twice_are_recovered_from), syncs).await;
+    trial::syncs_fail::<Redb>(test_path!(a_store_recovers_from_two_failed_syncs), syncs).await;
 }
 
 #[tokio::test]

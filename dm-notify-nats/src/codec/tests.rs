@@ -80,7 +80,7 @@ fn decode(bytes: &[u8]) -> Result<Frame<UserContent>, Undecodable> {
 }
 
 #[test]
-fn frames_on_a_user_s_subject_are_decoded_to_what_was_encoded() {
+fn encoded_frames_on_the_subject_of_a_user_are_decoded() {
     for entry in entries() {
         let frame = decode(&NODE.hint(&entry, LIMIT)).unwrap();
         assert_eq!(frame, Frame { from: NODE.0, content: UserContent::Entry(entry.clone()) });
@@ -98,7 +98,7 @@ fn the_default_device_takes_no_bytes() {
 }
 
 #[test]
-fn the_size_limit_is_exact_to_the_byte() {
+fn a_hint_of_exactly_the_size_limit_has_its_entry() {
     let entry = entry(message(600, true), None);
     let whole = NODE.hint(&entry, LIMIT);
     assert_eq!(NODE.hint(&entry, whole.len()), whole);
@@ -107,7 +107,7 @@ fn the_size_limit_is_exact_to_the_byte() {
 }
 
 #[test]
-fn bytes_cut_short_or_lengthened_are_refused() {
+fn truncated_and_lengthened_frames_are_refused() {
     for entry in entries() {
         for bytes in
             [NODE.hint(&entry, LIMIT), NODE.hint(&entry, 0), NODE.probe(STAMP), NODE.presence_request(NONCE)]
@@ -129,7 +129,7 @@ fn bytes_cut_short_or_lengthened_are_refused() {
 }
 
 #[test]
-fn another_version_kind_sender_or_foreign_notice_is_refused() {
+fn frames_with_an_invalid_version_kind_sender_or_notice_are_refused() {
     let [message, _, opened, _] = &entries()[..] else { panic!("four entries") };
     let change = |entry: &InboxEntry, at: usize| {
         let mut bytes = NODE.hint(entry, LIMIT).to_vec();
@@ -153,7 +153,7 @@ fn another_version_kind_sender_or_foreign_notice_is_refused() {
 
 proptest! {
     #[test]
-    fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0..16_u8) {
+    fn decoding_random_bytes_does_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0..16_u8) {
         let _ = decode(&bytes);
         let mut led = vec![VERSION, kind];
         led.extend(bytes);
@@ -179,7 +179,7 @@ fn claims(count: u64) -> Vec<SessionClaim> {
 }
 
 #[test]
-fn claims_and_objections_are_decoded_to_what_was_encoded() {
+fn encoded_claims_and_objections_are_decoded() {
     let stamp = STAMP;
     for count in [0, 1, MAX_CLAIMS as u64] {
         let claims = claims(count);
@@ -201,7 +201,7 @@ fn claims_and_objections_are_decoded_to_what_was_encoded() {
 }
 
 #[test]
-fn frames_for_all_nodes_are_decoded_to_what_was_encoded() {
+fn encoded_frames_for_all_nodes_are_decoded() {
     let stamp = STAMP;
     let order = |device: Option<&str>, reason| EndSessions {
         user: user(),

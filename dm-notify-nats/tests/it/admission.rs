@@ -77,7 +77,7 @@ async fn an_nkey_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_file_with_credentials_that_cannot_be_read_has_an_error_of_its_own() {
+async fn an_unreadable_credentials_file_is_a_credentials_error() {
     let server = Server::start();
     let mut servers = servers(&server);
     let folder = tempfile::tempdir().unwrap();
@@ -89,7 +89,7 @@ async fn a_file_with_credentials_that_cannot_be_read_has_an_error_of_its_own() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_revoked_later_show_in_health() {
+async fn health_reports_credentials_that_are_revoked_later() {
     let mut server = Server::configured(r#"authorization { token: "first" }"#, &[]);
     let mut servers = servers(&server);
     servers.auth = NatsAuth::Token("first".to_owned());
@@ -156,7 +156,7 @@ async fn tls_works_with_the_configured_authority_and_no_other() {
 }
 
 #[tokio::test]
-async fn with_tls_configured_nothing_is_sent_without_it() {
+async fn with_tls_configured_no_connection_is_made_without_tls() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");

@@ -26,7 +26,7 @@ async fn watch(mut session: Session) -> Vec<MessageId> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn under_traffic_from_two_nodes_every_device_gets_everything_once_in_order_without_polling() {
+async fn with_two_busy_nodes_each_device_gets_each_message_once_and_in_order_without_polling() {
     let (server, database) = (Server::start(), Cluster::shared().empty_database());
     let mut nodes = Vec::new();
     for _ in 0..2 {

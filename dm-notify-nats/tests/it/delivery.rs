@@ -55,7 +55,7 @@ async fn all_devices_but_the_origin_get_a_message_on_any_node() {
 }
 
 #[tokio::test]
-async fn a_message_sent_while_its_recipient_connects_comes_without_polling() {
+async fn a_message_sent_while_its_recipient_connects_arrives_without_polling() {
     let server = Server::start();
     let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
@@ -109,7 +109,7 @@ async fn repeated_reordered_and_late_hints_have_no_effect() {
 }
 
 #[tokio::test]
-async fn garbage_is_counted_and_does_no_harm() {
+async fn undecodable_messages_are_counted_and_ignored() {
     let server = Server::start();
     let store = MemoryStore::new();
     let here = Node::configured(&store, &servers(&server), &without_key()).await;
@@ -132,7 +132,7 @@ async fn garbage_is_counted_and_does_no_harm() {
 }
 
 #[tokio::test]
-async fn a_hint_of_a_larger_entry_holds_its_number_and_the_entry_is_read() {
+async fn a_hint_of_a_large_entry_has_only_its_number_and_the_entry_is_read_from_the_store() {
     let server = Server::start();
     let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
@@ -149,7 +149,7 @@ async fn a_hint_of_a_larger_entry_holds_its_number_and_the_entry_is_read() {
 }
 
 #[tokio::test]
-async fn a_size_limit_of_zero_sends_numbers_only() {
+async fn with_a_size_limit_of_zero_hints_have_only_numbers() {
     let server = Server::start();
     let store = MemoryStore::new();
     let mut config = config();

@@ -17,7 +17,7 @@ const ENTRY: u8 = 1;
 const NUMBER: u8 = 2;
 
 #[tokio::test]
-async fn a_forged_hint_is_dropped_and_counted() {
+async fn a_forged_hint_is_refused_and_counted() {
     let server = Server::start();
     let (here, there) = two_verified_nodes(&server, &config()).await;
     let chat = here.open(1, 2).await;
@@ -56,7 +56,7 @@ async fn a_forged_hint_is_dropped_and_counted() {
 }
 
 #[tokio::test]
-async fn frames_of_a_node_with_another_key_are_dropped() {
+async fn frames_of_a_node_with_another_key_are_refused() {
     let server = Server::start();
     let (here, there) = two_verified_nodes(&server, &config()).await;
     let mut foreign = config();
@@ -83,7 +83,7 @@ async fn frames_of_a_node_with_another_key_are_dropped() {
 }
 
 #[tokio::test]
-async fn an_order_and_a_claim_are_taken_once_and_replays_are_dropped() {
+async fn an_order_and_a_claim_are_accepted_once_and_replays_are_refused() {
     let server = Server::start();
     let (here, there) = two_verified_nodes(&server, &config()).await;
     let attacker = bus_client(&server).await;
@@ -120,7 +120,7 @@ async fn an_order_and_a_claim_are_taken_once_and_replays_are_dropped() {
 }
 
 #[tokio::test]
-async fn a_forged_reply_to_a_request_or_an_order_is_dropped() {
+async fn a_forged_reply_to_a_request_or_an_order_is_refused() {
     let server = Server::start();
     let (here, there) = two_verified_nodes(&server, &config()).await;
     let _cy = there.connect(&who(3)).await;
@@ -151,7 +151,7 @@ async fn a_forged_reply_to_a_request_or_an_order_is_dropped() {
 }
 
 #[tokio::test]
-async fn without_a_key_hints_carry_numbers_only_and_entries_are_dropped() {
+async fn without_a_key_hints_have_only_numbers_and_received_entries_are_refused() {
     let server = Server::start();
     let (here, there) = two_verified_nodes(&server, &without_key()).await;
     let chat = here.open(1, 2).await;
@@ -198,7 +198,7 @@ async fn without_a_key_hints_carry_numbers_only_and_entries_are_dropped() {
 }
 
 #[tokio::test]
-async fn without_a_key_a_forged_frame_does_not_make_a_node_s_own_frames_dropped() {
+async fn without_a_key_a_forged_frame_does_not_block_frames_of_the_real_node() {
     let server = Server::start();
     let (here, there) = two_verified_nodes(&server, &without_key()).await;
     let client = bus_client(&server).await;
@@ -219,7 +219,7 @@ async fn without_a_key_a_forged_frame_does_not_make_a_node_s_own_frames_dropped(
 }
 
 #[tokio::test]
-async fn without_a_key_a_forged_reply_does_not_keep_a_node_from_being_verified() {
+async fn without_a_key_a_forged_reply_does_not_prevent_verification() {
     let server = Server::start();
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &without_key()).await;
     let client = bus_client(&server).await;
@@ -232,7 +232,7 @@ async fn without_a_key_a_forged_reply_does_not_keep_a_node_from_being_verified()
 }
 
 #[tokio::test]
-async fn a_key_is_changed_while_the_nodes_run() {
+async fn the_key_can_be_changed_while_the_nodes_run() {
     let server = Server::start();
     let store = MemoryStore::new();
     let with = |keys: &[u8]| {

@@ -44,7 +44,7 @@ async fn an_order_ends_sessions_on_all_nodes_and_all_confirm() {
 }
 
 #[tokio::test]
-async fn a_device_forgotten_on_one_node_is_disconnected_on_the_other_alone() {
+async fn forgetting_a_device_ends_only_its_sessions_on_another_node() {
     let server = Server::start();
     let (here, there) = two_nodes(&server).await;
     wait_until_verified(&[&here, &there]).await;
@@ -87,7 +87,7 @@ async fn without_the_bus_only_this_node_confirms_and_the_expected_number_is_unkn
 }
 
 #[tokio::test]
-async fn a_node_that_does_not_answer_is_missing_from_the_answer() {
+async fn a_node_that_does_not_confirm_is_missing_in_the_result() {
     let server = Server::start();
     let mut config = without_key();
     config.confirm_timeout = Duration::from_millis(50);

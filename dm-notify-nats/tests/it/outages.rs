@@ -6,7 +6,7 @@ use dm_test_servers::nats::Server;
 use crate::common::{self, Node, config, in_time, message, servers, subscriptions, text, wait_until, who};
 
 #[tokio::test]
-async fn with_the_bus_gone_messages_come_by_polling_and_after_its_return_by_hints() {
+async fn messages_arrive_by_polling_during_an_outage_and_by_hints_after_it() {
     let mut server = Server::start();
     let store = MemoryStore::new();
     let (here, there) = (Node::new(&store, &server).await, Node::new(&store, &server).await);
@@ -49,7 +49,7 @@ async fn with_the_bus_gone_messages_come_by_polling_and_after_its_return_by_hint
 }
 
 #[tokio::test]
-async fn missed_messages_come_without_polling_when_the_bus_is_back() {
+async fn missed_messages_arrive_without_polling_after_an_outage() {
     let mut server = Server::start();
     let store = MemoryStore::new();
     let (here, there) = (Node::new(&store, &server).await, Node::new(&store, &server).await);

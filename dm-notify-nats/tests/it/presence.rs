@@ -74,7 +74,7 @@ async fn without_the_bus_presence_is_unknown_at_once() {
 }
 
 #[tokio::test]
-async fn the_notifier_answers_for_its_own_node_without_asking() {
+async fn notify_reports_only_users_of_its_own_node() {
     let server = Server::start();
     let (here, there) = two_nodes(&server).await;
     here.open(1, 2).await;

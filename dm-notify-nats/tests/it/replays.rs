@@ -21,7 +21,7 @@ use crate::fake_node::{
 const KEY: Option<[u8; 32]> = Some([7; 32]);
 
 /// Asserts that a session has not ended: it gets a message that is sent now.
-async fn assert_goes_on(session: &mut Session, node: &Node) {
+async fn assert_has_not_ended(session: &mut Session, node: &Node) {
     let chat = node.open(1, 2).await;
     node.send(&who(1), chat, "still connected").await;
     loop {
@@ -34,7 +34,7 @@ async fn assert_goes_on(session: &mut Session, node: &Node) {
 }
 
 #[tokio::test]
-async fn the_reply_to_one_request_answers_no_other() {
+async fn a_reply_is_valid_for_its_own_request_only() {
     let server = Server::start();
     let mut quick = config();
     quick.presence_timeout = Duration::from_millis(500);
@@ -65,7 +65,7 @@ async fn the_reply_to_one_request_answers_no_other() {
 }
 
 #[tokio::test]
-async fn a_confirmation_of_one_order_confirms_no_other() {
+async fn a_confirmation_is_valid_for_its_own_order_only() {
     let server = Server::start();
     let mut quick = config();
     quick.confirm_timeout = Duration::from_millis(500);
@@ -91,7 +91,7 @@ async fn a_confirmation_of_one_order_confirms_no_other() {
 }
 
 #[tokio::test]
-async fn replayed_heartbeats_of_nodes_that_are_gone_delay_no_order() {
+async fn replayed_heartbeats_of_ended_nodes_delay_no_order() {
     let server = Server::start();
     let mut patient = config();
     patient.confirm_timeout = Duration::from_secs(3_600);
@@ -115,7 +115,7 @@ async fn replayed_heartbeats_of_nodes_that_are_gone_delay_no_order() {
 }
 
 #[tokio::test]
-async fn replayed_heartbeats_of_many_nodes_do_not_keep_two_nodes_from_verifying_each_other() {
+async fn replayed_heartbeats_of_many_nodes_do_not_prevent_verification() {
     let server = Server::start();
     let mut patient = config();
     patient.confirm_timeout = Duration::from_secs(3_600);
@@ -155,7 +155,7 @@ async fn a_late_claim_ends_no_newer_session() {
         here.hub.claims(user(2)).first().is_none_or(|own| is_above(own, &late))
     })
     .await;
-    assert_goes_on(&mut session, &here).await;
+    assert_has_not_ended(&mut session, &here).await;
 }
 
 /// Whether a session's term is above that of the late claim.
@@ -219,7 +219,7 @@ async fn a_replayed_heartbeat_is_counted_and_causes_no_challenge() {
 }
 
 #[tokio::test]
-async fn a_node_whose_clock_is_wrong_is_verified_and_its_orders_are_taken_once() {
+async fn a_node_with_a_wrong_clock_is_verified_and_its_orders_are_accepted_once() {
     let server = Server::start();
     let (here, _there) = two_verified_nodes(&server, &config()).await;
     let attacker = bus_client(&server).await;
@@ -240,11 +240,11 @@ async fn a_node_whose_clock_is_wrong_is_verified_and_its_orders_are_taken_once()
     let repeated = here.nats.stats().repeated;
     attacker.publish("dm.nodes", order).await.unwrap();
     wait_until("the frame is counted", || here.nats.stats().repeated == repeated + 1).await;
-    assert_goes_on(&mut session, &here).await;
+    assert_has_not_ended(&mut session, &here).await;
 }
 
 #[tokio::test]
-async fn a_replayed_order_is_dropped_after_any_number_of_other_frames() {
+async fn a_replayed_order_is_refused_after_any_number_of_other_frames() {
     let server = Server::start();
     let (here, there) = two_verified_nodes(&server, &config()).await;
     let attacker = bus_client(&server).await;
@@ -264,7 +264,7 @@ async fn a_replayed_order_is_dropped_after_any_number_of_other_frames() {
     let repeated = there.nats.stats().repeated;
     replay(&attacker, &order).await;
     wait_until("the frame is counted", || there.nats.stats().repeated == repeated + 1).await;
-    assert_goes_on(&mut session, &there).await;
+    assert_has_not_ended(&mut session, &there).await;
 }
 
 #[tokio::test]
@@ -284,7 +284,7 @@ async fn an_order_from_before_a_node_started_ends_none_of_its_sessions() {
     let mut session = restarted.connect(&on(2, "phone")).await;
     replay(&attacker, &order).await;
     wait_until("the frame is counted", || restarted.nats.stats().stale == 1).await;
-    assert_goes_on(&mut session, &restarted).await;
+    assert_has_not_ended(&mut session, &restarted).await;
 }
 
 #[tokio::test]

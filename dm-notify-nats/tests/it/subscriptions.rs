@@ -29,7 +29,7 @@ async fn one_subscription_serves_all_devices_of_a_user_from_the_first_session_to
 }
 
 #[tokio::test]
-async fn connecting_and_leaving_many_times_leaves_no_subscription() {
+async fn no_subscription_remains_after_many_sessions_ended() {
     let server = Server::start();
     let node = Node::new(&MemoryStore::new(), &server).await;
     for round in 0..20 {
@@ -57,7 +57,7 @@ async fn a_notifier_subscribes_for_sessions_that_began_before_it() {
 }
 
 #[tokio::test]
-async fn a_shutdown_unsubscribes_and_the_hub_works_on() {
+async fn a_shutdown_unsubscribes_and_the_hub_continues_to_notify() {
     let server = Server::start();
     let node = Node::new(&MemoryStore::new(), &server).await;
     let chat = node.open(1, 2).await;
@@ -113,7 +113,7 @@ async fn the_connection_closes_with_the_last_clone() {
 }
 
 #[tokio::test]
-async fn a_connection_of_the_host_s_stays_open_after_a_shutdown() {
+async fn a_connection_of_the_host_stays_open_after_a_shutdown() {
     let server = Server::start();
     let (store, client) = (MemoryStore::new(), bus_client(&server).await);
     let builder = Service::builder(store.clone());

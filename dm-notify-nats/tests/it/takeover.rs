@@ -37,7 +37,7 @@ fn live_sessions(nodes: [&Node; 2]) -> usize {
 }
 
 #[tokio::test]
-async fn a_newer_session_on_another_node_ends_the_older_and_gets_what_was_not_acknowledged() {
+async fn a_newer_session_on_another_node_ends_the_older_and_gets_unacknowledged_entries() {
     let server = Server::start();
     let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
@@ -64,7 +64,7 @@ async fn a_newer_session_on_another_node_ends_the_older_and_gets_what_was_not_ac
 }
 
 #[tokio::test]
-async fn the_newer_session_stays_even_if_its_node_s_clock_is_behind() {
+async fn the_newer_session_stays_even_if_the_clock_of_its_node_is_behind() {
     for config in [common::config(), without_key()] {
         let server = Server::start();
         let store = MemoryStore::new();
@@ -86,7 +86,7 @@ async fn the_newer_session_stays_even_if_its_node_s_clock_is_behind() {
 }
 
 #[tokio::test]
-async fn of_two_sessions_that_connect_at_once_exactly_one_stays() {
+async fn exactly_one_of_two_sessions_that_connect_at_once_stays() {
     let server = Server::start();
     let (here, there) = two_nodes(&server).await;
     for round in 0..30 {
@@ -146,7 +146,7 @@ async fn a_device_that_alternates_between_nodes_loses_no_message_and_keeps_one_s
 }
 
 #[tokio::test]
-async fn frames_of_a_second_notifier_of_a_hub_are_taken_at_once_and_it_claims_existing_sessions() {
+async fn frames_of_a_second_notifier_of_a_hub_are_accepted_and_it_claims_existing_sessions() {
     let server = Server::start();
     let (here, there) = two_nodes(&server).await;
     common::wait_until_verified(&[&here, &there]).await;
@@ -185,7 +185,7 @@ fn disconnect_order() -> EndSessions {
 }
 
 #[tokio::test]
-async fn of_two_sessions_that_began_during_an_outage_one_ends_after_it() {
+async fn one_of_two_sessions_that_began_during_an_outage_ends_after_it() {
     let mut server = Server::start();
     let (here, there) = two_nodes(&server).await;
     server.stop();

@@ -92,7 +92,7 @@ async fn messages_and_devices_survive_reopening() {
 }
 
 #[tokio::test]
-async fn numbers_go_on_after_everything_expired_and_the_store_was_reopened() {
+async fn numbers_continue_after_all_entries_expired_and_the_store_was_reopened() {
     let folder = tempfile::tempdir().unwrap();
     let store = FjallStore::open(folder.path()).unwrap();
     store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
@@ -107,7 +107,7 @@ async fn numbers_go_on_after_everything_expired_and_the_store_was_reopened() {
 }
 
 #[tokio::test]
-async fn expiry_in_small_steps_ends_where_one_large_step_ends() {
+async fn expiry_in_small_steps_removes_the_same_entries_as_one_large_step() {
     let folder = tempfile::tempdir().unwrap();
     let store = FjallStore::open(folder.path()).unwrap();
     let mut batch = vec![open(1, 1, 2), open(2, 3, 4)];
@@ -127,7 +127,7 @@ async fn expiry_in_small_steps_ends_where_one_large_step_ends() {
 }
 
 #[tokio::test]
-async fn an_inbox_that_fills_again_with_older_times_expires_too() {
+async fn entries_with_older_times_than_expired_entries_expire() {
     let folder = tempfile::tempdir().unwrap();
     let store = FjallStore::open(folder.path()).unwrap();
     let expire = |before| vec![Write::Expire(Expire { before: at(before), limit: 100 })];
@@ -141,7 +141,7 @@ async fn an_inbox_that_fills_again_with_older_times_expires_too() {
 }
 
 #[tokio::test]
-async fn a_folder_that_was_never_closed_holds_every_answered_commit() {
+async fn a_copy_of_an_open_folder_has_every_answered_commit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm");
     let store = FjallStore::open(&path).unwrap();
@@ -159,7 +159,7 @@ async fn a_folder_that_was_never_closed_holds_every_answered_commit() {
 }
 
 #[tokio::test]
-async fn a_torn_journal_leaves_a_prefix_of_what_was_committed_or_a_typed_error() {
+async fn a_truncated_journal_is_refused_as_corrupt_or_has_a_prefix_of_the_commits() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm");
     written(&path, 8).await;
@@ -233,7 +233,7 @@ async fn in_a_hosts_database_only_the_stores_keyspaces_are_changed() {
 }
 
 #[tokio::test]
-async fn two_stores_that_take_turns_on_one_database_keep_the_numbers_dense() {
+async fn two_stores_in_one_database_give_numbers_without_gaps() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::builder(folder.path()).open().unwrap();
     let stores =
@@ -304,7 +304,7 @@ fn no_reader_sees_a_part_of_a_batch_while_tables_are_flushed() {
 }
 
 #[tokio::test]
-async fn a_newer_schema_is_refused_and_the_folder_left_as_it_is() {
+async fn a_newer_schema_is_refused_and_the_folder_is_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     written(folder.path(), 1).await;
     std::fs::write(folder.path().join("dm_schema"), "1000\n").unwrap();
@@ -314,7 +314,7 @@ async fn a_newer_schema_is_refused_and_the_folder_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_newer_schema_is_refused_in_a_hosts_database_and_nothing_written() {
+async fn a_newer_schema_in_a_hosts_database_is_refused_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::builder(folder.path()).open().unwrap();
     let schema = database.keyspace("dm_rows", KeyspaceCreateOptions::default).unwrap();
@@ -326,7 +326,7 @@ async fn a_newer_schema_is_refused_in_a_hosts_database_and_nothing_written() {
 }
 
 #[test]
-fn a_path_that_can_be_no_folder_of_the_store_is_unavailable() {
+fn a_path_that_cannot_be_a_folder_is_unavailable() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "this is a letter, and not a database\n").unwrap();
@@ -343,7 +343,7 @@ fn a_database_of_another_format_is_refused_as_corrupt() {
 }
 
 #[tokio::test]
-async fn a_folder_with_a_missing_file_is_a_typed_error() {
+async fn a_folder_with_a_missing_file_is_refused_as_corrupt() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm");
     written(&path, 3).await;
@@ -363,7 +363,7 @@ async fn a_folder_with_a_missing_file_is_a_typed_error() {
 
 #[cfg(unix)]
 #[test]
-fn a_new_folder_is_for_its_user_only() {
+fn only_its_user_can_access_a_new_folder() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm");
@@ -390,7 +390,7 @@ fn sizes_that_are_too_small_are_refused_and_nothing_is_created() {
 }
 
 #[tokio::test]
-async fn a_damaged_row_is_a_typed_error_and_no_panic() {
+async fn reading_a_damaged_row_fails_as_corrupt() {
     let first_entry = [[0, 0, 0, 1].as_slice(), &1_u64.to_be_bytes()].concat();
     let second_entry = [[0, 0, 0, 1].as_slice(), &2_u64.to_be_bytes()].concat();
     let pointer = |row: u64| [[0; 8].as_slice(), &[255, 1], &row.to_be_bytes()].concat();

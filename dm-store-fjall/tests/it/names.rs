@@ -7,7 +7,7 @@ use dm_store_fjall::{FjallConfig, FjallStore};
 use fjall::{Database, KeyspaceCreateOptions};
 
 #[test]
-fn a_database_whose_keyspaces_have_the_stores_names_is_refused_and_left_as_it_is() {
+fn foreign_keyspaces_with_the_stores_names_are_refused_and_unchanged() {
     let table = [("dm_messages", true), ("dm_rows", true), ("dm_settings", false), ("dm_settings", true)];
     for (name, has_rows) in table {
         let folder = tempfile::tempdir().unwrap();

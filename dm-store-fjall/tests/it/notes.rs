@@ -63,7 +63,7 @@ async fn written(folder: &Path) {
 }
 
 #[tokio::test]
-async fn closing_notes_the_newest_numbers() {
+async fn closing_a_store_writes_notes_of_the_newest_numbers() {
     let folder = tempfile::tempdir().unwrap();
     written(folder.path()).await;
     let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
@@ -75,7 +75,7 @@ async fn closing_notes_the_newest_numbers() {
 }
 
 #[tokio::test]
-async fn a_note_that_a_killed_process_left_behind_gives_no_number_twice() {
+async fn no_number_is_given_twice_after_a_kill_with_outdated_notes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm");
     written(&path).await;
@@ -94,7 +94,7 @@ async fn a_note_that_a_killed_process_left_behind_gives_no_number_twice() {
 }
 
 #[tokio::test]
-async fn a_folder_of_version_1_is_read_and_written_on() {
+async fn a_folder_of_version_1_can_be_read_and_written() {
     for marker in ["1\n", "2\n"] {
         let folder = tempfile::tempdir().unwrap();
         written(folder.path()).await;
@@ -117,7 +117,7 @@ async fn a_folder_of_version_1_is_read_and_written_on() {
 }
 
 #[tokio::test]
-async fn a_store_that_goes_on_after_another_one_noted_everything_gives_no_number_twice() {
+async fn no_number_is_given_twice_after_another_store_wrote_notes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("host");
     let database = Database::builder(&path).open().unwrap();

@@ -34,7 +34,7 @@ fn an_entry_of_any_origin_is_encoded_and_decoded() {
 }
 
 #[test]
-fn a_truncated_message_is_damage_and_no_panic() {
+fn decoding_a_truncated_message_fails() {
     let message = message(true, true, true);
     let bytes = header().encode(&message);
     assert_eq!(decode(&bytes).unwrap().1, message);
@@ -59,7 +59,7 @@ fn a_message_with_any_of_its_optional_fields_is_encoded_and_decoded() {
 }
 
 #[test]
-fn a_message_with_unknown_flags_is_damage() {
+fn decoding_a_message_with_unknown_flags_fails() {
     let mut bytes = header().encode(&message(false, false, false));
     // The offset of the flags: behind three refs, three numbers, an id and two times.
     let offset = 3 * 4 + 3 * 8 + 16 + 2 * 8;
@@ -69,7 +69,7 @@ fn a_message_with_unknown_flags_is_damage() {
 }
 
 #[test]
-fn a_row_of_another_length_is_damage() {
+fn decoding_a_row_of_a_wrong_length_fails() {
     let id = ConversationId::from_bytes([1; 16]);
     let time = Timestamp::from_millis(2);
     let record = KeyRecord {
@@ -91,7 +91,7 @@ fn a_row_of_another_length_is_damage() {
 }
 
 #[test]
-fn a_row_is_read_with_a_note_and_without_one_and_in_no_other_length() {
+fn rows_decode_with_and_without_a_note_and_in_no_other_length() {
     let details = ConversationDetails {
         refs: [1, 2],
         participants: Participants::new(UserId::from_stored([3; 32]), UserId::from_stored([4; 32])).unwrap(),
@@ -112,7 +112,7 @@ fn a_row_is_read_with_a_note_and_without_one_and_in_no_other_length() {
 }
 
 #[test]
-fn users_of_a_conversation_that_are_one_or_in_the_wrong_order_are_damage() {
+fn decoding_equal_or_misordered_participants_fails() {
     for [a, b] in [[3, 3], [4, 3]] {
         let row = [[0; 12].as_slice(), &[a; 32], &[b; 32]].concat();
         assert!(matches!(ConversationIdRow::decode(Fields::new(&row)), Err(Failure::Damaged(_))));
@@ -162,7 +162,7 @@ fn message(client_id: bool, suite: bool, ephemeral: bool) -> Message {
 }
 
 #[test]
-fn a_key_of_a_log_has_its_length_and_no_other() {
+fn decoding_a_log_key_of_a_wrong_length_fails() {
     assert_eq!(owner_and_number(&log_key(7, 8)).unwrap(), (7, 8));
     for len in 0..12 {
         assert!(owner_and_number(&log_key(7, 8)[..len]).is_err(), "{len}");

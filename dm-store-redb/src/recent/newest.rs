@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_of_the_growing_generation_is_newer_than_one_of_the_merging() {
+    fn numbers_of_the_growing_generation_replace_those_of_the_merging_generation() {
         let mut newest = NewestNumbers::default();
         newest.insert_merging(1, 5);
         assert_eq!(newest.get(1), Some(5));

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_the_library_does_not_write_is_damage() {
+    fn decoding_a_damaged_state_of_runs_fails() {
         let good = runs(MergeProgress::Everything).encode();
         for end in 0..good.len() {
             assert!(Runs::decode(&good[..end]).is_err(), "{end}");

@@ -46,7 +46,7 @@ async fn messages_and_devices_survive_reopening() {
 }
 
 #[tokio::test]
-async fn numbers_go_on_after_everything_expired_and_the_store_was_reopened() {
+async fn numbers_continue_after_all_entries_expired_and_the_store_was_reopened() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     let store = RedbStore::open(&path).unwrap();
@@ -62,7 +62,7 @@ async fn numbers_go_on_after_everything_expired_and_the_store_was_reopened() {
 }
 
 #[tokio::test]
-async fn expiry_in_small_steps_ends_where_one_large_step_ends() {
+async fn expiry_in_small_steps_removes_the_same_entries_as_one_large_step() {
     let folder = tempfile::tempdir().unwrap();
     let store = RedbStore::open(folder.path().join("dm.redb")).unwrap();
     let mut batch = vec![open(1, 1, 2), open(2, 3, 4)];
@@ -82,7 +82,7 @@ async fn expiry_in_small_steps_ends_where_one_large_step_ends() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_never_closed_holds_every_answered_commit() {
+async fn a_copy_of_an_open_file_has_every_answered_commit() {
     let folder = tempfile::tempdir().unwrap();
     for recovery in [Recovery::Quick, Recovery::Walk] {
         let path = folder.path().join(format!("{recovery:?}"));
@@ -146,7 +146,7 @@ async fn in_a_hosts_database_only_the_stores_tables_are_changed() {
 }
 
 #[tokio::test]
-async fn two_stores_that_take_turns_on_one_database_keep_the_numbers_dense() {
+async fn two_stores_in_one_database_give_numbers_without_gaps() {
     let folder = tempfile::tempdir().unwrap();
     let database = Arc::new(Database::create(folder.path().join("host.redb")).unwrap());
     let stores =
@@ -164,7 +164,7 @@ async fn two_stores_that_take_turns_on_one_database_keep_the_numbers_dense() {
 }
 
 #[tokio::test]
-async fn a_newer_schema_is_refused_and_the_file_left_as_it_is() {
+async fn a_newer_schema_is_refused_and_the_file_is_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     written(&path, 1).await;
@@ -181,7 +181,7 @@ async fn a_newer_schema_is_refused_and_the_file_left_as_it_is() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
+fn a_file_that_is_not_a_database_is_refused_and_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     for length in [1, 20, 200, 5_000] {
@@ -210,7 +210,7 @@ fn an_empty_file_becomes_a_database() {
 }
 
 #[tokio::test]
-async fn a_truncated_file_is_a_typed_error_and_invents_nothing() {
+async fn a_truncated_file_is_refused_as_corrupt_or_has_all_messages() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     written(&path, 300).await;
@@ -233,7 +233,7 @@ async fn a_truncated_file_is_a_typed_error_and_invents_nothing() {
 
 #[cfg(unix)]
 #[test]
-fn a_new_file_is_for_its_user_only() {
+fn only_its_user_can_access_a_new_file() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
@@ -254,7 +254,7 @@ fn a_cache_that_is_too_small_is_refused_and_nothing_is_created() {
 }
 
 #[tokio::test]
-async fn a_damaged_row_is_a_typed_error_and_no_panic() {
+async fn reading_a_damaged_row_fails_as_corrupt() {
     let first_entry = [[0, 0, 0, 1].as_slice(), &1_u64.to_be_bytes()].concat();
     let second_entry = [[0, 0, 0, 1].as_slice(), &2_u64.to_be_bytes()].concat();
     let pointer = |row: u64| [[0; 8].as_slice(), &[255, 1], &row.to_be_bytes()].concat();
@@ -289,7 +289,7 @@ async fn a_damaged_row_is_a_typed_error_and_no_panic() {
 }
 
 #[tokio::test]
-async fn a_damaged_row_fails_the_batch_that_meets_it_and_leaves_the_store_open() {
+async fn a_damaged_row_fails_its_batch_and_the_store_stays_open() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     written(&path, 1).await;

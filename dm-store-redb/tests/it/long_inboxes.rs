@@ -6,7 +6,7 @@ use dm_store_redb::RedbStore;
 use crate::common::{append, open, who, whole_inbox};
 
 #[tokio::test]
-async fn a_page_that_skips_very_many_entries_ends_early_and_the_next_ones_go_on() {
+async fn a_page_that_skips_many_entries_ends_early_and_later_pages_continue() {
     let folder = tempfile::tempdir().unwrap();
     let store = RedbStore::open(folder.path().join("dm.redb")).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();

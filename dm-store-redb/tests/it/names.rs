@@ -25,7 +25,7 @@ fn bytes(name: &str) -> TableDefinition<'_, &'static [u8], &'static [u8]> {
 }
 
 /// Asserts that the error says that the table `name` is another program's.
-fn is_foreign(error: &StoreError, name: &str) {
+fn assert_foreign(error: &StoreError, name: &str) {
     assert_eq!(error.kind(), StoreErrorKind::ForeignTables, "{name}: {error:?}");
     let text = error.source().unwrap().to_string();
     assert!(text.contains(name), "{name}: {text}");
@@ -33,9 +33,9 @@ fn is_foreign(error: &StoreError, name: &str) {
 
 /// Asserts that opening the file fails because of the table `name` and does not change the file.
 /// Then asserts the same for the database while a host has it open.
-fn is_refused(path: &Path, name: &str) {
+fn assert_refused(path: &Path, name: &str) {
     let before = std::fs::read(path).unwrap();
-    is_foreign(&RedbStore::open(path).unwrap_err(), name);
+    assert_foreign(&RedbStore::open(path).unwrap_err(), name);
     assert!(std::fs::read(path).unwrap() == before, "{name}: the file is changed");
 
     let database = Arc::new(Database::open(path).unwrap());
@@ -44,12 +44,15 @@ fn is_refused(path: &Path, name: &str) {
         transaction.list_tables().unwrap().map(|table| table.name().to_owned()).collect::<Vec<_>>()
     };
     let before = tables();
-    is_foreign(&RedbStore::from_database(Arc::clone(&database), &RedbConfig::default()).unwrap_err(), name);
+    assert_foreign(
+        &RedbStore::from_database(Arc::clone(&database), &RedbConfig::default()).unwrap_err(),
+        name,
+    );
     assert_eq!(tables(), before);
 }
 
 #[test]
-fn a_database_whose_tables_have_the_stores_names_is_refused_and_left_as_it_is() {
+fn foreign_tables_with_the_stores_names_are_refused_and_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("host.redb");
     let make: [(&str, Make); 5] = [
@@ -72,13 +75,13 @@ fn a_database_whose_tables_have_the_stores_names_is_refused_and_left_as_it_is() 
     ];
     for (name, make) in make {
         host(&path, make);
-        is_refused(&path, name);
+        assert_refused(&path, name);
         std::fs::remove_file(&path).unwrap();
     }
 }
 
 #[test]
-fn a_store_whose_table_another_program_replaced_is_refused_and_left_as_it_is() {
+fn a_file_whose_table_another_program_replaced_is_refused_and_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     drop(RedbStore::open(&path).unwrap());
@@ -87,5 +90,5 @@ fn a_store_whose_table_another_program_replaced_is_refused_and_left_as_it_is() {
         transaction.delete_table(keys).unwrap();
         drop(transaction.open_table(TableDefinition::<u64, &str>::new("dm_keys")).unwrap());
     });
-    is_refused(&path, "dm_keys");
+    assert_refused(&path, "dm_keys");
 }

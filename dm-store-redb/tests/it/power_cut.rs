@@ -162,19 +162,19 @@ async fn cut_the_power(recovery: Recovery) {
 }
 
 #[tokio::test]
-async fn what_was_answered_survives_a_power_cut() {
+async fn answered_commits_survive_a_power_cut() {
     cut_the_power(Recovery::Quick).await;
 }
 
 #[tokio::test]
-async fn what_was_answered_survives_a_power_cut_without_quick_recovery() {
+async fn answered_commits_survive_a_power_cut_without_quick_recovery() {
     cut_the_power(Recovery::Walk).await;
 }
 
 /// Shows that the trials can fail: this disk reports a sync that it did not do.
 #[tokio::test]
 #[should_panic(expected = "answered batches")]
-async fn a_disk_that_does_not_sync_is_detected() {
+async fn a_disk_that_does_not_sync_fails_the_test() {
     let (disk, mut oracle) = (Disk::holding(Vec::new(), 7), Oracle::new(7));
     let store = disk.open(Recovery::Quick).unwrap();
     let before = disk.0.lock().unwrap().image.bytes().to_vec();

@@ -28,7 +28,7 @@ fn config(recent_entries: usize) -> RedbConfig {
 }
 
 #[tokio::test]
-async fn a_file_of_an_older_version_is_read_and_written_on() {
+async fn files_of_older_versions_can_be_read_and_written() {
     for (version, back) in [(1, back_to_version_1 as fn(&Path)), (2, back_to_version_2)] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm.redb");
@@ -78,7 +78,7 @@ async fn rows_are_merged_and_runs_are_deleted() {
 }
 
 #[tokio::test]
-async fn expired_entries_are_gone_from_runs_and_do_not_come_back_when_runs_are_merged() {
+async fn expired_entries_do_not_reappear_when_runs_are_merged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     let store = small(&path);
@@ -95,7 +95,7 @@ async fn expired_entries_are_gone_from_runs_and_do_not_come_back_when_runs_are_m
 }
 
 #[tokio::test]
-async fn a_user_of_many_conversations_gets_the_newest_ones_from_any_table() {
+async fn a_list_of_many_conversations_has_newest_messages_from_runs_and_main_table() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     // Conversations have messages in the main table only, in runs only, in both, and nowhere.
@@ -107,7 +107,7 @@ async fn a_user_of_many_conversations_gets_the_newest_ones_from_any_table() {
 }
 
 #[tokio::test]
-async fn two_stores_with_runs_of_different_sizes_take_turns() {
+async fn two_stores_with_different_run_sizes_can_write_to_one_database() {
     let folder = tempfile::tempdir().unwrap();
     let database = Arc::new(Database::create(folder.path().join("host.redb")).unwrap());
     let stores =
@@ -126,7 +126,7 @@ async fn two_stores_with_runs_of_different_sizes_take_turns() {
 /// others are looked up. After one store wrote, the newest numbers in the memory of the other are
 /// outdated.
 #[tokio::test]
-async fn the_newest_row_is_found_in_any_table_and_after_another_store_wrote_it() {
+async fn the_newest_row_is_found_in_each_table_and_after_another_store_wrote_it() {
     let folder = tempfile::tempdir().unwrap();
     let database = Arc::new(Database::create(folder.path().join("host.redb")).unwrap());
     let stores = [(); 2].map(|()| {
@@ -162,7 +162,7 @@ async fn the_newest_row_is_found_in_any_table_and_after_another_store_wrote_it()
 }
 
 #[tokio::test]
-async fn a_damaged_catalogue_of_runs_is_a_typed_error() {
+async fn a_damaged_state_of_runs_fails_as_corrupt() {
     let folder = tempfile::tempdir().unwrap();
     for (n, row) in [vec![], vec![0; 40], vec![255; 41]].into_iter().enumerate() {
         let path = folder.path().join(n.to_string());
