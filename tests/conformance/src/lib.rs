@@ -40,6 +40,7 @@
 //!
 //! - [`guide`]: "Write a store", from nothing to a store that passes.
 //! - [`Harness`]: the trait that a store author implements. [`suite!`]: the tests made from it.
+//!   [`FolderHarness`] implements the trait for a store in a file or a folder.
 //! - [`CLAUSES`]: the contract that is tested, in version [`CONTRACT_VERSION`].
 //! - [`cases`]: the cases as data, for programs that run them in another way.
 //! - [`build`], [`reads`] and [`World`]: helpers of the cases, also for a store's own tests.
@@ -92,6 +93,7 @@ pub mod cases;
 mod chance;
 mod clause;
 pub mod crash;
+mod folder_harness;
 #[cfg(all(doc, not(doctest)))]
 pub mod guide;
 mod harness;
@@ -111,6 +113,7 @@ mod world;
 pub use case::{Case, cases, run};
 pub use chance::Chance;
 pub use clause::{CLAUSES, CONTRACT_VERSION, Clause};
+pub use folder_harness::{FolderHarness, OpenAt};
 pub use harness::Harness;
 pub use snapshot::Snapshot;
 pub use world::World;

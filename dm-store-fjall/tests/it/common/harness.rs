@@ -1,43 +1,25 @@
-//! The harness of the conformance suite.
+//! [`Folder`], the harness by which the conformance suite opens stores.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use dm_conformance::Harness;
-use dm_conformance::crash::CrashHarness;
+use dm_conformance::{FolderHarness, OpenAt};
 use dm_core::store::StoreError;
 use dm_store_fjall::{FjallConfig, FjallStore};
-use tempfile::TempDir;
 
 /// A store in a temporary folder.
-pub struct Folder {
-    path: PathBuf,
-    /// The temporary folder, which is removed with the harness that made it.
-    _folder: Option<TempDir>,
-}
+pub type Folder = FolderHarness<OpenFjall>;
 
-impl Harness for Folder {
+/// Opens the store of a test.
+pub struct OpenFjall;
+
+impl OpenAt for OpenFjall {
     type Store = FjallStore;
 
-    async fn fresh() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { path: folder.path().join("dm"), _folder: Some(folder) }
-    }
-
-    async fn open(&self) -> Result<FjallStore, StoreError> {
+    fn open(path: &Path) -> Result<FjallStore, StoreError> {
         let mut config = FjallConfig::default();
-        // Memory for two conversations and two users only, so that a test has some in memory and
-        // some not.
+        // With so little memory, some users and conversations of a test are in memory and others
+        // are not.
         config.heads_bytes = 2 * FjallConfig::HEAD_BYTES;
-        FjallStore::open_with(&self.path, &config)
-    }
-}
-
-impl CrashHarness for Folder {
-    fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn at(path: &Path) -> Self {
-        Self { path: path.to_owned(), _folder: None }
+        FjallStore::open_with(path, &config)
     }
 }

@@ -1,47 +1,29 @@
-//! The store that the conformance suite tests.
+//! [`File`], the harness by which the conformance suite opens stores.
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use dm_conformance::Harness;
-use dm_conformance::crash::CrashHarness;
+use dm_conformance::{FolderHarness, OpenAt};
 use dm_core::store::StoreError;
 use dm_store_redb::{RedbConfig, RedbStore};
-use tempfile::TempDir;
 
 /// A store in a temporary file.
-pub struct File {
-    path: PathBuf,
-    /// The temporary folder, which is removed when the harness that created it is dropped.
-    _folder: Option<TempDir>,
-}
+pub type File = FolderHarness<OpenRedb>;
 
-impl Harness for File {
+/// Opens the store of a test.
+pub struct OpenRedb;
+
+impl OpenAt for OpenRedb {
     type Store = RedbStore;
 
-    async fn fresh() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { path: folder.path().join("dm.redb"), _folder: Some(folder) }
-    }
-
-    async fn open(&self) -> Result<RedbStore, StoreError> {
+    fn open(path: &Path) -> Result<RedbStore, StoreError> {
         let mut config = RedbConfig::default();
-        // So few entries that rows are merged and generations change in every test that sends more
+        // With so few entries, rows are merged and generations change in every test that sends more
         // than a few messages.
         config.recent_entries = NonZeroUsize::new(24).unwrap();
-        // So little memory that some users and conversations of a test are in memory and others are
-        // not.
+        // With so little memory, some users and conversations of a test are in memory and others
+        // are not.
         config.heads_bytes = 2 * RedbConfig::HEAD_BYTES;
-        RedbStore::open_with(&self.path, &config)
-    }
-}
-
-impl CrashHarness for File {
-    fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn at(path: &Path) -> Self {
-        Self { path: path.to_owned(), _folder: None }
+        RedbStore::open_with(path, &config)
     }
 }
