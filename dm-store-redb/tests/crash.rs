@@ -1,5 +1,5 @@
-//! Answered commits survive a kill. These tests are a program of their own, for the reason given in
-//! `it/main.rs`.
+//! Answered commits survive a kill. These tests are a separate program, for the reason that
+//! `it/main.rs` gives.
 
 #![allow(missing_docs, unreachable_pub, dead_code, reason = "tests")]
 #![allow(clippy::unwrap_used, reason = "tests")]

@@ -1,6 +1,6 @@
 //! A full disk, failing syncs, and a second process.
 //!
-//! These tests are a program of their own, for the reason given in `it/main.rs`.
+//! These tests are a separate program, for the reason that `it/main.rs` gives.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "tests")]

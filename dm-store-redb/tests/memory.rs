@@ -1,6 +1,6 @@
 //! The newest numbers take no more memory than the configuration allows.
 //!
-//! This test is a program of its own, because its allocator counts the memory of the whole process.
+//! This test is a separate program, because its allocator counts the memory of the whole process.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

@@ -27,7 +27,7 @@ async fn messages_reach_sessions_on_another_node_in_both_directions() {
         there.send(&who(2), chat, &pong).await;
         assert_eq!(text(&mut ana).await, pong);
     }
-    // All messages came by the bus, each once. No node took its own frames for those of the other.
+    // All messages arrived by the bus, each once. No node counted its own frames as received.
     there.received(100).await;
     here.received(100).await;
     assert_eq!((there.nats.stats().received, here.nats.stats().received), (100, 100));

@@ -45,15 +45,15 @@ impl FakeNode {
         let is_known = |id| node.nats.health().peers.is_some_and(|peers| peers.contains(&id));
         while !is_known(self.id()) {
             self.send(ALIVE, "dm.nodes", &[]).await;
-            // The heartbeat of this fake node comes back in any case, and ends the inner loop.
+            // This client also receives its own heartbeat, which ends the inner loop.
             while let Some(reply) = self.next_challenge(&mut bus).await {
                 self.send(ALIVE, &reply, &[]).await;
             }
         }
     }
 
-    /// The reply subject of the next challenge to this fake node; `None` if its own heartbeat comes
-    /// back first.
+    /// The reply subject of the next challenge to this fake node; `None` if its own heartbeat
+    /// arrives first.
     async fn next_challenge(&self, bus: &mut async_nats::Subscriber) -> Option<String> {
         loop {
             let message =

@@ -31,7 +31,8 @@ async fn a_forged_hint_is_refused_and_counted() {
     let genuine = next_frame(&mut bus, ENTRY).await;
     let genuine = if *genuine.subject == *subject(2) { genuine } else { next_frame(&mut bus, ENTRY).await };
 
-    // The forged frame has the next number, so a session would take it as the next entry.
+    // The forged frame has the number of the next entry, so a session would deliver it as this
+    // entry.
     let mut forged = genuine.payload.to_vec();
     forged[17] += 1;
     let without_tag = forged[..forged.len() - 16].to_vec();
@@ -107,7 +108,7 @@ async fn an_order_and_a_claim_are_accepted_once_and_replays_are_refused() {
     for _ in 0..2 {
         attacker.publish(claim.subject.clone(), claim.payload.clone()).await.unwrap();
     }
-    // The other node was not subscribed for the user when the claim was sent. It takes the claim
+    // The other node was not subscribed for the user when the claim was sent. It accepts the claim
     // once, without effect, because the claim is for an older session.
     wait_until("the frame is counted", || here.nats.stats().repeated == 1).await;
     let chat = here.open(1, 2).await;

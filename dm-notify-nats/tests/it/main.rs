@@ -1,5 +1,5 @@
-//! Tests with nodes on one bus and one store. All modules are one program, because each further
-//! program would link the client of the bus once more.
+//! Tests with nodes on one bus and one store. All modules are one program, because each program
+//! links the client of the bus, which takes long.
 //!
 //! `logs.rs` is a separate program, because it captures the log of the whole process.
 

@@ -192,7 +192,7 @@ async fn an_order_is_sent_even_while_many_others_wait_for_confirmations() {
     let here = Node::configured(&store, &servers(&server), &config).await;
     let there = Node::configured(&store, &servers(&server), &without_key()).await;
     wait_until_verified(&[&here, &there]).await;
-    // This node confirms no order, so that each order takes all of its time.
+    // This node confirms no order, so each order lasts until its time limit.
     FakeNode::new(bus_client(&server).await, *b"a silent", None).wait_until_verified_by(&here).await;
     let mut banned = there.connect(&who(2)).await;
     for n in 0..300 {

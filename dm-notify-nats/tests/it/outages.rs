@@ -60,8 +60,8 @@ async fn missed_messages_arrive_without_polling_after_an_outage() {
         sessions.push(there.connect(&who(n)).await);
     }
     wait_until("the node is subscribed for all users", || subscriptions(&server) == 100).await;
-    // The sessions already wait when the outage begins, and have read the store for entries that
-    // came while they connected.
+    // The sessions wait before the outage begins, and have read the store for entries that were
+    // added while they connected.
     there.flushed(0).await;
     let mut last = sessions.pop().unwrap();
     let mut first = sessions.remove(0);
@@ -123,7 +123,7 @@ async fn no_call_waits_for_a_bus_that_does_not_answer() {
     here.connected().await;
     there.connected().await;
     here.send(&who(1), chat, "live again").await;
-    // Late hints arrive now, too, and have no effect.
+    // Late hints also arrive now, and have no effect.
     assert_eq!(text(&mut bo).await, "live again");
 }
 

@@ -17,7 +17,7 @@ const INBOX: u8 = 13;
 const FLOORS: u8 = 14;
 
 /// Writes a folder, and closes it: a conversation of users 1 and 2, with `messages` messages from
-/// user 1 that are committed one by one.
+/// user 1 each in a commit of its own.
 async fn written(folder: &Path, messages: u64) {
     let store = FjallStore::open(folder).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
@@ -133,7 +133,7 @@ async fn entries_with_older_times_than_expired_entries_expire() {
     let expire = |before| vec![Write::Expire(Expire { before: at(before), limit: 100 })];
     store.commit(vec![open(1, 1, 2), append(1, 1, 1, 500)]).await.unwrap();
     store.commit(expire(501)).await.unwrap();
-    // The clock went back.
+    // These times are before those of the expired entries, as after the clock was set back.
     store.commit(vec![append(1, 1, 2, 7)]).await.unwrap();
     let outcome = store.commit(expire(8)).await.unwrap();
     assert!(matches!(outcome[0], Outcome::Expired { entries: 2, more: false }), "{outcome:?}");
@@ -148,7 +148,7 @@ async fn a_copy_of_an_open_folder_has_every_answered_commit() {
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     for id in 1..=5 {
         store.commit(vec![append(1, 1, id, 5)]).await.unwrap();
-        // The content of the disk when the process is killed here.
+        // The copy has the content of the disk if the process were killed here.
         let crashed = folder.path().join(format!("crashed-{id}"));
         copy(&path, &crashed);
         let crashed = FjallStore::open(&crashed).unwrap();
@@ -166,7 +166,8 @@ async fn a_truncated_journal_is_refused_as_corrupt_or_has_a_prefix_of_the_commit
     let (file, end) = journal(&path);
     let file = file.strip_prefix(&path).unwrap();
     let mut seen = Vec::new();
-    // The journal is cut at many offsets, once without and once with zeros behind the cut.
+    // The journal is truncated at many offsets. Each time it is opened as it is, and with zeros
+    // after its end.
     for cut in (0..20).map(|part| end - part * end / 25) {
         for zeros in [false, true] {
             let torn = folder.path().join("torn");
@@ -193,7 +194,7 @@ async fn a_truncated_journal_is_refused_as_corrupt_or_has_a_prefix_of_the_commit
             std::fs::remove_dir_all(&torn).unwrap();
         }
     }
-    assert!(seen.contains(&9), "cut at the end, all is there");
+    assert!(seen.contains(&9), "all messages are there if the journal is not truncated");
     assert!(seen.iter().min() < Some(&8), "a cut must have reached older batches: {seen:?}");
 }
 
@@ -276,7 +277,7 @@ fn no_reader_sees_a_part_of_a_batch_while_tables_are_flushed() {
     std::thread::scope(|threads| {
         let _over = SetOnDrop(&over);
         let going_on = || !over.load(Ordering::Relaxed);
-        // The host's table is flushed again and again.
+        // The host's table is flushed in a loop.
         threads.spawn(move || {
             while going_on() {
                 host.insert("key", "value").unwrap();
@@ -310,7 +311,7 @@ async fn a_newer_schema_is_refused_and_the_folder_is_unchanged() {
     std::fs::write(folder.path().join("dm_schema"), "1000\n").unwrap();
     let before = contents(folder.path());
     assert_eq!(FjallStore::open(folder.path()).unwrap_err().kind(), StoreErrorKind::NewerSchema);
-    assert!(contents(folder.path()) == before, "not a byte changed");
+    assert!(contents(folder.path()) == before, "a file is changed");
 }
 
 #[tokio::test]

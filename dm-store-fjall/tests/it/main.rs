@@ -1,5 +1,5 @@
 //! Tests of the parts that only this store has, and the conformance suite. All modules are one
-//! program, because each further program would link fjall and the suite once more.
+//! program, because each program links fjall and the suite, which takes long.
 //!
 //! `crash.rs` and `disk.rs` are separate programs, because their tests start processes. A new
 //! process inherits all open files of its parent for a moment, and with them locks that another

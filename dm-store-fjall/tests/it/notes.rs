@@ -82,7 +82,7 @@ async fn no_number_is_given_twice_after_a_kill_with_outdated_notes() {
     let store = FjallStore::open(&path).unwrap();
     for since in 1..=6 {
         store.commit(vec![append(1, 1, 10 + since, 5)]).await.unwrap();
-        // The content of the disk when the process is killed here.
+        // The copy has the content of the disk if the process were killed here.
         let killed = folder.path().join(format!("killed-{since}"));
         copy(&path, &killed);
         let killed = FjallStore::open(&killed).unwrap();
@@ -112,7 +112,7 @@ async fn a_folder_of_version_1_can_be_read_and_written() {
         drop(store);
         assert_eq!(std::fs::read_to_string(folder.path().join("dm_schema")).unwrap(), "2\n");
         let lengths: Vec<_> = values(folder.path(), CONVERSATION_IDS).iter().map(Vec::len).collect();
-        assert_eq!(lengths, [88; 2], "the old one was written again when it was closed");
+        assert_eq!(lengths, [88; 2], "closing the store added a note to the old row");
     }
 }
 

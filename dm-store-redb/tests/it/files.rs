@@ -92,7 +92,7 @@ async fn a_copy_of_an_open_file_has_every_answered_commit() {
         store.commit(vec![open(1, 1, 2)]).await.unwrap();
         for id in 1..=20 {
             store.commit(vec![append(1, 1, id, 5)]).await.unwrap();
-            // A copy of the file as it would be if the process were killed here.
+            // The copy has the content that the file would have if the process were killed here.
             let copy = folder.path().join("copy");
             std::fs::copy(&path, &copy).unwrap();
             let copy = RedbStore::open(&copy).unwrap();
@@ -171,7 +171,7 @@ async fn a_newer_schema_is_refused_and_the_file_is_unchanged() {
     put(&path, "dm_schema", b"version", &1_000_u32.to_be_bytes());
     let before = std::fs::read(&path).unwrap();
     assert_eq!(RedbStore::open(&path).unwrap_err().kind(), StoreErrorKind::NewerSchema);
-    assert!(std::fs::read(&path).unwrap() == before, "not a byte changed");
+    assert!(std::fs::read(&path).unwrap() == before, "the file is changed");
 
     let database = Arc::new(Database::open(&path).unwrap());
     let refused = RedbStore::from_database(Arc::clone(&database), &RedbConfig::default()).unwrap_err();
@@ -228,7 +228,7 @@ async fn a_truncated_file_is_refused_as_corrupt_or_has_all_messages() {
             }
         }
     }
-    assert!(opened < 15, "no cut was noticed");
+    assert!(opened < 15, "no truncated file was refused");
 }
 
 #[cfg(unix)]

@@ -136,7 +136,7 @@ fn each_commit_is_synced_before_it_is_answered() {
 async fn cut_the_power(recovery: Recovery) {
     let (disk, mut oracle) = (Disk::holding(Vec::new(), 7), Oracle::new(7));
     let store = disk.open(recovery).unwrap();
-    // Nothing is promised before the first commit is answered.
+    // No data must survive a power cut before the first commit is answered.
     disk.take_cuts();
     let (mut trials, mut whole) = (0, 0);
     for _ in 0..BATCHES {

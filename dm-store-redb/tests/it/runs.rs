@@ -1,5 +1,5 @@
-//! New rows go into runs (small tables) and are merged into the main tables. Tests of this, of
-//! files of older versions, of lists, and of damage.
+//! Tests of runs, which are small tables of new rows: merging into the main tables, files of older
+//! versions, lists, and damage.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -98,7 +98,8 @@ async fn expired_entries_do_not_reappear_when_runs_are_merged() {
 async fn a_list_of_many_conversations_has_newest_messages_from_runs_and_main_table() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
-    // Conversations have messages in the main table only, in runs only, in both, and nowhere.
+    // Some conversations have messages in the main table only, some in runs only, some in both.
+    // Some have no messages.
     for (entries, people) in [(400, 300_u64), (400, 700), (8_000, 700)] {
         let path = path.with_extension(format!("{entries}-{people}"));
         let store = RedbStore::open_with(&path, &config(entries)).unwrap();
@@ -122,9 +123,9 @@ async fn two_stores_with_different_run_sizes_can_write_to_one_database() {
     }
 }
 
-/// Two stores in one database. Each has memory for one user and one conversation, so that the
-/// others are looked up. After one store wrote, the newest numbers in the memory of the other are
-/// outdated.
+/// Two stores in one database. Each has memory for one user and one conversation, so that all
+/// others are looked up in the tables. After one store wrote, the newest numbers in the memory of
+/// the other are outdated.
 #[tokio::test]
 async fn the_newest_row_is_found_in_each_table_and_after_another_store_wrote_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -136,8 +137,8 @@ async fn the_newest_row_is_found_in_each_table_and_after_another_store_wrote_it(
     });
     stores[0].commit((1..=5).map(|n| open(n, 2 * n, 2 * n + 1)).collect()).await.unwrap();
     for id in 1..=300_u64 {
-        // Conversation 5 gets few messages: its newest row is in the main table and then in a run
-        // again.
+        // Conversation 5 gets few messages: its newest row is merged into the main table before the
+        // next row is added to a run.
         let n = if id.is_multiple_of(60) { 5 } else { 1 + id % 4 };
         // The stores take turns after ten messages.
         let store = &stores[usize::from(id % 20 < 10)];
@@ -152,7 +153,8 @@ async fn the_newest_row_is_found_in_each_table_and_after_another_store_wrote_it(
         let head = stores[0].conversation(conversation(n)).await.unwrap().unwrap().head.get();
         messages += head;
         for user in [2 * n, 2 * n + 1] {
-            // The inbox has no gaps, up to the last one of one notice and `head` messages.
+            // The inbox had one notice and `head` messages. Its entries after the expired ones have
+            // no gaps.
             let held = numbers(&stores[0], user).await;
             let first = held.first().copied().unwrap_or(head + 2);
             assert_eq!(held, (first..=head + 1).collect::<Vec<_>>(), "user {user}");

@@ -200,7 +200,7 @@ pub fn subscriptions(server: &Server) -> usize {
 /// Receives all messages on the bus, from now on.
 pub async fn subscribe_to_all(bus: &async_nats::Client) -> async_nats::Subscriber {
     let mut messages = bus.subscribe("dm.>").await.unwrap();
-    // The subscription has begun when the client's own message comes back.
+    // The subscription has begun when the client receives its own message.
     bus.publish("dm.listener", Bytes::new()).await.unwrap();
     while *in_time("an echo", messages.next()).await.unwrap().subject != *"dm.listener" {}
     messages
