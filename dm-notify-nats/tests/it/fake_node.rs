@@ -11,13 +11,14 @@ use dm_core::notify::NodeId;
 
 use crate::common::{Node, VERSION, next_frame, subscribe_to_all, user};
 
+/// The kinds of frames, which are the second bytes of frames.
 pub(crate) const PROBE: u8 = 3;
 pub(crate) const PRESENCE_REQUEST: u8 = 4;
 pub(crate) const CLAIMS: u8 = 5;
-pub(crate) const ALIVE: u8 = 8;
+pub(crate) const HEARTBEAT: u8 = 8;
 pub(crate) const ORDER: u8 = 11;
-pub(crate) const HERE: u8 = 12;
-pub(crate) const DONE: u8 = 13;
+pub(crate) const USER_CONNECTED: u8 = 12;
+pub(crate) const CONFIRMATION: u8 = 13;
 pub(crate) const CHALLENGE: u8 = 14;
 
 pub(crate) struct FakeNode {
@@ -44,10 +45,10 @@ impl FakeNode {
         let mut bus = subscribe_to_all(&self.bus).await;
         let is_known = |id| node.nats.health().peers.is_some_and(|peers| peers.contains(&id));
         while !is_known(self.id()) {
-            self.send(ALIVE, "dm.nodes", &[]).await;
+            self.send(HEARTBEAT, "dm.nodes", &[]).await;
             // This client also receives its own heartbeat, which ends the inner loop.
             while let Some(reply) = self.next_challenge(&mut bus).await {
-                self.send(ALIVE, &reply, &[]).await;
+                self.send(HEARTBEAT, &reply, &[]).await;
             }
         }
     }
@@ -61,7 +62,7 @@ impl FakeNode {
             if message.payload.get(1) == Some(&CHALLENGE) && message.payload.get(10..18) == Some(&self.id) {
                 return message.reply.map(|reply| reply.to_string());
             }
-            if message.payload.get(1) == Some(&ALIVE) && message.payload.get(2..10) == Some(&self.id) {
+            if message.payload.get(1) == Some(&HEARTBEAT) && message.payload.get(2..10) == Some(&self.id) {
                 return None;
             }
         }
@@ -87,7 +88,7 @@ impl FakeNode {
 
     /// Confirms an order, on its reply subject.
     pub(crate) async fn confirm(&self, subject: &str) -> Bytes {
-        self.publish(subject, [&[VERSION, DONE], &self.id[..], &[0; 4]].concat()).await
+        self.publish(subject, [&[VERSION, CONFIRMATION], &self.id[..], &[0; 4]].concat()).await
     }
 
     /// Waits until a node has processed all earlier frames on the subject of the nodes.
@@ -102,7 +103,7 @@ impl FakeNode {
         let frame = [&[VERSION, CHALLENGE], &self.id[..], &content].concat();
         self.publish("dm.nodes", frame).await;
         let answers = format!("dm.answers.{:032x}", u128::from_be_bytes(nonce.try_into().unwrap()));
-        while *next_frame(bus, ALIVE).await.subject != *answers {}
+        while *next_frame(bus, HEARTBEAT).await.subject != *answers {}
     }
 
     pub(crate) async fn publish(&self, subject: &str, mut frame: Vec<u8>) -> Bytes {

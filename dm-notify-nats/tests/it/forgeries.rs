@@ -11,7 +11,7 @@ use crate::common::{
     subscribe_to_all, subscriptions, text, two_verified_nodes, user, wait_until, wait_until_verified, who,
     without_key,
 };
-use crate::fake_node::{ALIVE, CLAIMS, FakeNode, ORDER};
+use crate::fake_node::{CLAIMS, FakeNode, HEARTBEAT, ORDER};
 
 const ENTRY: u8 = 1;
 const NUMBER: u8 = 2;
@@ -206,7 +206,7 @@ async fn without_a_key_a_forged_frame_does_not_block_frames_of_the_real_node() {
     let mut bus = subscribe_to_all(&client).await;
     let mut forger = FakeNode::new(client, *there.hub.node().as_bytes(), None);
     forger.next_number = u64::MAX;
-    forger.send(ALIVE, "dm.nodes", &[]).await;
+    forger.send(HEARTBEAT, "dm.nodes", &[]).await;
     forger.wait_until_processed_by(&here, &mut bus, 0).await;
     let mut banned = here.connect(&who(2)).await;
     let ended = there.dm.disconnect(user(2), None, DisconnectReason::Refused).await;

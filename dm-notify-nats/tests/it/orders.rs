@@ -11,7 +11,7 @@ use crate::common::{
     self, Node, VERSION, bus_client, in_time, on, servers, subscribe_to_all, text, two_nodes, user,
     wait_until, wait_until_verified, who, without_key,
 };
-use crate::fake_node::{ALIVE, FakeNode};
+use crate::fake_node::{FakeNode, HEARTBEAT};
 
 async fn assert_ends(session: &mut Session, expected: DisconnectReason) {
     match in_time("the end of the session", session.next()).await {
@@ -133,7 +133,7 @@ async fn an_order_does_not_wait_for_an_unverified_node_and_is_not_complete_witho
         let mut mute = FakeNode::new(client, id, Some([7; 32]));
         mute.clock_lag = behind;
         for nonce in 0..3 {
-            mute.send(ALIVE, "dm.nodes", &[]).await;
+            mute.send(HEARTBEAT, "dm.nodes", &[]).await;
             mute.wait_until_processed_by(&here, &mut bus, nonce).await;
             assert!(!is_complete_order(&here).await, "the node may have sessions");
         }
@@ -149,7 +149,7 @@ async fn no_order_is_complete_while_a_node_of_another_version_is_alive() {
     let client = bus_client(&server).await;
     let mut bus = subscribe_to_all(&client).await;
     let other = FakeNode::new(client, *b"an other", Some([7; 32]));
-    let frame = [&[VERSION + 1, ALIVE], &other.id().as_bytes()[..], &[0; 16]].concat();
+    let frame = [&[VERSION + 1, HEARTBEAT], &other.id().as_bytes()[..], &[0; 16]].concat();
     other.publish("dm.nodes", frame).await;
     other.wait_until_processed_by(&here, &mut bus, 0).await;
     assert!(!is_complete_order(&here).await);

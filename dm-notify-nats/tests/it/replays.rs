@@ -15,7 +15,8 @@ use crate::common::{
     subscriptions, text, two_verified_nodes, user, wait_until, wait_until_verified, who,
 };
 use crate::fake_node::{
-    ALIVE, CHALLENGE, CLAIMS, DONE, FakeNode, HERE, ORDER, PRESENCE_REQUEST, PROBE, replay,
+    CHALLENGE, CLAIMS, CONFIRMATION, FakeNode, HEARTBEAT, ORDER, PRESENCE_REQUEST, PROBE, USER_CONNECTED,
+    replay,
 };
 
 const KEY: Option<[u8; 32]> = Some([7; 32]);
@@ -45,7 +46,7 @@ async fn a_reply_is_valid_for_its_own_request_only() {
     let mut bus = subscribe_to_all(&attacker).await;
     assert_eq!(here.nats.presence(user(2)).await, Presence::Elsewhere);
     let request = next_frame(&mut bus, PRESENCE_REQUEST).await;
-    let yes = next_frame(&mut bus, HERE).await;
+    let yes = next_frame(&mut bus, USER_CONNECTED).await;
 
     // No node has this user. The servers do not report that, because the attacker is subscribed.
     let asked = tokio::spawn({
@@ -58,8 +59,16 @@ async fn a_reply_is_valid_for_its_own_request_only() {
     attacker.publish(reply.clone(), yes.payload).await.unwrap();
     // The copied request makes a node with another user reply.
     attacker.publish_with_reply(request.subject, reply.clone(), request.payload).await.unwrap();
-    assert_ne!(*next_frame(&mut bus, HERE).await.subject, *yes.subject, "the reply to the copied request");
-    assert_eq!(*next_frame(&mut bus, HERE).await.subject, *yes.subject, "the reply to the first request");
+    assert_ne!(
+        *next_frame(&mut bus, USER_CONNECTED).await.subject,
+        *yes.subject,
+        "the reply to the copied request"
+    );
+    assert_eq!(
+        *next_frame(&mut bus, USER_CONNECTED).await.subject,
+        *yes.subject,
+        "the reply to the first request"
+    );
     assert_eq!(in_time("the timeout", asked).await.unwrap(), Presence::Unknown);
     assert_eq!(here.nats.stats().unauthenticated, 1);
 }
@@ -101,7 +110,7 @@ async fn replayed_heartbeats_of_ended_nodes_delay_no_order() {
     for (id, behind) in [(*b"one hour", Duration::from_secs(3_600)), (*b"a moment", Duration::ZERO)] {
         let mut gone = FakeNode::new(attacker.clone(), id, KEY);
         gone.clock_lag = behind;
-        gone.send(ALIVE, "dm.nodes", &[]).await;
+        gone.send(HEARTBEAT, "dm.nodes", &[]).await;
         for _ in 0..2 {
             let asked = next_frame(&mut bus, CHALLENGE).await;
             assert_eq!(asked.payload[10..18], id, "each node sends a challenge");
@@ -125,7 +134,7 @@ async fn replayed_heartbeats_of_many_nodes_do_not_prevent_verification() {
     for n in 0..100_u64 {
         let mut gone = FakeNode::new(client.clone(), n.to_be_bytes(), KEY);
         gone.clock_lag = Duration::from_secs(3_600);
-        gone.send(ALIVE, "dm.nodes", &[]).await;
+        gone.send(HEARTBEAT, "dm.nodes", &[]).await;
     }
     let heard = FakeNode::new(client.clone(), *b"a gone 1", KEY);
     heard.wait_until_processed_by(&here, &mut bus, 0).await;
@@ -189,11 +198,11 @@ async fn a_forged_answer_that_no_node_is_subscribed_ends_no_challenge() {
     let client = bus_client(&server).await;
     let mut bus = subscribe_to_all(&client).await;
     let mut slow = FakeNode::new(client, *b"one slow", KEY);
-    slow.send(ALIVE, "dm.nodes", &[]).await;
+    slow.send(HEARTBEAT, "dm.nodes", &[]).await;
     let reply = next_frame(&mut bus, CHALLENGE).await.reply.unwrap();
     forge_no_responders(&server, &reply);
     // The challenge is still under way.
-    slow.send(ALIVE, &reply, &[]).await;
+    slow.send(HEARTBEAT, &reply, &[]).await;
     let peers = |node: &Node| node.nats.health().peers.unwrap_or_default();
     wait_until("the node is verified", || peers(&here).contains(&slow.id())).await;
 }
@@ -204,7 +213,7 @@ async fn a_replayed_heartbeat_is_counted_and_causes_no_challenge() {
     let (here, there) = two_verified_nodes(&server, &config()).await;
     let attacker = bus_client(&server).await;
     let mut bus = subscribe_to_all(&attacker).await;
-    let heartbeat = next_frame(&mut bus, ALIVE).await;
+    let heartbeat = next_frame(&mut bus, HEARTBEAT).await;
     let (sender, other) = if heartbeat.payload[2..10] == *here.hub.node().as_bytes() {
         (&here, &there)
     } else {
@@ -233,7 +242,7 @@ async fn a_node_with_a_wrong_clock_is_verified_and_its_orders_are_accepted_once(
         in_time("the end of the session", banned.next()).await,
         Err(SessionEnd::Disconnected(_))
     ));
-    next_frame(&mut bus, DONE).await;
+    next_frame(&mut bus, CONFIRMATION).await;
     drop(banned);
 
     let mut session = here.connect(&who(2)).await;
@@ -257,7 +266,7 @@ async fn a_replayed_order_is_refused_after_any_number_of_other_frames() {
     for round in 0..170 {
         // At most as many frames as can wait in a node's subscription.
         for _ in 0..100 {
-            busy.send(ALIVE, "dm.nodes", &[]).await;
+            busy.send(HEARTBEAT, "dm.nodes", &[]).await;
         }
         busy.wait_until_processed_by(&there, &mut bus, round).await;
     }

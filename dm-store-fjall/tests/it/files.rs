@@ -273,13 +273,13 @@ fn no_reader_sees_a_part_of_a_batch_while_tables_are_flushed() {
     let writing = runtime();
     writing.block_on(store.commit(vec![open(1, 1, 2)])).unwrap();
 
-    let over = AtomicBool::new(false);
+    let is_over = AtomicBool::new(false);
     std::thread::scope(|threads| {
-        let _over = SetOnDrop(&over);
-        let going_on = || !over.load(Ordering::Relaxed);
+        let _set_on_drop = SetOnDrop(&is_over);
+        let is_running = || !is_over.load(Ordering::Relaxed);
         // The host's table is flushed in a loop.
         threads.spawn(move || {
-            while going_on() {
+            while is_running() {
                 host.insert("key", "value").unwrap();
                 host.rotate_memtable_and_wait().unwrap();
             }
@@ -288,7 +288,7 @@ fn no_reader_sees_a_part_of_a_batch_while_tables_are_flushed() {
         let reader = threads.spawn(move || {
             let runtime = runtime();
             let mut heads = std::collections::BTreeSet::new();
-            while going_on() {
+            while is_running() {
                 let state = runtime.block_on(reading.conversation(common::conversation(1)));
                 heads.insert(state.unwrap().unwrap().head.get());
             }
@@ -298,7 +298,7 @@ fn no_reader_sees_a_part_of_a_batch_while_tables_are_flushed() {
             let sends = (1..=BATCH).map(|n| append(1, 1, batch * BATCH + n, 5)).collect();
             writing.block_on(store.commit(sends)).unwrap();
         }
-        over.store(true, Ordering::Relaxed);
+        is_over.store(true, Ordering::Relaxed);
         let parts: Vec<_> = reader.join().unwrap().into_iter().filter(|head| head % BATCH != 0).collect();
         assert!(parts.is_empty(), "parts of batches were seen: {parts:?}");
     });

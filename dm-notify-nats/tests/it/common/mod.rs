@@ -21,7 +21,7 @@ use futures_util::StreamExt as _;
 pub const VERSION: u8 = 3;
 
 /// The time limit for an expected event.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// A node with its own hub, service and connection to the bus. Its clock stands still, so sessions
 /// poll only when a test calls [`Node::poll`].
@@ -108,8 +108,8 @@ pub fn config() -> NatsConfig {
 /// The configuration of [`config`] without a key.
 pub fn without_key() -> NatsConfig {
     let mut config = NatsConfig::default();
-    config.presence_timeout = PATIENCE;
-    config.confirm_timeout = PATIENCE;
+    config.presence_timeout = TIME_LIMIT;
+    config.confirm_timeout = TIME_LIMIT;
     config.heartbeat = Duration::from_millis(50);
     config
 }
@@ -179,14 +179,14 @@ pub async fn text(session: &mut Session) -> String {
 
 /// Waits for a future within the time limit.
 pub async fn in_time<F: Future>(what: &str, future: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("timed out waiting for {what}"))
+    tokio::time::timeout(TIME_LIMIT, future).await.unwrap_or_else(|_| panic!("timed out waiting for {what}"))
 }
 
 /// Waits until a condition holds for which there is no event.
-pub async fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
+pub async fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
+    let end = Instant::now() + TIME_LIMIT;
     let mut look = tokio::time::interval(Duration::from_millis(2));
-    while !is() {
+    while !is_true() {
         assert!(Instant::now() < end, "timed out waiting until {what}");
         look.tick().await;
     }
