@@ -185,10 +185,10 @@ impl NatsNotifier {
         self.inner.shared.counters.stats()
     }
 
-    /// Ends the notifier: publishes waiting hints, and ends all subscriptions. After `bound` it
-    /// stops the tasks that still run. The hub continues to notify the sessions of this node. A
+    /// Ends the notifier: publishes waiting hints, and ends all subscriptions. After `time_limit`
+    /// it stops the tasks that still run. The hub continues to notify the sessions of this node. A
     /// second call waits in the same way.
-    pub async fn shutdown(&self, bound: Duration) {
+    pub async fn shutdown(&self, time_limit: Duration) {
         self.inner.stop.send_replace(true);
         let mut tasks = self.inner.tasks.lock().await;
         let shared = &self.inner.shared;
@@ -199,7 +199,7 @@ impl NatsNotifier {
                 let _ = shared.client.flush().await;
             }
         };
-        if tokio::time::timeout(bound, ended).await.is_err() {
+        if tokio::time::timeout(time_limit, ended).await.is_err() {
             tasks.shutdown().await;
         }
     }

@@ -60,9 +60,9 @@ impl Peers {
 
     /// Records a heartbeat of a verified node.
     pub(crate) fn record_heartbeat(&self, node: NodeId) {
-        let (now, bound) = (Instant::now(), self.heartbeat * MISSED_HEARTBEATS);
+        let (now, time_limit) = (Instant::now(), self.heartbeat * MISSED_HEARTBEATS);
         let mut state = self.lock();
-        state.heartbeats.retain(|_, heard| now.duration_since(*heard) < bound);
+        state.heartbeats.retain(|_, heard| now.duration_since(*heard) < time_limit);
         state.is_over_limit = state.heartbeats.len() >= MAX_NODES && !state.heartbeats.contains_key(&node);
         state.unverified_nodes.remove(&node);
         if !state.is_over_limit {
@@ -89,9 +89,9 @@ impl Peers {
     /// Records a frame of a node that may be alive but is not verified. `None` is a node whose id
     /// is unknown.
     pub(crate) fn record_unverified(&self, node: Option<NodeId>) {
-        let (now, bound) = (Instant::now(), self.heartbeat * MISSED_HEARTBEATS);
+        let (now, time_limit) = (Instant::now(), self.heartbeat * MISSED_HEARTBEATS);
         let mut state = self.lock();
-        state.unverified_nodes.retain(|_, heard| now.duration_since(*heard) < bound);
+        state.unverified_nodes.retain(|_, heard| now.duration_since(*heard) < time_limit);
         match node {
             Some(node)
                 if state.unverified_nodes.len() < MAX_NODES || state.unverified_nodes.contains_key(&node) =>

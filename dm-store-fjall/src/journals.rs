@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use dm_core::store::StoreError;
 
 use crate::error::from_fjall;
-use crate::torn::torn_at;
+use crate::torn::torn_batch_offset;
 
 /// The size of a read and of a write, in bytes, so that no whole journal is in memory.
 const CHUNK: usize = 64 * 1024;
@@ -38,14 +38,14 @@ pub(crate) fn rewrite(folder: &Path) -> Result<(), StoreError> {
 }
 
 /// Cuts the last batch off the newest journal of a closed folder, if a power cut tore it
-/// ([`torn_at`]). Returns whether there was such a batch.
+/// ([`torn_batch_offset`]). Returns whether there was such a batch.
 ///
 /// # Errors
 /// As [`rewrite`].
-pub(crate) fn drop_torn_end(folder: &Path) -> Result<bool, StoreError> {
+pub(crate) fn drop_torn_batch(folder: &Path) -> Result<bool, StoreError> {
     let _lock = lock(folder)?;
     let Some((_, newest)) = journals(folder)?.into_iter().max() else { return Ok(false) };
-    let Some(end) = torn_at(&std::fs::read(&newest).map_err(from_io)?) else { return Ok(false) };
+    let Some(end) = torn_batch_offset(&std::fs::read(&newest).map_err(from_io)?) else { return Ok(false) };
     let file = OpenOptions::new().write(true).open(newest).map_err(from_io)?;
     file.set_len(end as u64).and_then(|()| file.sync_all()).map_err(from_io)?;
     Ok(true)

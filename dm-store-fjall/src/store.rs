@@ -156,7 +156,7 @@ fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreE
         journals::rewrite(folder)?;
     }
     let database = match open_database(folder, config) {
-        Err(fjall::Error::JournalRecovery(_)) if journals::drop_torn_end(folder)? => {
+        Err(fjall::Error::JournalRecovery(_)) if journals::drop_torn_batch(folder)? => {
             tracing::warn!(
                 "the last batch of the journal is damaged, probably by a power cut, and is dropped"
             );

@@ -29,7 +29,7 @@ const MAGIC: &[u8] = b"FJL\x03";
 /// The offset of a torn last batch, at which the journal must be cut so that fjall can open it.
 /// `None` if there is no torn batch, or if a whole batch follows it. In the latter case something
 /// other than a power cut damaged the journal.
-pub(crate) fn torn_at(journal: &[u8]) -> Option<usize> {
+pub(crate) fn torn_batch_offset(journal: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         let batch = Batch::parse(journal.get(at..)?)?;
@@ -143,9 +143,9 @@ mod tests {
     #[test]
     fn whole_batches_followed_by_zeros_are_not_torn() {
         let journal = [batch(&[b"one", b"two"]), batch(&[])].concat();
-        assert_eq!(torn_at(&journal), None);
-        assert_eq!(torn_at(&[journal, vec![0; 100]].concat()), None);
-        assert_eq!(torn_at(&[]), None);
+        assert_eq!(torn_batch_offset(&journal), None);
+        assert_eq!(torn_batch_offset(&[journal, vec![0; 100]].concat()), None);
+        assert_eq!(torn_batch_offset(&[]), None);
     }
 
     #[test]
@@ -156,7 +156,7 @@ mod tests {
         for at in [begins + 13 + 24, begins + 1, begins + last.len() - 5] {
             let journal = [first.clone(), last.clone(), vec![0; 50]].concat();
             let torn = with(journal.clone(), at, journal[at] ^ 1);
-            assert_eq!(torn_at(&torn), Some(begins), "{at}");
+            assert_eq!(torn_batch_offset(&torn), Some(begins), "{at}");
         }
     }
 
@@ -165,13 +165,13 @@ mod tests {
         let journal = [batch(&[b"one"]), batch(&[b"value"])].concat();
         let begins = batch(&[b"one"]).len();
         for end in begins..journal.len() {
-            assert_eq!(torn_at(&journal[..end]), None, "{end}");
+            assert_eq!(torn_batch_offset(&journal[..end]), None, "{end}");
         }
     }
 
     #[test]
     fn a_damaged_batch_before_a_whole_batch_is_not_torn() {
         let journal = [batch(&[b"one"]), batch(&[b"two"])].concat();
-        assert_eq!(torn_at(&with(journal, 13 + 24, 0)), None);
+        assert_eq!(torn_batch_offset(&with(journal, 13 + 24, 0)), None);
     }
 }

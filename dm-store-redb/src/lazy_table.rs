@@ -99,7 +99,7 @@ impl<T: Transaction> LazyTable<T> {
     }
 
     /// The rows from the bound `from` to the key `to`, which is included.
-    pub(crate) fn between(&self, from: Bound<&[u8]>, to: &[u8]) -> Result<RowsBetween<'_>, Failure> {
+    pub(crate) fn rows_between(&self, from: Bound<&[u8]>, to: &[u8]) -> Result<RowsBetween<'_>, Failure> {
         // redb documents no behaviour for a range whose start is above its end.
         let is_empty = match from {
             Bound::Included(from) => from > to,
@@ -134,7 +134,7 @@ impl<'txn> LazyTable<&'txn WriteTransaction> {
     pub(crate) fn remove_between(&mut self, from: Bound<&[u8]>, to: &[u8]) -> Result<(), Failure> {
         // Usually there are no rows to remove. Looking for the first row costs less than a removal
         // that finds none.
-        if self.between(from, to)?.next().is_none() {
+        if self.rows_between(from, to)?.next().is_none() {
             return Ok(());
         }
         self.table_mut()?.retain_in::<&[u8], _>((from, Bound::Included(to)), |_, _| false).map_err(to_failure)

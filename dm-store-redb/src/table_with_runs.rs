@@ -67,7 +67,7 @@ impl<T: Transaction> Rows for TableWithRuns<T> {
                 if let Some(number) = recent.newest()?.get(owner) {
                     return Ok((number > after).then_some(number));
                 }
-                self.main.between(Bound::Included(&from), &to)?.next_back()
+                self.main.rows_between(Bound::Included(&from), &to)?.next_back()
             }
             _ => self.walk(&from, &to, Order::Descending)?.next(),
         };

@@ -15,12 +15,12 @@ impl<T: Changes> BatchWriter<'_, T> {
         let (mut floor, mut head) = (InboxSeq::ZERO, InboxSeq::ZERO);
         if let Some(user) = self.heads.user(self.tables, write.who.user)? {
             for found in self.tables.user_devices(user.user_ref)? {
-                let (found, row) = found?;
+                let (existing_ref, row) = found?;
                 if row.device == write.who.device {
                     return Ok(Outcome::DeviceRegistered { cursor: row.cursor });
                 }
                 registered += 1;
-                device_ref = found.checked_add(1).ok_or(Failure::Exhausted)?;
+                device_ref = existing_ref.checked_add(1).ok_or(Failure::Exhausted)?;
             }
             (floor, head) = (self.tables.floor(user.user_ref)?, user.head);
         }

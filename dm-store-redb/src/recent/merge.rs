@@ -96,7 +96,7 @@ impl<'a> RowsByKey<'a> {
     fn new(runs: &'a [LazyTable<&WriteTransaction>], after: &[u8]) -> Result<Self, Failure> {
         let mut rows_by_run = Vec::with_capacity(runs.len());
         for run in runs {
-            let mut remaining = run.between(Bound::Excluded(after), &END)?;
+            let mut remaining = run.rows_between(Bound::Excluded(after), &END)?;
             if let Some(next) = remaining.next() {
                 rows_by_run.push(RunRows { next: next?, remaining });
             }

@@ -113,7 +113,7 @@ impl<T: Transaction> RecentRows<T> {
 
     /// The rows between two keys, both included, in the run with the index `run`, without those
     /// that are merged. `None` if all of them are merged.
-    pub(crate) fn between(
+    pub(crate) fn rows_between(
         &self,
         run: usize,
         from: &[u8],
@@ -122,7 +122,7 @@ impl<T: Transaction> RecentRows<T> {
         let (Some(table), Some(from)) = (self.run_tables.get(run), self.lower_bound(run, from, to)) else {
             return Ok(None);
         };
-        table.between(from, to).map(Some)
+        table.rows_between(from, to).map(Some)
     }
 
     /// The newest number of each owner in runs. The first call reads all rows in runs.
@@ -138,7 +138,7 @@ impl<T: Transaction> RecentRows<T> {
     fn read_newest(&self) -> Result<NewestNumbers, Failure> {
         let mut newest = NewestNumbers::default();
         for run in 0..self.run_tables.len() {
-            let Some(rows) = self.between(run, &[], &END)? else { continue };
+            let Some(rows) = self.rows_between(run, &[], &END)? else { continue };
             for row in rows {
                 let (owner, number) = owner_and_number(&row?.0)?;
                 if run < self.merging_count() {
@@ -154,7 +154,7 @@ impl<T: Transaction> RecentRows<T> {
     /// The value of a key in the runs; `None` if no run has the key, or if the key's row is merged.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Guard<'_>>, Failure> {
         for run in 0..self.run_tables.len() {
-            if let Some(mut rows) = self.between(run, key, key)?
+            if let Some(mut rows) = self.rows_between(run, key, key)?
                 && let Some(row) = rows.next()
             {
                 return row.map(|(_, value)| Some(value));

@@ -47,12 +47,12 @@ impl<'a, T: Transaction> Walk<'a, T> {
         to: &[u8],
         order: Order,
     ) -> Result<Self, Failure> {
-        let rows_of_main = || main.between(Bound::Included(from), to);
+        let main_rows = || main.rows_between(Bound::Included(from), to);
         let Some(recent) = recent.filter(|recent| !recent.run_tables.is_empty() && from <= to) else {
-            return Ok(Self { rows: rows_of_main()?, order, remaining: None });
+            return Ok(Self { rows: main_rows()?, order, remaining: None });
         };
         let (rows, is_main_unread) = match order {
-            Order::Ascending => (rows_of_main()?, false),
+            Order::Ascending => (main_rows()?, false),
             Order::Descending => (RowsBetween::none(), true),
         };
         let runs = 0..recent.run_tables.len();
@@ -73,12 +73,12 @@ impl<'a, T: Transaction> RemainingTables<'a, T> {
             };
             match run {
                 Some(run) => {
-                    if let Some(rows) = recent.between(run, &self.from, &self.to)? {
+                    if let Some(rows) = recent.rows_between(run, &self.from, &self.to)? {
                         return Ok(Some(rows));
                     }
                 }
                 None if std::mem::take(&mut self.is_main_unread) => {
-                    return main.between(Bound::Included(&self.from), &self.to).map(Some);
+                    return main.rows_between(Bound::Included(&self.from), &self.to).map(Some);
                 }
                 None => return Ok(None),
             }
@@ -130,7 +130,7 @@ pub(crate) fn visit_last_rows<T: Transaction>(
         }
         // With many owners, `visit_last_rows_in_runs` has found the owners with rows in runs.
         let row = if owners.len() >= MANY_OWNERS {
-            main.between(Bound::Included(&from), &to)?.next_back()
+            main.rows_between(Bound::Included(&from), &to)?.next_back()
         } else {
             Walk::new(main, recent, &from, &to, Order::Descending)?.next()
         };
@@ -151,7 +151,7 @@ fn visit_last_rows_in_runs<T: Transaction>(
     visit: &mut impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     for run in (0..recent.run_tables.len()).rev() {
-        let Some(rows) = recent.between(run, &[], &END)? else { continue };
+        let Some(rows) = recent.rows_between(run, &[], &END)? else { continue };
         // Rows and owners are both read in descending order, so that the first row of an owner is
         // the owner's last one.
         let mut remaining = owners.iter().zip(&mut *found).enumerate().rev().peekable();
