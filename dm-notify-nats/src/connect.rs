@@ -37,7 +37,7 @@ impl ConnectionEvents {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Logs and keeps an error of the connection, without subjects.
+    /// Logs and keeps an error of the connection, without the subjects in its text.
     fn record_error(&self, error: &str) {
         // Text after a quotation mark is a subject, which holds a user's id.
         let error = error.split('"').next().unwrap_or_default().trim_end();

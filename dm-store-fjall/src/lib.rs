@@ -39,7 +39,7 @@
 //!
 //! The host's allocator matters more than with other stores, because one thread frees the memory
 //! that another one allocated. In glibc's allocator such threads wait for each other. The table was
-//! disk_path with a million messages stored, while fjall merged files in the background (medians of
+//! measured with a million messages stored, while fjall merged files in the background (medians of
 //! three runs). The library sets no allocator.
 //!
 //! | allocator | messages per second | slowest thousandth of sends |

@@ -39,8 +39,8 @@ pub struct FjallStore {
 }
 
 impl FjallStore {
-    /// Opens a folder of the store's own with the default options. A missing folder is created,
-    /// with access for its user only. Its parent folder must exist.
+    /// Opens the store in a folder of its own, with the default options. A missing folder is
+    /// created, with access for its user only. Its parent folder must exist.
     ///
     /// Blocks while the journals are read, whose size [`journal_bytes`](FjallConfig::journal_bytes)
     /// bounds. Opening takes as long after a clean close as after a crash. Call this function

@@ -3,7 +3,7 @@
 //!
 //! The eighteen tables share only three keyspaces, because each keyspace costs time: when it is
 //! created, its folder and files are synced one after the other, and its memory table is flushed
-//! apart from the others. One, two and three keyspaces were disk_path on two cores, with three runs
+//! apart from the others. One, two and three keyspaces were measured on two cores, with three runs
 //! of `dm-bench send --store fjall --seconds 4` for each, and by opening a new folder five times:
 //!
 //! | keyspaces | opening | durable sends per second |

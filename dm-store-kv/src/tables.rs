@@ -16,11 +16,11 @@
 //!   ([`Heads::with_notes`](crate::Heads::with_notes)) write it: when the number is dropped from
 //!   memory, and when the store is closed. `epoch` decides whether a note is valid.
 //!
-//! Rows are few and narrow. The payload of a message is in one row, which is appended to the table
-//! `messages`. The tables `sequence` and `inbox` have only the number of this row. A message is
-//! five rows: in `messages`, in `message_ids`, in `sequence`, and two in `inbox`. A message with a
-//! client id has a sixth row, in `client_ids`. The rows in `messages` and `message_ids` are
-//! appended to their tables. The row in `client_ids` is appended, too, if the client makes UUIDv7s.
+//! A message has few rows, and only its row in `messages` is wide, because it has the payload. The
+//! rows in `sequence` and `inbox` refer to this row by its number. A message has five rows: in
+//! `messages`, in `message_ids`, in `sequence`, and two in `inbox`. A message with a client id has
+//! a sixth row, in `client_ids`. The rows in `messages` and `message_ids` are appended to their
+//! tables. The row in `client_ids` is appended, too, if the client makes UUIDv7s.
 //!
 //! The tables `sequence` and `inbox` are *logs*: each new row is the last one of its owner, which
 //! is a conversation or a user, and a walk stays within the rows of one owner. So an engine may

@@ -40,9 +40,10 @@
 //! ```
 //!
 //! `dm-store-kv` documents the bytes of each table. `dm_sequence` and `dm_inbox` are *main tables*:
-//! new rows go into small tables first, the *runs* `dm_sequence_run_0` and so on. They are merged
-//! into the main tables later, some rows with each batch. redb copies each page that a batch
-//! changes, and with runs a batch changes fewer pages. Runs doubled the number of sends per second.
+//! new rows go into small tables first, the *runs* `dm_sequence_run_0` and so on. The rows of the
+//! runs are merged into the main tables later, some of them with each batch. redb copies each page
+//! that a batch changes, and with runs a batch changes fewer pages. Runs doubled the number of
+//! sends per second.
 //!
 //! # When the disk fails
 //!

@@ -23,8 +23,8 @@ pub struct RedbStore {
 }
 
 impl RedbStore {
-    /// Opens a file of the store's own with the default configuration. A missing file is created,
-    /// with access for the process's user only. Its folder must exist.
+    /// Opens the store in a file of its own, with the default configuration. A missing file is
+    /// created, with access for the process's user only. Its folder must exist.
     ///
     /// Blocks until the file is open. [`Recovery`](crate::Recovery) lists the times after a crash.
     /// Call this function before the server accepts connections, or on a thread for blocking work.
@@ -46,7 +46,7 @@ impl RedbStore {
         Self::open_with(path, &RedbConfig::default())
     }
 
-    /// Opens a file of the store's own, as [`open`](Self::open) does, with a configuration.
+    /// Opens the store in a file of its own, as [`open`](Self::open) does, with a configuration.
     ///
     /// # Errors
     /// - The errors of [`open`](Self::open).

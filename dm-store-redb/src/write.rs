@@ -44,7 +44,7 @@ impl Writer {
         }
     }
 
-    /// Begins a transaction with the store's settings of durability.
+    /// Begins a transaction with the settings for durability and recovery.
     fn begin(&self, database: &Database) -> Result<WriteTransaction, StoreError> {
         let mut transaction = database.begin_write().map_err(from_redb)?;
         transaction.set_durability(Durability::Immediate).map_err(from_redb)?;

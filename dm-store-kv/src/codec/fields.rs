@@ -46,6 +46,11 @@ impl<'a> Fields<'a> {
         self.bytes().map(u32::from_be_bytes)
     }
 
+    /// Reads past a ref whose value the caller does not need.
+    pub(crate) fn skip_ref(&mut self) -> Result<(), Failure> {
+        self.u32().map(drop)
+    }
+
     pub(crate) fn u64(&mut self) -> Result<u64, Failure> {
         self.bytes().map(u64::from_be_bytes)
     }

@@ -40,7 +40,7 @@ pub(super) fn conversations(
         .map(|member| {
             let (key, _) = member?;
             let mut key = Fields::new(&key);
-            key.u32()?;
+            key.skip_ref()?;
             key.last(Fields::u32)
         })
         .collect::<Result<Vec<u32>, Failure>>()?;

@@ -44,8 +44,8 @@ impl<T: Rows> Marks<'_, T> {
 /// Decodes the number of the entry from the key of a mark.
 pub(crate) fn marked_entry(key: &[u8]) -> Result<InboxSeq, Failure> {
     let mut key = Fields::new(key);
-    key.u32()?;
-    key.u32()?;
+    key.skip_ref()?;
+    key.skip_ref()?;
     key.last(Fields::seq)
 }
 
@@ -75,7 +75,7 @@ impl<T: Rows> Tables<T> {
         Ok(rows.map(|row| {
             let (key, value) = row?;
             let mut key = Fields::new(&key);
-            key.u32()?;
+            key.skip_ref()?;
             Ok((key.last(Fields::u32)?, DeviceRow::decode(Fields::new(&value))?))
         }))
     }
@@ -100,7 +100,7 @@ impl<T: Rows> Tables<T> {
         Ok(rows.map(|row| {
             let (key, value) = row?;
             let mut key = Fields::new(&key);
-            key.u32()?;
+            key.skip_ref()?;
             Ok((key.last(Fields::seq)?, EntryRow::decode(Fields::new(&value))?))
         }))
     }

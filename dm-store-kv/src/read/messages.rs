@@ -25,10 +25,11 @@ impl<'a, T: Rows> MessageReader<'a, T> {
 
     /// The header and the message in a row of `messages`, which must exist.
     pub(crate) fn read(&mut self, row: u64) -> Result<(MessageHeader, Arc<Message>), Failure> {
-        let value =
-            self.tables.messages.get(&row.to_be_bytes())?.ok_or(Failure::Damaged(
-                "the number of a message's row has no row in the table `messages`",
-            ))?;
+        let value = self
+            .tables
+            .messages
+            .get(&row.to_be_bytes())?
+            .ok_or(Failure::Damaged("a message has no row in the table `messages`"))?;
         let mut fields = Fields::new(&value);
         let header = MessageHeader::decode(&mut fields)?;
         let conversation = match self.conversations.get(&header.conversation) {

@@ -94,7 +94,7 @@ impl<T: Rows> Tables<T> {
         let Some(user_ref) = self.user_ref(user)? else { return Ok(None) };
         let (from, to) = (codec::refs_key(user_ref, 0), codec::refs_key(user_ref, u32::MAX));
         self.keys.last_in(&from, &to, |mut key, value| {
-            key.u32()?;
+            key.skip_ref()?;
             codec::key_record(user, key.last(Fields::u32)?, value)
         })
     }

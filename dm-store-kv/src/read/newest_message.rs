@@ -11,7 +11,7 @@ pub(super) fn decode_newest_message(
     mut key: Fields<'_>,
     value: Fields<'_>,
 ) -> Result<(ServerSequence, Option<Timestamp>), Failure> {
-    key.u32()?;
+    key.skip_ref()?;
     let sequence = ServerSequence::new(key.last(Fields::u64)?);
     Ok((sequence, Some(SequenceRow::decode(value)?.at)))
 }

@@ -14,8 +14,10 @@ impl<T: Changes> BatchWriter<'_, T> {
         let participants = write.participants;
         let a = self.user_or_new(participants.a())?.user_ref;
         let b = self.user_or_new(participants.b())?.user_ref;
-        if let Some(open) = self.tables.pairs.find(&refs_key(a, b), |value| value.last(Fields::u32))? {
-            let ConversationRow { id, opened_at, .. } = self.tables.conversation_row(open)?;
+        if let Some(existing_ref) =
+            self.tables.pairs.find(&refs_key(a, b), |value| value.last(Fields::u32))?
+        {
+            let ConversationRow { id, opened_at, .. } = self.tables.conversation_row(existing_ref)?;
             let conversation = Conversation { id, participants, opened_at };
             return Ok(Outcome::ConversationOpened { conversation, created: false, appended: Vec::new() });
         }

@@ -21,7 +21,7 @@ impl<T: Changes> BatchWriter<'_, T> {
         // opened later, the peer looks up the newest key.
         let (from, to) = (refs_key(user_ref, 0), refs_key(user_ref, u32::MAX));
         let newest = self.tables.members.last_in(&from, &to, |mut key, _| {
-            key.u32()?;
+            key.skip_ref()?;
             key.last(Fields::u32)
         })?;
         if let Some(until) = newest {
@@ -70,7 +70,7 @@ impl<T: Changes> BatchWriter<'_, T> {
             .map(|member| {
                 let (key, peer) = member?;
                 let mut key = Fields::new(&key);
-                key.u32()?;
+                key.skip_ref()?;
                 let conversation = key.last(Fields::u32)?;
                 let peer = Fields::new(&peer).last(Fields::u32)?;
                 Ok((conversation, self.tables.user_by_ref(peer)?))

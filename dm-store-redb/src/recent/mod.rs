@@ -87,7 +87,7 @@ pub(crate) struct RecentRows<T: Transaction> {
 }
 
 impl<T: Transaction> RecentRows<T> {
-    /// The runs as `runs` describes them. Their tables are opened later.
+    /// The runs that `runs` describes. Each of their tables is opened at its first use.
     pub(crate) fn new(transaction: T, main_name: &'static str, runs: Runs, rows_per_run: u64) -> Self {
         let run_tables =
             (runs.oldest..runs.end).map(|number| run_table(transaction, main_name, number)).collect();
