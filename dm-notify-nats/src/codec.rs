@@ -1,7 +1,7 @@
 //! The bytes of frames between nodes, without the tag that [`mac`](crate::mac) appends. The
 //! [terms](crate#terms) are those of the crate.
 //!
-//! Integers are big-endian. A number behind a field is the field's length in bytes. Each frame
+//! Integers are big-endian. A number after a field is the field's length in bytes. Each frame
 //! begins with:
 //!
 //! | bytes | |

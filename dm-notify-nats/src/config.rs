@@ -158,8 +158,8 @@ impl Default for NatsConfig {
 impl NatsConfig {
     /// The maximum length of the prefix, in bytes. It bounds the length of all subjects.
     const MAX_PREFIX: usize = 64;
-    /// The maximum number of keys. To verify a tag, it is computed with one key after the other, up
-    /// to the key that matches.
+    /// The maximum number of keys. A tag is verified by computing it with each key until one
+    /// matches, so each key makes verification slower.
     const MAX_KEYS: usize = 4;
 
     pub(crate) fn validate(&self) -> Result<(), Invalid> {

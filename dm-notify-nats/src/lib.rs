@@ -174,7 +174,8 @@
 //! [`notify`](dm_core::notify::Notifier::notify) answers for this node only, because asking other
 //! nodes takes longer than a commit may wait. [`NatsNotifier::presence`] asks the other nodes. A
 //! host that wants to wake phones calls it in a task of its own, after `notify`. If no node is
-//! subscribed for a user, a server answers at once. Otherwise a subscribed node has to answer.
+//! subscribed for a user, a server answers at once. Otherwise the notifier waits for the answer of
+//! a subscribed node.
 //!
 //! ```
 //! use dm_core::Disconnected;

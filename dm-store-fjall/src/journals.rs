@@ -4,10 +4,10 @@
 //! that waits for these pages. Then it treats the pages as written: they can be read, and the next
 //! `fsync` succeeds although the pages are not on the disk.
 //!
-//! When fjall opens the folder, it would read such pages, treat a batch in them as committed, and
-//! append later batches to the journal. The next power cut would lose the pages, and leave a gap
-//! before the later batches. So before the store opens a folder of its own, it writes the whole
-//! content of the journals once more, and syncs it.
+//! When fjall opens a folder with such pages, it reads them, treats a batch in them as committed,
+//! and appends later batches to the journal. The next power cut would then lose the pages, and
+//! leave a gap before the later batches. So before the store opens a folder of its own, it writes
+//! the whole content of the journals once more, and syncs it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};

@@ -1,7 +1,7 @@
 //! Every table, with the bytes of its keys and values.
 //!
 //! All tables map bytes to bytes, so that no type of Rust or of an engine is part of a file.
-//! Integers are big-endian, so that keys sort as their numbers do. A number behind a field is the
+//! Integers are big-endian, so that keys sort as their numbers do. A number after a field is the
 //! field's length in bytes. These fields have the same length everywhere:
 //!
 //! - *ref*, 4 bytes: a number that stands for a user, a conversation, or a device of a user in this

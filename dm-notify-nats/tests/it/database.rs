@@ -9,7 +9,7 @@ use dm_test_servers::postgres::Cluster;
 use crate::common::{Node, next, on, subscriptions, wait_until, who};
 
 const MESSAGES: usize = 60;
-/// Conversations of each user with the other two.
+/// The number of conversations of each user: one with each of the other two users.
 const CHATS: usize = 2;
 
 /// Receives all messages of a device that sends nothing: those that its user sends and receives.

@@ -26,7 +26,7 @@ async fn a_user_is_here_elsewhere_or_nowhere() {
     drop(bo);
     wait_until("the last session is gone", || subscriptions(&server) == 1).await;
     assert_eq!(in_time("an answer", here.nats.presence(user(2))).await, Presence::Nowhere);
-    // No request left a subscription.
+    // After the requests, no subscription to their replies remains.
     wait_until("no inbox is left", || !server.monitor("/connz?subs=1").contains("inbox")).await;
 }
 

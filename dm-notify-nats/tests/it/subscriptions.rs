@@ -1,4 +1,5 @@
-//! The subscriptions of a node: one for each connected user, and none left behind.
+//! The subscriptions of a node: one for each connected user, and none after the user's last
+//! session.
 
 use std::time::Duration;
 
