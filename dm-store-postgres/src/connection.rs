@@ -180,36 +180,36 @@ impl<'a> Client<'a> {
 /// Dropping it closes the connection; only [`release`](Self::release) returns the connection to the
 /// pool. So the next user of the pool never gets a connection whose transaction was interrupted
 /// by an error, a timeout or the end of the runtime.
-pub(crate) struct TransactionLease<'a> {
-    connections: &'a Connections,
+#[derive(Default)]
+pub(crate) struct TransactionLease {
+    /// `None` before [`connect`](Self::connect).
     connection: Option<Object>,
 }
 
-impl<'a> TransactionLease<'a> {
-    /// Takes a connection from the pool.
-    pub(crate) async fn acquire(connections: &'a Connections) -> Result<Self, Fault> {
-        Ok(Self { connections, connection: Some(connections.get().await?) })
-    }
-
-    pub(crate) fn client(&self) -> Result<Client<'_>, Fault> {
-        let connection = self
-            .connection
-            .as_deref()
-            .ok_or(Fault::Corrupt("the connection was already returned to the pool"))?;
-        Ok(self.connections.client(connection))
+impl TransactionLease {
+    /// Takes a connection from the pool. Closes the connection of an earlier call.
+    pub(crate) async fn connect(&mut self, connections: &Connections) -> Result<Client<'_>, Fault> {
+        let connection = connections.get().await?;
+        self.close();
+        Ok(connections.client(self.connection.insert(connection)))
     }
 
     /// Returns the connection, which must be in no transaction, to the pool.
     pub(crate) fn release(mut self) {
         drop(self.connection.take());
     }
-}
 
-impl Drop for TransactionLease<'_> {
-    fn drop(&mut self) {
+    /// Closes the connection, if there is one.
+    fn close(&mut self) {
         if let Some(connection) = self.connection.take() {
             close(connection);
         }
+    }
+}
+
+impl Drop for TransactionLease {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

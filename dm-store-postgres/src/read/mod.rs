@@ -19,7 +19,7 @@ use crate::error::Fault;
 use conversations::{CONVERSATION, CONVERSATIONS};
 use history::statement as history_statement;
 use inbox::{DEPTH, DEVICES, INBOX_HEADS, statement as inbox_statement};
-use lease::ReadLease;
+use lease::read_rows;
 
 /// Reads a user's current key: one row, or none for a user who has no row.
 const KEY: &str =
@@ -39,14 +39,7 @@ impl Reader {
 
     /// Runs one statement, which must only read, and returns its rows.
     pub(crate) async fn rows(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
-        let lease = ReadLease::acquire(&self.connections).await?;
-        let connection = lease.connection()?;
-        let answer = async {
-            let statement = connection.prepare_cached(sql).await?;
-            connection.query(&statement, params).await
-        };
-        let rows = self.connections.client(connection).with_timeout(answer).await;
-        lease.finish(rows)
+        read_rows(&self.connections, sql, params).await
     }
 
     pub(crate) async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, Fault> {

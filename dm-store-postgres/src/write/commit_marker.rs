@@ -115,8 +115,8 @@ impl CommitMarker {
 
     /// Asks once whether the batch is committed.
     async fn resolve_once(&mut self, connections: &Connections) -> Result<Resolution, Fault> {
-        let lease = TransactionLease::acquire(connections).await?;
-        let client = lease.client()?;
+        let mut lease = TransactionLease::default();
+        let client = lease.connect(connections).await?;
         let row = client.with_timeout(client.connection().query_opt(RESOLVE, &[&self.id])).await?;
         lease.release();
         let Some(row) = row else { return Ok(Resolution::Unknown) };

@@ -79,8 +79,8 @@ impl Committer {
     async fn attempt(&self, batch: &[Write]) -> Result<Vec<Outcome>, FailedAttempt> {
         // A return before `lease.release` closes the connection, and the server rolls the
         // transaction back.
-        let lease = TransactionLease::acquire(&self.connections).await?;
-        let client = lease.client()?;
+        let mut lease = TransactionLease::default();
+        let client = lease.connect(&self.connections).await?;
         let mut marker = self.markers.acquire(client).await?;
         let outcomes = match Attempt::new(client, batch, &self.participants).run(&marker).await {
             Ok(outcomes) => outcomes,
