@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::error::Fault;
 
-/// The select list of a message, in the order in which [`message`] reads it. `m` stands for the
-/// table `messages`.
+/// The columns of a message in SQL, in the order in which [`message`] reads them. The alias `m` is
+/// for the table `messages`.
 pub(crate) const MESSAGE_COLUMNS: &str = "m.id, m.conversation, m.seq, m.sender, m.client_id, m.sent_at, m.received_at, \
      m.suite, m.nonce, m.ephemeral, m.payload";
 
@@ -30,8 +30,8 @@ pub(crate) fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A time as a `bigint`: milliseconds since 1970, minus 2^63. So all 64-bit times fit and keep
-/// their order.
+/// A time as a `bigint`: its milliseconds since 1970, minus 2^63. So every 64-bit time fits, and
+/// times keep their order.
 pub(crate) const fn time(at: Timestamp) -> i64 {
     (at.as_millis() ^ (1 << 63)).cast_signed()
 }
@@ -81,8 +81,8 @@ pub(crate) fn get_device(row: &Row, column: usize) -> Result<DeviceId, Fault> {
     row.try_get::<_, &str>(column)?.parse().map_err(|_| Fault::Corrupt("a device name is not valid"))
 }
 
-/// The device that caused an entry, as the column `origin`: NULL for none, an empty text for the
-/// default device.
+/// The device that caused an entry, as the column `origin`: NULL if no device did, an empty text
+/// for the default device.
 pub(crate) fn origin(device: Option<&DeviceId>) -> Option<&str> {
     device.map(|device| if device.is_default() { "" } else { device.as_str() })
 }

@@ -1,4 +1,5 @@
-//! The durability of commits. The server's settings and replicas determine it.
+//! The durability of commits, which the server's settings and replicas determine. [`check`] reads
+//! it when the store is opened, and [`ObservedDurability`] reads it while the store is open.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -87,8 +88,8 @@ impl Guarantee {
 
 /// The guarantee that the last check found. Clones share the value.
 ///
-/// Replicas and settings change while the store is open. So [`get`](Self::get) starts a new check,
-/// at most one in each interval.
+/// Replicas and settings may change while the store is open. So [`get`](Self::get) starts a new
+/// check, at most one in each interval.
 #[derive(Clone, Debug)]
 pub(crate) struct ObservedDurability {
     state: Arc<Mutex<State>>,
@@ -126,7 +127,7 @@ impl ObservedDurability {
             runtime.spawn(async move {
                 match reader.rows(SETTINGS, &[]).await.map(|rows| rows.first().map(Guarantee::from_row)) {
                     Ok(Some(Ok(found))) => check.0.set(found),
-                    // The service's own reads fail, too, and report the error.
+                    // If the server cannot be reached, the service's reads fail and report that.
                     Ok(_) | Err(_) => tracing::debug!("cannot read the server's durability settings"),
                 }
             });
@@ -145,7 +146,7 @@ impl ObservedDurability {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while this is locked, so a poisoned state is complete.
+        // No code panics while it holds this lock, so a poisoned lock has a complete state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -158,8 +159,8 @@ impl Drop for RunningCheck {
 
 /// Reads the server's durability. Logs a warning if a power cut or a failover may lose commits.
 ///
-/// If the server refuses the query, because it has no such settings or tables, it counts as
-/// [`Durability::Synced`], with a warning.
+/// A server without these settings or tables refuses the query. Such a server counts as
+/// [`Guarantee::Synced`], with another warning.
 ///
 /// # Errors
 /// [`StoreErrorKind::Engine`] for a server that gives less than `least`. Otherwise the error of a

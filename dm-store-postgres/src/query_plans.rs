@@ -30,8 +30,8 @@ const FILL: &str = "
 #[tokio::test]
 async fn indexed_statements_use_an_index_at_a_million_rows() {
     let database = Cluster::shared().empty_database();
-    // The store is opened while the database is empty and not analyzed, because the plans must not
-    // depend on statistics.
+    // The store is opened while the database is empty and has no statistics, because the plans must
+    // not depend on statistics.
     drop(PostgresStore::open(&database.parameters()).await.unwrap());
     database.sql(FILL);
     let parameters = connection::parameters(&database.parameters(), &PostgresConfig::default()).unwrap();

@@ -16,8 +16,8 @@ pub(crate) const MESSAGE_COLUMNS: &str = "m.id, c.id, m.seq, u.pubkey, m.client_
 /// The number of columns of [`MESSAGE_COLUMNS`].
 pub(crate) const MESSAGE_COLUMN_COUNT: usize = 11;
 
-/// A number of an entry or message, or another count, as an SQL value. A number above `i64::MAX`
-/// becomes `i64::MAX`, a number that no row has.
+/// The number of an entry or a message, or another number, as an SQL value. A number above
+/// `i64::MAX` becomes `i64::MAX`, a number that no row has.
 pub(crate) fn u64_to_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -69,7 +69,8 @@ pub(crate) fn get_participants(row: &Row<'_>, column: usize) -> Result<Participa
         .map_err(|_| damaged(column, Type::Blob, "both participants are the same user"))
 }
 
-/// The device that caused an entry, as an SQL value: NULL for none, empty for the default device.
+/// The device that caused an entry, as an SQL value: NULL if no device did, an empty text for the
+/// default device.
 pub(crate) fn origin(device: Option<&DeviceId>) -> Option<&str> {
     device.map(|device| if device.is_default() { "" } else { device.as_str() })
 }
@@ -119,7 +120,7 @@ pub(crate) fn message(row: &Row<'_>, column: usize) -> Result<Message> {
     })
 }
 
-/// The error for a value in the file that the library does not write.
+/// The error for a value in the file that the library cannot have written.
 pub(crate) fn damaged(column: usize, kind: Type, reason: &'static str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, kind, reason.into())
 }

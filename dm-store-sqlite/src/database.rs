@@ -1,4 +1,4 @@
-//! A connection that replaces `dm_` in SQL statements by the store's table prefix.
+//! [`Database`], a connection that replaces `dm_` in SQL statements by the store's table prefix.
 
 use rusqlite::{CachedStatement, Connection, Params, Result, Row, Transaction, TransactionBehavior};
 
@@ -9,7 +9,7 @@ use crate::table_prefix::TablePrefix;
 pub(crate) struct Database {
     connection: Connection,
     prefix: TablePrefix,
-    /// The text of each statement that was prepared.
+    /// The texts of all statements that were prepared.
     #[cfg(test)]
     prepared: std::cell::RefCell<std::collections::BTreeSet<String>>,
 }

@@ -41,7 +41,7 @@ pub(crate) fn expect_current(database: &Database) -> Result<(), StoreError> {
     if version_in_file(database, MIGRATIONS)? == MIGRATIONS.len() {
         return Ok(());
     }
-    Err(StoreError::new(StoreErrorKind::Corrupt, "the file no longer has the tables of this version"))
+    Err(StoreError::new(StoreErrorKind::Corrupt, "the file does not have the tables of this version"))
 }
 
 /// Migrates the schema to this library's version in one transaction, so that the file has the old
@@ -50,8 +50,8 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     migrate_by(database, MIGRATIONS, |_| ())
 }
 
-/// Does the work of [`migrate`], and calls `reached` at each point at which a test stops it. With
-/// *n* migrations, the argument of `reached` is:
+/// Migrates as [`migrate`] does, and calls `reached` at each point at which a test kills the
+/// process. With *n* migrations, the argument of `reached` is:
 ///
 /// - before a migration runs, its index;
 /// - before the version is written, *n*;
@@ -64,7 +64,7 @@ fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize))
     }
     drop(snapshot);
     let transaction = database.transaction(TransactionBehavior::Immediate).map_err(from_sqlite)?;
-    // Another process may have migrated while this one waited for the lock.
+    // Another process may have migrated the schema while this process waited for the lock.
     let current = version_in_file(database, migrations)?;
     for (number, step) in migrations.iter().enumerate().skip(current) {
         reached(number);

@@ -1,4 +1,5 @@
-//! The newest numbers take no more memory than the configuration allows.
+//! The newest numbers of users and conversations take no more memory than
+//! [`SqliteConfig::heads_bytes`] allows.
 //!
 //! This test is a program of its own, because its allocator counts the memory of the whole process.
 

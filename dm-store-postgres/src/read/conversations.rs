@@ -12,7 +12,7 @@ pub(crate) const CONVERSATION: &str =
 
 /// Reads a page of a user's conversations, in the order of the core's
 /// [`ConversationCursor`](dm_core::ConversationCursor): by last activity, newest first, then by id,
-/// highest first. Conversations without a message come last.
+/// highest first. Conversations without a message are the last ones.
 ///
 /// The statement reads all conversations of the user. An index by last activity would avoid this,
 /// but every send would have to change the index for both users.

@@ -17,7 +17,7 @@ use crate::error::Fault;
 /// The last row is the first message that does not fit into the page, so the server sends at most
 /// one message more than the page. The second message is always sent, even if it does not fit,
 /// because it shows that there are more messages. The column `cost` is the message's
-/// [`cost`](dm_core::Message::cost).
+/// [`cost`](dm_core::Message::cost): the length of the payload plus 248.
 pub(crate) fn statement(newest_first: bool) -> String {
     let order = if newest_first { "DESC" } else { "ASC" };
     format!(

@@ -1,4 +1,4 @@
-//! Reading. Each call is one statement, so it reads from one snapshot.
+//! [`Reader`], the reads of the store. Each call is one statement, so it reads from one snapshot.
 
 mod conversations;
 mod history;
@@ -26,7 +26,7 @@ const KEY: &str =
     "SELECT u.key_version, u.key, u.key_binding, u.key_published_at FROM users u WHERE u.id = $1";
 
 /// Runs the reads, on connections that commits do not use. Every call is cancel safe, because it
-/// is in no transaction. Clones share the connections.
+/// uses no transaction. Clones share the connections.
 #[derive(Clone)]
 pub(crate) struct Reader {
     connections: Connections,
@@ -110,7 +110,7 @@ impl Reader {
     }
 }
 
-/// The statements of all reads.
+/// The statements of all reads, for the test `query_plans`.
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<String> {
     let fixed = [KEY, CONVERSATION, CONVERSATIONS, INBOX_HEADS, DEVICES, DEPTH].map(str::to_owned);

@@ -1,4 +1,8 @@
-//! One attempt at a batch: one transaction, from `BEGIN` to `COMMIT`.
+//! [`Attempt`], one attempt at a batch: one transaction, from `BEGIN` to `COMMIT`.
+//!
+//! A batch is divided into segments, which are loaded, decided and written one after another
+//! ([`Segment`]). Its commit marker ([`CommitMarker`]) is a row that shows whether the commit took
+//! place.
 
 use dm_core::store::{Outcome, Write};
 
@@ -26,8 +30,8 @@ pub(super) struct Attempt<'a> {
 pub(super) enum AttemptError {
     /// Nothing is committed.
     NotCommitted(Fault),
-    /// The connection was lost after `COMMIT` was sent and before it was answered. If the batch is
-    /// committed, these are the outcomes of its writes.
+    /// The connection was lost after `COMMIT` was sent and before it was answered. The outcomes are
+    /// those of the writes if the batch is committed.
     Unknown(Vec<Outcome>, Fault),
 }
 
@@ -57,6 +61,7 @@ impl<'a> Attempt<'a> {
         let mut is_begun = false;
         let mut segments = segments(self.batch).into_iter().peekable();
         while let Some(segment) = segments.next() {
+            // `kinds` has the kind of rows that each statement of the pipeline returns.
             let (mut pipeline, mut kinds) = (Pipeline::new(client), Vec::new());
             if !is_begun {
                 pipeline.add_command(BEGIN);
@@ -104,7 +109,8 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// Sends the statements of `pipeline`, the advance of the marker, and `COMMIT`, together.
+/// Sends the statements of `pipeline`, the statement that advances the marker, and `COMMIT`, all
+/// together.
 async fn finish(
     mut pipeline: Pipeline<'_>,
     outcomes: Vec<Outcome>,

@@ -1,4 +1,4 @@
-//! Commit markers, which show whether a commit whose answer was lost took place.
+//! [`CommitMarker`], which shows whether a commit took place when the answer to `COMMIT` was lost.
 //!
 //! A commit marker is a row of `commits` with a token, which is a number. A node uses each of its
 //! markers for one batch at a time:
@@ -34,7 +34,8 @@ pub(crate) const ADVANCE: &str = "WITH moved AS (
         WHERE slot = $1::text::uuid AND token = $2 RETURNING token
     ) SELECT 1 / count(*) FROM moved";
 
-/// Adds two to the token. Returns the token from before; no row if the marker does not exist.
+/// Adds two to the token. Returns the token before the addition; no row if the marker does not
+/// exist.
 const RESOLVE: &str = "UPDATE commits SET token = token + 2 WHERE slot = $1::text::uuid RETURNING token - 2";
 
 const DELETE_STALE: &str = "DELETE FROM commits WHERE used_at < now() - interval '7 days'";
@@ -47,7 +48,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct CommitMarker {
     /// The row's `slot`, a UUID.
     id: String,
-    /// The token that the row has, unless the answer to a statement that changed it was lost.
+    /// The token that the row has, unless the answer to a statement that changed the row was lost.
     token: i64,
 }
 
@@ -120,8 +121,8 @@ impl CommitMarker {
         let row = client.with_timeout(client.connection().query_opt(RESOLVE, &[&self.id])).await?;
         lease.release();
         let Some(row) = row else { return Ok(Resolution::Unknown) };
-        // `RESOLVE` adds two, and may have run before without an answer. So an odd difference means
-        // that `ADVANCE` was committed.
+        // `ADVANCE` adds one. `RESOLVE` adds two, and an earlier `RESOLVE` may have run without an
+        // answer. So an odd difference means that `ADVANCE` was committed.
         let found: i64 = row.try_get(0)?;
         let moved = found - self.token;
         self.token = found + 2;
@@ -129,8 +130,8 @@ impl CommitMarker {
     }
 }
 
-/// Deletes the markers that no commit used for seven days. Most belong to nodes that no longer run.
-/// A running node whose marker was deleted inserts a new one.
+/// Deletes the markers that no commit used for seven days. Most of them belong to nodes that have
+/// stopped. A running node whose marker was deleted inserts a new one.
 pub(crate) async fn delete_stale_markers(
     client: &tokio_postgres::Client,
 ) -> Result<(), tokio_postgres::Error> {

@@ -1,5 +1,6 @@
-//! [`Committer`], which commits a batch: it repeats attempts that fail because of other
-//! transactions, and asks for the result of a commit whose answer was lost.
+//! [`Committer`], which commits a batch. It repeats attempts that fail because of other
+//! transactions. If the answer to `COMMIT` is lost, it finds out by the batch's commit marker
+//! ([`CommitMarker`]) whether the commit took place.
 
 use dm_core::store::{Outcome, StoreError, StoreErrorKind, Write};
 

@@ -81,7 +81,7 @@ impl<'a> Pipeline<'a> {
         let mut statements: Vec<_> = self.statements.into_iter().map(maybe_done).collect();
         let sent = poll_fn(|cx| {
             for statement in &mut statements {
-                // The poll sends the statement. The result is taken below.
+                // The poll sends the statement. A statement that cannot be sent fails at once.
                 let _ = statement.poll_unpin(cx);
             }
             let failed = |done: &&mut MaybeDone<_>| matches!(done, MaybeDone::Done(Err(_)));

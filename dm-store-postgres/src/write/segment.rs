@@ -1,4 +1,4 @@
-//! Dividing a batch into segments.
+//! [`Segment`], a part of a batch, and the division of a batch into segments.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Batches whose connection is lost, before `COMMIT` or before the answer to it.
+//! Batches whose connection is lost before `COMMIT` is sent, or before `COMMIT` is answered.
 
 use std::time::Duration;
 
@@ -136,8 +136,8 @@ async fn a_commit_that_arrives_after_its_resolution_does_nothing() {
     assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["2".to_owned()], 1));
 }
 
-/// Commits in a mode in which no server answers a question about the outcome, and commits again
-/// when the server answers.
+/// Commits in a mode of the proxy in which the store cannot ask a server about the outcome. Commits
+/// the same message again when the server answers.
 async fn assert_unknown_until_retried(config: &PostgresConfig, mode: Mode) {
     let database = fresh();
     let (store, proxy, _folder) = store_behind_proxy(&database, config).await;
@@ -225,7 +225,7 @@ async fn a_server_that_restarts_under_load_loses_no_answered_message() {
             tokio::spawn(async move {
                 for sent in 0..SENDS {
                     let id = n * SENDS + sent;
-                    // A client, too, sends the same message until it is answered.
+                    // Clients also send a message until they get an answer.
                     while store.commit(vec![append_as(n, n, id, id).into()]).await.is_err() {
                         tokio::task::yield_now().await;
                     }

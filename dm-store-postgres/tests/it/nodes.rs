@@ -100,9 +100,9 @@ async fn batches_of_three_nodes_in_opposite_orders_make_no_deadlock() {
     assert_eq!(database.sql(&deadlocks), "0");
 }
 
-/// Whether the batch of a task and round has a message for conversation `n`. That is so for two of
-/// five consecutive conversations. The batches of task 3 have messages for all conversations or for
-/// none.
+/// Whether the batch of a task and round has a message for conversation `n`. The batch has messages
+/// for two of five consecutive conversations. The batches of task 3 have messages for all
+/// conversations or for none.
 const fn is_in(task: u64, round: u64, n: u64) -> bool {
     (n * (task + 2) + round) % 5 < 2
 }

@@ -1,4 +1,6 @@
-//! Reads single conversations and pages of a user's conversations.
+//! Reads single conversations and pages of a user's conversations. The newest rows are in runs,
+//! which are small groups of rows that are not merged into the main tables yet
+//! ([`recent`](crate::recent)).
 //!
 //! For the plus signs in statements, see
 //! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
@@ -39,17 +41,17 @@ pub(super) fn conversation(connection: &Database, id: ConversationId) -> Result<
 /// Zero and `None` before the first message.
 type Activity = (i64, Option<Timestamp>);
 
-/// A conversation of a page: its sort key (last activity and id), its `ref`, and the number of its
-/// newest message.
+/// A conversation of a page: its sort key (time of the last activity, and id), its `ref`, and the
+/// number of its newest message.
 type Listed = ((Option<Timestamp>, ConversationId), i64, i64);
 
 /// A page of a user's conversations, sorted by last activity (newest first, conversations without
 /// messages last), then by id (highest first).
 ///
-/// The function reads the rows of all conversations of the user. They hold the activity up to the
-/// messages that are merged. The user's inbox entries in runs hold the later activity. Only the
-/// conversations of the page are then read with their participants. An index by activity would
-/// avoid reading all conversations, but every send would change two more pages.
+/// The function reads the rows of all conversations of the user. A conversation's row holds its
+/// newest message that is merged. The user's inbox entries in runs hold the newer messages. The
+/// participants are read only for the conversations of the page. An index by activity would avoid
+/// reading all conversations, but every send would change two more pages.
 pub(super) fn conversations(
     connection: &Database,
     run_times: &RunTimes,

@@ -1,4 +1,5 @@
-//! Reads pages of a conversation's messages.
+//! Reads pages of a conversation's messages. The newest messages are in runs, which are small
+//! groups of rows that are not merged into the main tables yet ([`recent`](crate::recent)).
 //!
 //! For the plus signs in statements, see
 //! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
@@ -16,7 +17,7 @@ use crate::recent::runs::Runs;
 
 /// A page of messages in the order and range of `query`, at most `query.limit` messages and
 /// `query.max_bytes` bytes. The first message is returned even if it exceeds these limits. `None`
-/// when the conversation does not exist or `query.reader` is not a participant.
+/// if the conversation does not exist or `query.reader` is not a participant.
 pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Option<HistoryPage>> {
     let conversation: Option<i64> = connection
         .prepare_cached(

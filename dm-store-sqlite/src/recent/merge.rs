@@ -1,5 +1,5 @@
-//! Merges rows from runs into the main tables, some with each batch. [`recent`](crate::recent)
-//! defines these terms.
+//! Merges rows from runs (small groups of new rows) into the main tables, some with each batch.
+//! [`recent`](crate::recent) defines these terms.
 
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Result, Row, params};
@@ -8,8 +8,9 @@ use crate::database::Database;
 use crate::recent::RecentRows;
 use crate::recent::runs::{MergeProgress, RUNS, Runs};
 
-/// The minimum number of inbox entries that are written between two merges, unless a full run has
-/// fewer. A merge costs some 20 µs in addition to the cost of its rows.
+/// The minimum number of inbox entries that are written between two merges, or the number of
+/// entries in a full run if that is lower. A merge takes about 20 µs in addition to the time for
+/// its rows.
 const MIN_ENTRIES_BETWEEN_MERGES: i64 = 256;
 
 impl RecentRows {
@@ -52,7 +53,7 @@ impl RecentRows {
     }
 
     /// Deletes the generation in the tables with index `table`, whose rows are all merged, and
-    /// begins a new generation in them.
+    /// begins a new generation in these tables.
     fn next_generation(&mut self, connection: &Database, table: i64) -> Result<()> {
         // A DELETE without WHERE frees whole pages and reads no rows.
         connection.prepare_cached(&format!("DELETE FROM dm_recent_inbox_{table}"))?.execute([])?;
@@ -69,8 +70,8 @@ impl RecentRows {
     }
 }
 
-/// Merges up to `limit` inbox entries with keys above `after`. Leaves out expired entries. Returns
-/// the progress.
+/// Merges up to `limit` inbox entries with keys above `after` from the tables with index `table`.
+/// Does not copy expired entries. Returns the progress.
 fn merge_entries(
     connection: &Database,
     table: i64,
@@ -114,7 +115,8 @@ fn merge_entries(
     Ok(progress_after(last, merged, limit))
 }
 
-/// Merges up to `limit` messages with keys above `after`. Returns the progress.
+/// Merges up to `limit` messages with keys above `after` from the tables with index `table`.
+/// Returns the progress.
 fn merge_messages(
     connection: &Database,
     table: i64,
@@ -145,8 +147,8 @@ fn merge_messages(
     Ok(progress_after(last.map(|(key, _)| key), merged, limit))
 }
 
-/// The progress after `merged` rows were merged, where `last` is the key of the last row: the end
-/// of the generation if there were fewer rows than `limit`.
+/// The progress after `merged` rows were merged. `last` is the key of the last row. Fewer rows than
+/// `limit` mean that all rows of the generation are merged.
 fn progress_after(last: Option<MergeProgress>, merged: i64, limit: i64) -> MergeProgress {
     last.filter(|_| merged == limit).unwrap_or(MergeProgress::EVERYTHING)
 }
@@ -183,7 +185,7 @@ mod tests {
     use crate::table_prefix::TablePrefix;
     use crate::write::Writer;
 
-    /// The number of entries in a full generation, so that a run has eight.
+    /// The number of entries in a full generation. A full run then has eight entries.
     const RECENT: NonZeroUsize = NonZeroUsize::new(128).unwrap();
 
     /// A writer on a new file in memory, with small runs.
@@ -205,7 +207,7 @@ mod tests {
     fn each_move_takes_a_quarter_more_rows_than_were_written() {
         let mut writer = writer();
         writer.commit(vec![open(1, 1, 2)]).unwrap();
-        // Two entries per message: with the two of the opening they fill a generation.
+        // The opening has two entries, and each message has two. They fill a generation of 128.
         for id in 1..=63 {
             writer.commit(vec![append(1, 1, id).into()]).unwrap();
         }

@@ -11,8 +11,8 @@ use super::{Batch, WriteError};
 use crate::codec::{self, MESSAGE_COLUMN_COUNT, MESSAGE_COLUMNS};
 
 impl Batch<'_> {
-    /// Appends a message. Appends nothing if the sender has used the client id before: then returns
-    /// the stored message again, or refuses the write if it differs from that message.
+    /// Appends a message. If the sender has used the client id before, appends nothing, and returns
+    /// the stored message or refuses a write that differs from that message.
     pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, WriteError> {
         let conversation = self
             .heads
@@ -51,9 +51,10 @@ impl Batch<'_> {
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }
 
-    /// Stores the client id of the message with the row `message_ref`. Returns `true` when it is
-    /// stored or the write has none. Returns `false` and changes nothing if the sender used the id
-    /// before. A single statement checks and inserts, which needs one search of the table.
+    /// Stores the client id of the message with the row `message_ref`. Returns `true` if the client
+    /// id is stored or the write has none. Returns `false` and changes nothing if the sender has
+    /// used the client id before. A single statement checks and inserts, which needs only one
+    /// search of the table.
     fn insert_client_id(
         &mut self,
         write: &AppendMessage,

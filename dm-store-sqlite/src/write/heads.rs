@@ -1,5 +1,5 @@
-//! The newest numbers (heads) of inboxes and conversations, kept in memory so that a send does not
-//! read them from the file.
+//! [`Heads`], a cache of the newest numbers (heads) of inboxes and conversations, so that a send
+//! does not read them from the file.
 
 use std::num::NonZeroUsize;
 
@@ -80,15 +80,16 @@ impl Heads {
 
     /// Updates a user that was just looked up. Does nothing if the user was dropped since then.
     ///
-    /// The order of use does not change. Changing it a second time would double the cost of these
-    /// maps for a send.
+    /// The look-up has made this user the most recently used one. Doing that a second time would
+    /// double the cost of these maps for a send.
     pub(super) fn update_user(&mut self, user: UserId, head: UserHead) {
         if let Some(known) = self.users.peek_mut(&user) {
             *known = head;
         }
     }
 
-    /// Updates a conversation in the same way.
+    /// Updates a conversation that was just looked up, as [`update_user`](Self::update_user)
+    /// updates a user.
     pub(super) fn update_conversation(&mut self, id: ConversationId, head: ConversationHead) {
         if let Some(known) = self.conversations.peek_mut(&id) {
             *known = head;

@@ -31,8 +31,9 @@ impl Batch<'_> {
         Ok(new)
     }
 
-    /// Appends an entry to the inbox of `owner`. `user` are the numbers of the owner before the
-    /// append. Returns the notification about the entry.
+    /// Appends an entry to the inbox of `owner`. `user` has the numbers of the owner before the
+    /// append. `content` is for the entry's row, and `event` is for the notification that is
+    /// returned. Both must be about the same message or notice.
     pub(super) fn append_entry(
         &mut self,
         (owner, user): (UserId, UserHead),

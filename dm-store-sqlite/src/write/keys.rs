@@ -76,7 +76,8 @@ impl Batch<'_> {
         Ok(Outcome::KeysAnnounced { appended, more: self.next_announcement()?.is_some() })
     }
 
-    /// The announcement that is worked on next; `None` when all peers are notified.
+    /// The announcement whose peers are notified next; `None` if all peers of all publishers are
+    /// notified.
     fn next_announcement(&self) -> rusqlite::Result<Option<Announcement>> {
         self.connection
             .prepare_cached(
@@ -93,8 +94,8 @@ impl Batch<'_> {
             .optional()
     }
 
-    /// The next conversations of an announcement, in the order in which they were opened: the `ref`
-    /// of each conversation and its peer.
+    /// Up to `limit` conversations whose peers are not notified, in the order in which they were
+    /// opened: the `ref` of each conversation, and its peer.
     fn peers(&self, announcement: &Announcement, limit: usize) -> rusqlite::Result<Vec<(i64, UserId)>> {
         self.connection
             .prepare_cached(

@@ -1,4 +1,4 @@
-//! Detects that another writer changed the store's tables.
+//! [`LastWriter`], which detects that another writer changed the store's tables.
 
 use dm_core::store::StoreError;
 use rusqlite::Result;
@@ -50,8 +50,8 @@ impl LastWriter {
         Ok(last == self.id)
     }
 
-    /// Must be called after a failed transaction, because the rollback may have undone
-    /// [`claim`](Self::claim).
+    /// Forgets that this writer was the last one. Must be called after a failed transaction,
+    /// because the rollback may have undone [`claim`](Self::claim).
     pub(super) const fn transaction_failed(&mut self) {
         self.data_version = None;
     }

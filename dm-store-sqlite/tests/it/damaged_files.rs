@@ -1,5 +1,5 @@
-//! Opening damaged files. Their creation was interrupted, they were copied in the middle of a
-//! commit, they were cut short, or bits in them were flipped.
+//! Opening damaged files: files whose creation was interrupted, files that were copied in the
+//! middle of a commit, files that were cut short, and files in which bits were flipped.
 
 use std::io::Write as _;
 use std::num::NonZeroUsize;
@@ -24,8 +24,8 @@ struct Files {
 
 impl Files {
     /// Copies the current files. Another program reads them, because a process that closes a file
-    /// loses its locks on it. The log is copied first: if a checkpoint then moves pages from the
-    /// log to the database, these pages are in both copies.
+    /// loses all its locks on this file. The log is copied first: if a checkpoint then moves pages
+    /// from the log to the database, these pages are in both copies.
     fn copy(folder: &Path) -> Self {
         let copied = |name: &str| {
             let copy = Command::new("cat").arg(folder.join(name)).output().unwrap();
@@ -122,8 +122,8 @@ async fn copies_taken_while_a_commit_runs_hold_all_of_it_or_nothing() {
     ));
 }
 
-/// Most cuts are at the end of a page. When half a page is missing at the end of a database, SQLite
-/// reads zeros instead and does not notice.
+/// Most cuts are at the end of a page. If half a page is missing at the end of a database, SQLite
+/// reads zeros instead, and does not notice the damage.
 #[tokio::test]
 async fn a_database_cut_short_is_corrupt_and_never_empty() {
     let (whole, _) = closed_files().await;

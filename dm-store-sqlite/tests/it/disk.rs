@@ -1,4 +1,4 @@
-//! A full disk, a disk whose syncs fail, and a file that two processes write to.
+//! A full disk, a disk whose syncs fail, and a file to which two processes write.
 
 use std::path::Path;
 
@@ -43,7 +43,7 @@ async fn a_sync_that_fails_once_is_recovered_from() {
     trial::syncs_fail::<Sqlite>(test_path!(a_sync_that_fails_once_is_recovered_from), syncs).await;
 }
 
-/// The second failure comes while the file is closed and opened again.
+/// The second sync fails while the store closes its file and opens it again.
 #[tokio::test]
 async fn syncs_that_fail_twice_are_recovered_from() {
     let syncs = Syncs { well: 0, failing: 2 };

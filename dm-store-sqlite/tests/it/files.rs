@@ -1,4 +1,5 @@
-//! The file of a SQLite store: schema versions, a file shared with a host, lack of space, damage.
+//! The file of a SQLite store: reopening it, sharing it with a host, a full, locked or damaged
+//! file, and the number of open file descriptors.
 
 use std::path::Path;
 
@@ -201,7 +202,7 @@ async fn a_file_without_room_fails_typed_and_recovers() {
     assert_eq!(error.kind(), StoreErrorKind::Full);
     let all: Vec<u64> = (1..=1 + stored * 8).collect();
     assert_eq!(numbers(&store, 2).await, all, "the failed batch left nothing");
-    // Expiry makes space in the same file.
+    // Expiry frees space in the same file.
     store.commit(vec![Write::Expire(Expire { before: at(100), limit: 10_000 })]).await.unwrap();
     store.commit(vec![append(1, 1, 900_000, 200)]).await.unwrap();
     assert_eq!(numbers(&store, 2).await, [2 + stored * 8]);

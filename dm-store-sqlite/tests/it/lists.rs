@@ -42,16 +42,17 @@ async fn a_list_is_right_when_a_clock_was_ahead_in_an_older_run() {
     check_list(20_000, 4_000, Last { ahead: Some(1_000), right: None }).await;
 }
 
-/// Three generations. The first is merged; in it, a clock was ahead in a conversation. The second
-/// is being merged and is skipped; it has the newest message of that conversation.
+/// There are three generations. The first one is merged. It has a message of a conversation with a
+/// clock that was ahead. The second generation is being merged, and is skipped. It has the newest
+/// message of that conversation.
 #[tokio::test]
 async fn a_list_is_right_when_a_run_that_is_left_out_has_the_newest_message() {
     check_list(20_000, 20_900, Last { ahead: Some(100), right: Some(10_500) }).await;
 }
 
-/// A handle keeps the newest time in each run. These times stay valid after another handle wrote,
-/// after entries expired, and when a later generation uses the same table. Cursors that are not the
-/// end of a page are tested as well.
+/// A handle keeps the newest time in each run. These times stay valid after another handle has
+/// written, after entries have expired, and when a later generation uses the same table. The test
+/// also uses cursors that are not at the end of a page.
 #[tokio::test]
 async fn two_handles_list_the_same_over_several_generations() {
     const USERS: u64 = 200;

@@ -1,5 +1,5 @@
-//! The names of the store's tables: names that a host's own tables already have, and other
-//! prefixes.
+//! The names of the store's tables: files in which tables of a host have these names, and other
+//! prefixes than `dm_`.
 
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
@@ -125,7 +125,7 @@ impl Harness for Neighbour {
 
     async fn open(&self) -> Result<SqliteStore, StoreError> {
         let mut config = host_config("other_");
-        // So few entries that rows are merged after a few messages.
+        // With so few entries, rows are merged after a few messages.
         config.recent_entries = std::num::NonZeroUsize::new(24).unwrap();
         SqliteStore::open_with(&self.path, &config)
     }

@@ -23,9 +23,9 @@ use dm_conformance::crash::{Fate, Oracle};
 use dm_core::store::{Store as _, StoreError, StoreErrorKind};
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
 
-/// The number of bytes that a disk writes as a whole.
+/// The number of bytes that a disk writes completely or not at all.
 const SECTOR: usize = 512;
-/// The size of the log's header, in bytes. It determines which frames belong to the log.
+/// The size of the log's header, in bytes. The header determines which frames belong to the log.
 const LOG_HEADER: usize = 32;
 /// The number of batches in a test.
 const BATCHES: u64 = 60;
@@ -84,7 +84,8 @@ impl SimulatedDisk {
     /// A file that a power cut between the states `before` and `after` may leave: any of the
     /// changed sectors are written.
     fn file_after_cut(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
-        // Of eight changed sectors, this number is written on average: from none to all.
+        // The number of changed sectors, out of eight, that are written on average: from none to
+        // all.
         let odds = self.chance.below(9);
         // The new length may reach the disk before the content does, or after.
         let length = if self.chance.below(2) == 0 { before.len() } else { before.len().max(after.len()) };
@@ -193,8 +194,8 @@ async fn a_damaged_log_gives_what_was_there_after_an_earlier_commit_or_a_typed_e
     assert!(earlier > 0, "no damage was noticed");
 }
 
-/// Shows that the trials can fail: the files are those of a store that answers before it syncs its
-/// log.
+/// Shows that the comparison can fail: the files are those of a store that answers before it syncs
+/// its log.
 #[tokio::test]
 #[should_panic(expected = "answered batches")]
 async fn a_log_that_was_not_synced_is_noticed() {

@@ -1,6 +1,6 @@
-//! A file that must not grow: the kernel refuses a write in the middle of a commit with `EFBIG`. A
-//! shell sets this limit for a child process. The store must return typed errors, and the file must
-//! be undamaged when it is opened without the limit.
+//! A limit for the size of files: the kernel refuses a write in the middle of a commit with
+//! `EFBIG`. A shell sets this limit for a child process. The store must return typed errors, and
+//! the file must be undamaged when it is opened without the limit.
 //!
 //! `disk.rs` tests a full disk and a failing `fsync`. `files.rs` tests a limit set in SQLite.
 

@@ -1,11 +1,12 @@
 //! Announcing new keys: notices in the inboxes of the publishers' peers.
 //!
-//! A publisher is a user who published a new key. An announcement is a row for a publisher some of
-//! whose peers have no notice yet.
+//! A publisher is a user who published a new key. An announcement is a row for a publisher. The row
+//! exists until all peers of the publisher have the notice.
 //!
-//! The write names no user. It locks the rows of publishers and peers as it finds them, and skips
-//! rows that another transaction has locked. A publisher's row is locked before the publisher's
-//! announcement is read, because each transaction that writes an announcement holds this lock.
+//! The write [`AnnounceKeys`] names no user. It locks the rows of publishers and peers as it finds
+//! them, and skips rows that another transaction has locked. A publisher's row is locked before the
+//! publisher's announcement is read, because each transaction that writes an announcement holds
+//! this lock.
 
 use dm_core::notify::Notification;
 use dm_core::store::{AnnounceKeys, Event, InboxEntry, InboxSeq, KeyRecord, Notice, Outcome, UserId};
@@ -93,8 +94,8 @@ async fn notify_peers(
     let rows = pipeline.execute().await?.next().unwrap_or_default();
     let (mut reached, mut peers, mut seqs) = (told, Vec::new(), Vec::new());
     for row in rows {
-        // The peer with the next number was skipped, because its row is locked. This peer and all
-        // later ones get their notices from a later write.
+        // The peer with the next number was skipped, because its row is locked. The skipped peer
+        // and all following peers get their notices from a later write.
         if row.try_get::<_, i64>(0)? != reached + 1 {
             break;
         }

@@ -1,7 +1,7 @@
 //! Expiring the oldest entries of inboxes.
 //!
-//! The write names no user and never waits for a lock. It skips users whose rows another
-//! transaction has locked. Its outcome then says that more entries can expire.
+//! The write [`Expire`] names no user and never waits for a lock. It skips users whose rows another
+//! transaction has locked. If it skips some, its outcome says that more entries can expire.
 
 use dm_core::store::{Expire, Outcome};
 
@@ -10,7 +10,8 @@ use crate::connection::Client;
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
-/// The maximum number of inboxes that one statement locks. The locks are held until the commit.
+/// The maximum number of inboxes that one statement locks, before their entries are counted. The
+/// locks are held until the commit, so a higher number would make more sends wait.
 const MAX_INBOXES: i64 = 16;
 
 /// Locks up to `$2` users who have entries from before `$1`, those with the oldest entries first.
@@ -87,7 +88,7 @@ async fn find_floors(
     let mut pipeline = Pipeline::new(client);
     let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
     let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();
-    // One entry more than may be deleted, because it is the oldest entry that remains.
+    // One entry more than may be deleted is read, because it is the oldest entry that remains.
     let max_rows = codec::count(max_entries.saturating_add(1));
     pipeline.add(OLDEST_ENTRIES, vec![param(users), param(floors), param(max_rows)]).await?;
     let rows = pipeline.execute().await?.next().unwrap_or_default();

@@ -16,9 +16,9 @@ pub(super) const DEVICES: &str = "SELECT d.user_id, d.device, d.cursor,
     FROM devices d WHERE d.user_id = ANY ($1::bytea[])";
 
 /// Finds the entries that block the cursors of devices. For each device and each possible position
-/// of its cursor, these are the first entries above that are about a message and that the device
-/// neither caused nor acknowledged. The limit of rows is one more than the segment can acknowledge:
-/// the last of these entries then still blocks the cursor.
+/// of its cursor, these are the first entries above the position that are about a message and that
+/// the device neither caused nor acknowledged. The limit of rows is one more than the segment can
+/// acknowledge, so that at least one of the rows blocks the cursor after the segment.
 ///
 /// Only entries below the device's highest individually acknowledged entry are read, because the
 /// cursor never advances beyond that entry.

@@ -1,13 +1,13 @@
-//! Reserving numbers with the statements that lock.
+//! [`Reservation`], the numbers that a segment reserves with the statements that lock.
 //!
 //! Nearly every message that is sent is stored. So a segment that sends raises the heads of its
 //! inboxes and conversations with the statements that lock them, by the number of entries and
 //! messages that it is going to append. It reads the rows that these statements return. So each row
-//! is changed once. With a lock first and a change later, a row would be written twice.
+//! is written once. A lock followed by a later change would write the row twice.
 //!
 //! A refused or repeated send does not use its reserved numbers. The statements that write the
-//! changed rows then lower the heads again, before the commit. Until the commit no other
-//! transaction sees the raised heads.
+//! changed rows then lower the heads to the used numbers. Until the commit no other transaction
+//! sees the raised heads.
 
 use std::collections::BTreeMap;
 
@@ -43,9 +43,10 @@ pub(super) struct Reservation {
 }
 
 impl Reservation {
-    /// Counts the entries and messages. `None` if the segment appends no message, if the batch
-    /// appends to a conversation that is not in the cache, or if the segment opens a conversation,
-    /// because the conversation's row may not exist yet.
+    /// Counts the entries and messages. Returns `None` if numbers cannot be reserved:
+    /// - if the segment appends no message;
+    /// - if the batch appends to a conversation that is not in the cache;
+    /// - if the segment opens a conversation, because the conversation's row may not exist.
     pub(super) fn of(writes: &[Write], lock_set: &LockSet) -> Option<Self> {
         if !lock_set.uncached.is_empty() {
             return None;

@@ -17,8 +17,8 @@ pub(super) const UPDATE_CONVERSATIONS: &str =
         (SELECT m.received_at FROM messages m WHERE m.conversation = n.id AND m.seq = n.head))
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, head, last_at) WHERE c.id = n.id";
 
-/// Adds the statements that insert new conversations and update existing ones. An existing one is
-/// updated if its row does not hold the right head.
+/// Adds the statements that insert new conversations and update existing ones. An existing
+/// conversation is updated if the head in its row is not the number of its newest message.
 pub(super) async fn write_conversations<'a>(
     state: &'a BatchState,
     pipeline: &mut Pipeline<'a>,
@@ -26,7 +26,7 @@ pub(super) async fn write_conversations<'a>(
     let new: Vec<_> = state
         .conversations
         .values()
-        // Only new conversations have these numbers.
+        // Only conversations that the segment opens have these numbers.
         .filter_map(|head| head.new_numbers.map(|numbers| (head, numbers)))
         .collect();
     if !new.is_empty() {

@@ -19,7 +19,7 @@ pub(super) const UPDATE_KEYS: &str = "UPDATE users u SET key_version = n.version
     WHERE u.id = n.id";
 
 /// Inserts announcements: the peers in the publisher's conversations numbered above `told`, up to
-/// `until`, still need the notice. An announcement that exists starts again with the first one.
+/// `until`, need the notice. An announcement that exists starts again with the first conversation.
 const UPSERT_ANNOUNCEMENTS: &str = "INSERT INTO announcements (publisher, told, until)
     SELECT n.publisher, 0, n.until FROM unnest($1::bytea[], $2::bigint[]) AS n(publisher, until)
     ON CONFLICT (publisher) DO UPDATE SET told = 0, until = excluded.until";
