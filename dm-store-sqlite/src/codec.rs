@@ -28,17 +28,17 @@ pub(crate) fn usize_to_i64(number: usize) -> i64 {
 }
 
 /// A time in milliseconds as an SQL value with the same 64 bits. Times from 2^63 on are negative.
-pub(crate) fn time(at: Timestamp) -> i64 {
+pub(crate) fn time_to_i64(at: Timestamp) -> i64 {
     at.as_millis().cast_signed()
 }
 
-/// The reverse of [`time`].
-pub(crate) const fn to_time(at: i64) -> Timestamp {
+/// The reverse of [`time_to_i64`].
+pub(crate) const fn time_from_i64(at: i64) -> Timestamp {
     Timestamp::from_millis(at.cast_unsigned())
 }
 
 pub(crate) fn get_time(row: &Row<'_>, column: usize) -> Result<Timestamp> {
-    row.get(column).map(to_time)
+    row.get(column).map(time_from_i64)
 }
 
 pub(crate) fn get_number(row: &Row<'_>, column: usize) -> Result<u64> {
@@ -141,9 +141,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_of_all_64_bits_survive() {
+    fn every_64_bit_time_round_trips() {
         for millis in [0, 1, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX] {
-            assert_eq!(time(Timestamp::from_millis(millis)).cast_unsigned(), millis);
+            assert_eq!(time_to_i64(Timestamp::from_millis(millis)).cast_unsigned(), millis);
         }
     }
 
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_beyond_sqlites_range_become_its_highest_number() {
+    fn a_number_above_the_range_becomes_the_highest_integer() {
         assert_eq!(u64_to_i64(7), 7);
         assert_eq!(u64_to_i64(u64::MAX), i64::MAX);
     }

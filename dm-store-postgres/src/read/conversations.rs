@@ -35,5 +35,5 @@ pub(super) fn state(row: &Row) -> Result<ConversationState, Fault> {
     };
     let head = ServerSequence::new(codec::get_number(row, 4)?);
     let last_at: Option<i64> = row.try_get(5)?;
-    Ok(ConversationState { conversation, head, last_activity: last_at.map(codec::from_time) })
+    Ok(ConversationState { conversation, head, last_activity: last_at.map(codec::time_from_i64) })
 }

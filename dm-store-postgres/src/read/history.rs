@@ -39,8 +39,8 @@ pub(crate) fn statement(newest_first: bool) -> String {
 pub(super) fn bounds(range: HistoryRange) -> (bool, i64, i64) {
     match range {
         HistoryRange::Newest => (true, 0, i64::MAX),
-        HistoryRange::Before(sequence) => (true, 0, codec::number(sequence.get())),
-        HistoryRange::After(sequence) => (false, codec::number(sequence.get()), i64::MAX),
+        HistoryRange::Before(sequence) => (true, 0, codec::u64_to_i64(sequence.get())),
+        HistoryRange::After(sequence) => (false, codec::u64_to_i64(sequence.get()), i64::MAX),
     }
 }
 

@@ -57,9 +57,9 @@ impl Reader {
         query: &ConversationsQuery,
     ) -> Result<Vec<ConversationState>, Fault> {
         let after = query.after.map(|after| codec::uuid(after.id.as_bytes()));
-        let after_at = query.after.and_then(|after| after.last_activity).map(codec::time);
+        let after_at = query.after.and_then(|after| after.last_activity).map(codec::time_to_i64);
         let params: &[&(dyn ToSql + Sync)] =
-            &[&query.user.as_bytes().as_slice(), &after, &after_at, &codec::count(query.limit)];
+            &[&query.user.as_bytes().as_slice(), &after, &after_at, &codec::usize_to_i64(query.limit)];
         self.rows(CONVERSATIONS, params).await?.iter().map(conversations::state).collect()
     }
 
@@ -70,8 +70,8 @@ impl Reader {
             &query.reader.as_bytes().as_slice(),
             &above,
             &below,
-            &codec::count(query.limit.max(1).saturating_add(1)),
-            &codec::count(query.max_bytes),
+            &codec::usize_to_i64(query.limit.max(1).saturating_add(1)),
+            &codec::usize_to_i64(query.max_bytes),
         ];
         let rows = self.rows(&history_statement(newest_first), params).await?;
         history::page(query, &rows)
@@ -82,9 +82,9 @@ impl Reader {
             &query.who.user.as_bytes().as_slice(),
             &query.who.device.as_str(),
             &inbox::excluded_origin(query),
-            &codec::number(query.after.get()),
-            &codec::count(query.limit.max(1).saturating_add(1)),
-            &codec::count(query.max_bytes),
+            &codec::u64_to_i64(query.after.get()),
+            &codec::usize_to_i64(query.limit.max(1).saturating_add(1)),
+            &codec::usize_to_i64(query.max_bytes),
             &(query.own == OwnEntries::ReceivedOnly),
         ];
         let rows = self.rows(&inbox_statement(), params).await?;

@@ -115,7 +115,7 @@ impl Batch<'_> {
     ) -> rusqlite::Result<()> {
         let ciphertext = &message.ciphertext;
         let seq = codec::u64_to_i64(message.sequence.get());
-        let at = codec::time(message.received_at);
+        let at = codec::time_to_i64(message.received_at);
         self.statements.message()?.execute(params![
             message_ref,
             message.id.as_bytes(),
@@ -125,7 +125,7 @@ impl Batch<'_> {
             codec::u64_to_i64(sender.head.next().get()),
             codec::u64_to_i64(recipient.head.next().get()),
             message.client_id.as_ref().map(|id| id.as_bytes()),
-            codec::time(message.sent_at),
+            codec::time_to_i64(message.sent_at),
             at,
             ciphertext.suite().map(|suite| suite.0),
             ciphertext.nonce(),

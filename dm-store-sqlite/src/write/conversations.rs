@@ -29,7 +29,7 @@ impl Batch<'_> {
         let conversation = Conversation { id: write.id, participants, opened_at: write.at };
         self.connection
             .prepare_cached("INSERT INTO dm_conversations (id, a, b, opened_at) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![write.id.as_bytes(), a.user_ref, b.user_ref, codec::time(write.at)])?;
+            .execute(params![write.id.as_bytes(), a.user_ref, b.user_ref, codec::time_to_i64(write.at)])?;
         let conversation_ref = self.connection.last_insert_rowid();
         self.heads.insert_conversation(
             write.id,

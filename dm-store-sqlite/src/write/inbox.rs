@@ -53,7 +53,7 @@ impl Batch<'_> {
             self.recent.current_run(),
             user.user_ref,
             codec::u64_to_i64(seq.get()),
-            codec::time(at),
+            codec::time_to_i64(at),
             message,
             notice,
             codec::origin(origin),
@@ -64,7 +64,7 @@ impl Batch<'_> {
         if user.is_empty {
             self.connection
                 .prepare_cached("UPDATE dm_users SET oldest_at = ?2 WHERE ref = ?1")?
-                .execute(params![user.user_ref, codec::time(at)])?;
+                .execute(params![user.user_ref, codec::time_to_i64(at)])?;
         }
         self.heads.update_user(owner, UserHead { head: seq, is_empty: false, ..user });
         Ok(Notification { user: owner, entry: InboxEntry { seq, at, origin: origin.cloned(), event } })

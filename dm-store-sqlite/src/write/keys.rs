@@ -35,7 +35,7 @@ impl Batch<'_> {
                 record.version.get(),
                 record.key.as_bytes(),
                 record.binding.code(),
-                codec::time(record.published_at)
+                codec::time_to_i64(record.published_at)
             ])?;
         // The announcement covers all conversations that exist now. In a later conversation the
         // peer looks the key up.

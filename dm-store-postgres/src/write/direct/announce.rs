@@ -86,7 +86,7 @@ async fn notify_peers(
     pipeline.add("SELECT told, until FROM announcements WHERE publisher = $1", vec![param(id)]).await?;
     let Some(row) = pipeline.execute().await?.flatten().next() else { return Ok(()) };
     let (told, until): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    let max_notices = codec::count(write.limit - appended.len());
+    let max_notices = codec::usize_to_i64(write.limit - appended.len());
     let end = until.min(told.saturating_add(max_notices));
 
     let mut pipeline = Pipeline::new(client);
@@ -107,7 +107,7 @@ async fn notify_peers(
     if let Some(record) = record {
         let notice = Notice::PeerKeyChanged(record);
         let ids: Vec<Vec<u8>> = peers.iter().map(|peer| peer.as_bytes().to_vec()).collect();
-        let at = codec::time(write.at);
+        let at = codec::time_to_i64(write.at);
         let params = vec![param(ids.clone()), param(seqs.clone()), param(at), param(notice.encode())];
         pipeline.add(INSERT_NOTICES, params).await?;
         pipeline.add(RAISE_HEADS, vec![param(ids), param(seqs.clone()), param(at)]).await?;

@@ -51,12 +51,12 @@ struct InboxExpiry {
 /// Deletes up to `write.limit` entries from before `write.before`, from the inboxes with the oldest
 /// entries, and says whether such entries remain.
 pub(crate) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome, Fault> {
-    let before = codec::time(write.before);
+    let before = codec::time_to_i64(write.before);
     let mut entries = 0;
     while entries < write.limit {
         let max_entries = write.limit - entries;
         let mut pipeline = Pipeline::new(client);
-        let limit = MAX_INBOXES.min(codec::count(max_entries));
+        let limit = MAX_INBOXES.min(codec::usize_to_i64(max_entries));
         pipeline.add(LOCK_OLDEST, vec![param(before), param(limit)]).await?;
         let users = pipeline.execute().await?.next().unwrap_or_default();
         if users.is_empty() {
@@ -89,7 +89,7 @@ async fn find_floors(
     let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
     let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();
     // One entry more than may be deleted is read, because it is the oldest entry that remains.
-    let max_rows = codec::count(max_entries.saturating_add(1));
+    let max_rows = codec::usize_to_i64(max_entries.saturating_add(1));
     pipeline.add(OLDEST_ENTRIES, vec![param(users), param(floors), param(max_rows)]).await?;
     let rows = pipeline.execute().await?.next().unwrap_or_default();
     let mut removed = 0;

@@ -143,9 +143,9 @@ impl<'a> AcksByDevice<'a> {
                 users.push(who.user.as_bytes().as_slice());
                 devices.push(who.device.as_str());
                 origins.push(codec::origin(Some(&who.device)));
-                starts.push(codec::number(start));
-                highest_acked.push(codec::number(acks.highest_acked));
-                max_rows.push(codec::count(acks.acked_count.saturating_add(1)));
+                starts.push(codec::u64_to_i64(start));
+                highest_acked.push(codec::u64_to_i64(acks.highest_acked));
+                max_rows.push(codec::usize_to_i64(acks.acked_count.saturating_add(1)));
             }
         }
         vec![

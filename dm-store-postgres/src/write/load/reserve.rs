@@ -73,15 +73,15 @@ impl Reservation {
     /// Adds the statement that locks users and reserves entries.
     pub(super) async fn reserve_entries(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
         let users: Vec<Vec<u8>> = self.entries.keys().map(|user| user.as_bytes().to_vec()).collect();
-        let entries: Vec<i64> = self.entries.values().map(|entries| codec::count(*entries)).collect();
+        let entries: Vec<i64> = self.entries.values().map(|entries| codec::usize_to_i64(*entries)).collect();
         pipeline.add(RESERVE_ENTRIES, vec![param(users), param(entries)]).await
     }
 
     /// Adds the statement that reserves messages.
     pub(super) async fn reserve_messages(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
         let ids: Vec<Uuid> = self.messages.keys().map(|id| codec::uuid(id.as_bytes())).collect();
-        let counts: Vec<i64> = self.messages.values().map(|(count, _)| codec::count(*count)).collect();
-        let times: Vec<i64> = self.messages.values().map(|(_, last_at)| codec::time(*last_at)).collect();
+        let counts: Vec<i64> = self.messages.values().map(|(count, _)| codec::usize_to_i64(*count)).collect();
+        let times: Vec<i64> = self.messages.values().map(|(_, last_at)| codec::time_to_i64(*last_at)).collect();
         pipeline.add(RESERVE_MESSAGES, vec![param(ids), param(counts), param(times)]).await
     }
 }

@@ -67,7 +67,7 @@ impl BatchState {
             head: InboxSeq::new(without_reserved(head_in_row, reserved)?),
             head_in_row: InboxSeq::new(head_in_row),
             floor: codec::get_seq(row, 2)?,
-            oldest_at: oldest_at.map(codec::from_time),
+            oldest_at: oldest_at.map(codec::time_from_i64),
             conversations: codec::get_number(row, 4)?,
             registrations: codec::get_number(row, 5)?,
             key: codec::key_record(id, row, 6)?,
