@@ -142,7 +142,7 @@ impl Connections {
 
     /// Takes the first connection, when the store is opened. If connecting fails, returns the error
     /// of the server or of the network.
-    pub(crate) async fn connect_once(&self) -> Result<Object, StoreError> {
+    pub(crate) async fn first_connection(&self) -> Result<Object, StoreError> {
         self.pool.get().await.map_err(|error| match error {
             deadpool_postgres::PoolError::Backend(error) => from_postgres(error),
             error => Fault::from(error).into(),

@@ -67,7 +67,7 @@ impl PostgresStore {
         let parameters = connection::parameters(parameters, config)?;
         let reads = Connections::new(parameters.clone(), tls.clone(), config.read_connections, config)?;
         let connections = Connections::new(parameters, tls, config.commit_connections, config)?;
-        let mut first = connections.connect_once().await?;
+        let mut first = connections.first_connection().await?;
         let durability = durability::check(&first, config.least_durability).await?;
         schema::migrate(&mut first, &config.schema).await?;
         delete_stale_markers(&first).await.map_err(from_postgres)?;

@@ -54,7 +54,7 @@ impl<'a> Attempt<'a> {
     /// write, in order.
     pub(super) async fn run(self, marker: &CommitMarker) -> Result<Vec<Outcome>, AttemptError> {
         let client = self.client;
-        let lock_set = LockSet::of(self.batch, self.participants);
+        let lock_set = LockSet::collect(self.batch, self.participants);
         let mut state = BatchState::default();
         load::inbox_numbers(client, self.batch, &mut state).await?;
         let mut outcomes = Vec::with_capacity(self.batch.len());

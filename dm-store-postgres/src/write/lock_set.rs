@@ -25,7 +25,7 @@ pub(super) struct LockSet {
 
 impl LockSet {
     /// Collects the users and conversations that `writes` name.
-    pub(super) fn of(writes: &[Write], cache: &ParticipantsCache) -> Self {
+    pub(super) fn collect(writes: &[Write], cache: &ParticipantsCache) -> Self {
         let mut lock_set = Self::default();
         for write in writes {
             match write {

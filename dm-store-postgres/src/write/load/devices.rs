@@ -63,7 +63,7 @@ pub(super) async fn read_unacknowledged<'a>(
     writes: &'a [Write],
     state: &BatchState,
 ) -> Result<(), Fault> {
-    if let Some(acks) = AcksByDevice::of(writes, state) {
+    if let Some(acks) = AcksByDevice::collect(writes, state) {
         pipeline.add(UNACKNOWLEDGED, acks.into_params()).await?;
         kinds.push(RowKind::Unacknowledged);
     }
@@ -103,7 +103,7 @@ struct DeviceAcks {
 
 impl<'a> AcksByDevice<'a> {
     /// Collects the acknowledgements. `None` if the segment acknowledges nothing.
-    fn of(writes: &'a [Write], state: &BatchState) -> Option<Self> {
+    fn collect(writes: &'a [Write], state: &BatchState) -> Option<Self> {
         let mut by_device: BTreeMap<_, DeviceAcks> = BTreeMap::new();
         for write in writes {
             let Write::Acknowledge(write) = write else { continue };

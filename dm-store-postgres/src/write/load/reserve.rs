@@ -47,7 +47,7 @@ impl Reservation {
     /// - if the segment appends no message;
     /// - if the batch appends to a conversation that is not in the cache;
     /// - if the segment opens a conversation, because the conversation's row may not exist.
-    pub(super) fn of(writes: &[Write], lock_set: &LockSet) -> Option<Self> {
+    pub(super) fn count(writes: &[Write], lock_set: &LockSet) -> Option<Self> {
         if !lock_set.uncached.is_empty() {
             return None;
         }
