@@ -39,7 +39,7 @@ impl Database {
 
     /// The statements that SQLite planned more than once on this connection.
     #[cfg(test)]
-    pub(crate) fn planned_again(&self) -> Vec<String> {
+    pub(crate) fn replanned_statements(&self) -> Vec<String> {
         let again = |sql: &&String| {
             let statement = self.connection.prepare_cached(sql).unwrap();
             statement.get_status(rusqlite::StatementStatus::RePrepare) > 0

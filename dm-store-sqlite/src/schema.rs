@@ -47,7 +47,7 @@ pub(crate) fn expect_current(database: &Database) -> Result<(), StoreError> {
 /// Migrates the schema to this library's version in one transaction, so that the file has the old
 /// schema or the new one after a crash.
 pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
-    migrate_by(database, MIGRATIONS, |_| ())
+    migrate_with(database, MIGRATIONS, |_| ())
 }
 
 /// Migrates as [`migrate`] does, and calls `reached` at each point at which a test kills the
@@ -57,7 +57,7 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
 /// - before the version is written, *n*;
 /// - before the commit, *n* + 1;
 /// - after the commit, *n* + 2.
-fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize)) -> Result<(), StoreError> {
+fn migrate_with(database: &Database, migrations: &[&str], reached: impl Fn(usize)) -> Result<(), StoreError> {
     let snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
     if version_in_file(database, migrations)? == migrations.len() {
         return Ok(());
@@ -87,7 +87,7 @@ fn version_in_file(database: &Database, migrations: &[&str]) -> Result<usize, St
     let Some(steps) = migrations.get(..version) else {
         return Err(newer_schema(version));
     };
-    ownership::refuse_foreign(database, steps)?;
+    ownership::require_store_tables(database, steps)?;
     Ok(version)
 }
 
@@ -126,11 +126,11 @@ mod tests {
     fn a_failed_migration_leaves_nothing_behind() {
         let database = empty();
         let broken = [MIGRATIONS, &["CREATE TABLE dm_more (x); INSERT INTO nowhere VALUES (1);"]].concat();
-        migrate_by(&database, &broken, |_| ()).unwrap_err();
+        migrate_with(&database, &broken, |_| ()).unwrap_err();
         assert!(names(&database).is_empty());
         migrate(&database).unwrap();
         let before = names(&database);
-        migrate_by(&database, &broken, |_| ()).unwrap_err();
+        migrate_with(&database, &broken, |_| ()).unwrap_err();
         assert_eq!(names(&database), before, "the schema of the earlier version is unchanged");
         assert_eq!(version(&database), MIGRATIONS.len());
     }
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn the_second_migration_fills_in_the_newest_message_of_each_conversation() {
         let database = empty();
-        migrate_by(&database, &MIGRATIONS[..1], |_| ()).unwrap();
+        migrate_with(&database, &MIGRATIONS[..1], |_| ()).unwrap();
         database
             .execute_batch(
                 "INSERT INTO dm_conversations VALUES (1, x'01', 1, 2, 10), (2, x'02', 1, 3, 10);
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn the_fourth_migration_fills_in_the_newest_entry_of_each_inbox() {
         let database = empty();
-        migrate_by(&database, &MIGRATIONS[..3], |_| ()).unwrap();
+        migrate_with(&database, &MIGRATIONS[..3], |_| ()).unwrap();
         database
             .execute_batch(
                 "INSERT INTO dm_users (ref, pubkey, inbox_floor) VALUES (1, x'01', 2), (2, x'02', 7), (3, x'03', 0);
@@ -213,7 +213,7 @@ mod tests {
                     std::process::abort()
                 }
             };
-            migrate_by(&at(Path::new(&path)), MIGRATIONS, end).unwrap();
+            migrate_with(&at(Path::new(&path)), MIGRATIONS, end).unwrap();
             return;
         }
         for old in 0..MIGRATIONS.len() {
@@ -221,7 +221,7 @@ mod tests {
                 let folder = tempfile::tempdir().unwrap();
                 let path = folder.path().join("dm.db");
                 let database = at(&path);
-                migrate_by(&database, &MIGRATIONS[..old], |_| ()).unwrap();
+                migrate_with(&database, &MIGRATIONS[..old], |_| ()).unwrap();
                 if old > 0 {
                     fill(&database);
                 }

@@ -24,7 +24,7 @@ use crate::recent::runs::Runs;
 /// examines a whole inbox. Entries that the device caused or acknowledged are examined and skipped.
 /// If the limit ends a page, the page has fewer entries than requested, and the caller requests the
 /// next page after [`InboxPage::through`].
-const NUMBERS_PER_PAGE: i64 = 4_096;
+const MAX_EXAMINED: i64 = 4_096;
 
 /// The `ref`s of the user and the device that ask for a page.
 struct ReaderRefs {
@@ -41,7 +41,7 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
     let runs = Runs::read(connection)?;
     let Some(reader) = find_reader(connection, &runs, &query.who, &mut page)? else { return Ok(page) };
     let after = codec::u64_to_i64(query.after.max(page.floor).get());
-    let until = after.saturating_add(NUMBERS_PER_PAGE);
+    let until = after.saturating_add(MAX_EXAMINED);
     page.through = page.head.min(InboxSeq::new(until.cast_unsigned()));
 
     // The statement excludes entries that are not shown, so that they are not decoded.
@@ -134,7 +134,7 @@ fn event(connection: &Database, row: &Row<'_>) -> Result<Event> {
 }
 
 /// The newest number of each user's inbox, in the order of `users`; zero for an unknown user.
-pub(super) fn heads(connection: &Database, users: &[UserId]) -> Result<Vec<InboxSeq>> {
+pub(super) fn inbox_heads(connection: &Database, users: &[UserId]) -> Result<Vec<InboxSeq>> {
     let runs = Runs::read(connection)?;
     let mut select = connection
         .prepare_cached("SELECT u.ref, u.inbox_floor, u.inbox_head FROM dm_users u WHERE u.pubkey = +?1")?;

@@ -60,7 +60,7 @@ impl EngineReader for Reader {
     }
 
     fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
-        self.pool.read(|connection| inbox::heads(connection, &users))
+        self.pool.read(|connection| inbox::inbox_heads(connection, &users))
     }
 
     fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {

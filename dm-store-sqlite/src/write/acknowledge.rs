@@ -64,13 +64,13 @@ impl Batch<'_> {
             .query_row([device.device_ref], |row| row.get(0))?;
         let mut advanced = codec::u64_to_i64(cursor.get());
         if newest.is_some_and(|newest| newest > advanced) {
-            let open = self.first_open(who, device, advanced)?.unwrap_or(i64::MAX);
+            let blocking = self.first_unacknowledged(who, device, advanced)?.unwrap_or(i64::MAX);
             let ahead: Option<i64> = self
                 .connection
                 .prepare_cached(
                     "SELECT max(seq) FROM dm_acked WHERE device = +?1 AND seq > +?2 AND seq < +?3",
                 )?
-                .query_row([device.device_ref, advanced, open], |row| row.get(0))?;
+                .query_row([device.device_ref, advanced, blocking], |row| row.get(0))?;
             advanced = ahead.unwrap_or(advanced);
         }
         if newest.is_some() {
@@ -89,7 +89,7 @@ impl Batch<'_> {
 
     /// The number of the first entry above `after` that blocks the device's cursor: it is about a
     /// message, and the device neither caused nor acknowledged it. `None` if there is none.
-    fn first_open(&self, who: &Principal, device: Device, after: i64) -> rusqlite::Result<Option<i64>> {
+    fn first_unacknowledged(&self, who: &Principal, device: Device, after: i64) -> rusqlite::Result<Option<i64>> {
         let statement = "SELECT r.seq FROM {table} r
                          WHERE {run_condition} AND r.user = +?2 AND r.seq > +?3
                            AND r.message IS NOT NULL AND r.origin IS NOT +?4
