@@ -96,9 +96,9 @@ impl CommitMarker {
     }
 
     /// Asks on new connections whether the batch is committed, until the server answers. Returns
-    /// [`Resolution::Unknown`] if the server does not answer in the time `within`, or if the
+    /// [`Resolution::Unknown`] if the server does not answer within `time_limit`, or if the
     /// marker's row was deleted.
-    pub(super) async fn resolve(&mut self, connections: &Connections, within: Duration) -> Resolution {
+    pub(super) async fn resolve(&mut self, connections: &Connections, time_limit: Duration) -> Resolution {
         let resolution = async {
             loop {
                 match self.resolve_once(connections).await {
@@ -111,7 +111,7 @@ impl CommitMarker {
                 sleep(RETRY_PAUSE).await;
             }
         };
-        timeout(within, resolution).await.unwrap_or(Resolution::Unknown)
+        timeout(time_limit, resolution).await.unwrap_or(Resolution::Unknown)
     }
 
     /// Asks once whether the batch is committed.
@@ -124,9 +124,9 @@ impl CommitMarker {
         // `ADVANCE` adds one. `RESOLVE` adds two, and an earlier `RESOLVE` may have run without an
         // answer. So an odd difference means that `ADVANCE` was committed.
         let found: i64 = row.try_get(0)?;
-        let moved = found - self.token;
+        let difference = found - self.token;
         self.token = found + 2;
-        Ok(if moved % 2 == 1 { Resolution::Committed } else { Resolution::RolledBack })
+        Ok(if difference % 2 == 1 { Resolution::Committed } else { Resolution::RolledBack })
     }
 }
 

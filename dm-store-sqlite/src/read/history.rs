@@ -46,8 +46,8 @@ pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Opt
     let visit = |row: &Row<'_>| {
         let message = codec::message(row, 0)?;
         bytes = bytes.saturating_add(message.cost());
-        let full = page.messages.len() == query.limit || bytes > query.max_bytes;
-        if full && !page.messages.is_empty() {
+        let is_full = page.messages.len() == query.limit || bytes > query.max_bytes;
+        if is_full && !page.messages.is_empty() {
             page.has_more = true;
             return Ok(ControlFlow::Break(()));
         }

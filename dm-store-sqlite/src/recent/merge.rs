@@ -19,13 +19,13 @@ impl RecentRows {
     /// full, merges all remaining rows and begins the next generation. Does nothing until
     /// [`MIN_ENTRIES_BETWEEN_MERGES`] entries were written.
     pub(crate) fn merge(&mut self, connection: &Database) -> Result<()> {
-        let full = self.growing_entries >= RUNS * self.entries_per_run;
-        if self.entries_since_merge < MIN_ENTRIES_BETWEEN_MERGES.min(self.entries_per_run) && !full {
+        let is_full = self.growing_entries >= RUNS * self.entries_per_run;
+        if self.entries_since_merge < MIN_ENTRIES_BETWEEN_MERGES.min(self.entries_per_run) && !is_full {
             return Ok(());
         }
         let before = (self.runs.inbox_progress, self.runs.sequence_progress);
         let entries =
-            if full { i64::MAX } else { self.entries_since_merge + self.entries_since_merge / 4 + 1 };
+            if is_full { i64::MAX } else { self.entries_since_merge + self.entries_since_merge / 4 + 1 };
         self.entries_since_merge = 0;
         let merging_table = 1 - self.runs.growing_table();
         if self.runs.inbox_progress != MergeProgress::EVERYTHING {
@@ -33,14 +33,14 @@ impl RecentRows {
                 merge_entries(connection, merging_table, self.runs.inbox_progress, entries)?;
         }
         if self.runs.sequence_progress != MergeProgress::EVERYTHING {
-            let messages = if full { i64::MAX } else { entries / 2 + 1 };
+            let messages = if is_full { i64::MAX } else { entries / 2 + 1 };
             self.runs.sequence_progress =
                 merge_messages(connection, merging_table, self.runs.sequence_progress, messages)?;
         }
-        if full {
+        if is_full {
             self.next_generation(connection, merging_table)?;
         }
-        if full || before != (self.runs.inbox_progress, self.runs.sequence_progress) {
+        if is_full || before != (self.runs.inbox_progress, self.runs.sequence_progress) {
             let Runs { generation, inbox_progress: inbox, sequence_progress: sequence, .. } = self.runs;
             connection
                 .prepare_cached(

@@ -21,13 +21,13 @@ impl Batch<'_> {
         let sender = write.sender.user;
         let recipient = conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
         let sender_user = self.user_or_new(sender)?;
-        let stale = self.stale_key(&write, recipient)?;
+        let stale_key = self.stale_key(&write, recipient)?;
         let message_ref = self.heads.next_message_ref(self.connection)?;
         // A refused write must not store the client id. So all checks come before the insert.
-        if stale.is_some() || !self.insert_client_id(&write, sender_user, message_ref)? {
+        if stale_key.is_some() || !self.insert_client_id(&write, sender_user, message_ref)? {
             return match self.earlier_message(&write, sender_user)? {
                 Some((message, sender_seq)) => Ok(write.answer_again(Arc::new(message), sender_seq)?),
-                None => Err(stale.unwrap_or(Refusal::ClientIdReused).into()),
+                None => Err(stale_key.unwrap_or(Refusal::ClientIdReused).into()),
             };
         }
 
@@ -41,13 +41,13 @@ impl Batch<'_> {
             conversation_ref: conversation.conversation_ref,
             seq: message.sequence,
         };
-        let sent = self.append_entry((sender, sender_user), at, Some(&device), content(), event())?;
-        let received = self.append_entry((recipient, recipient_user), at, None, content(), event())?;
+        let sender_entry = self.append_entry((sender, sender_user), at, Some(&device), content(), event())?;
+        let recipient_entry = self.append_entry((recipient, recipient_user), at, None, content(), event())?;
         self.heads.update_conversation(
             message.conversation,
             ConversationHead { head: message.sequence, ..conversation },
         );
-        let (sender_seq, appended) = (sent.entry.seq, vec![sent, received]);
+        let (sender_seq, appended) = (sender_entry.entry.seq, vec![sender_entry, recipient_entry]);
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }
 
@@ -62,12 +62,12 @@ impl Batch<'_> {
         message_ref: i64,
     ) -> rusqlite::Result<bool> {
         let Some(client_id) = write.client_id else { return Ok(true) };
-        let taken = self.statements.client_id()?.execute(params![
+        let inserted = self.statements.client_id()?.execute(params![
             client_id.as_bytes(),
             sender.user_ref,
             message_ref
         ])?;
-        Ok(taken > 0)
+        Ok(inserted > 0)
     }
 
     /// The message that the sender sent with this client id before, and the number of its entry in

@@ -14,7 +14,7 @@ impl Batch<'_> {
         let participants = write.participants;
         let a = self.user_or_new(participants.a())?;
         let b = self.user_or_new(participants.b())?;
-        let open = self
+        let existing = self
             .connection
             .prepare_cached("SELECT id, opened_at FROM dm_conversations WHERE a = ?1 AND b = ?2")?
             .query_row([a.user_ref, b.user_ref], |row| {
@@ -22,7 +22,7 @@ impl Batch<'_> {
                 Ok(Conversation { id, participants, opened_at })
             })
             .optional()?;
-        if let Some(conversation) = open {
+        if let Some(conversation) = existing {
             return Ok(Outcome::ConversationOpened { conversation, created: false, appended: Vec::new() });
         }
 

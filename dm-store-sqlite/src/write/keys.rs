@@ -54,8 +54,8 @@ impl Batch<'_> {
         while appended.len() < write.limit
             && let Some(announcement) = self.next_announcement()?
         {
-            let step = write.limit - appended.len();
-            let peers = self.peers(&announcement, step)?;
+            let max_notices = write.limit - appended.len();
+            let peers = self.next_peers(&announcement, max_notices)?;
             if let Some(record) = crate::read::key(self.connection, announcement.publisher)? {
                 let notice = Notice::PeerKeyChanged(record);
                 for (_, peer) in &peers {
@@ -96,7 +96,7 @@ impl Batch<'_> {
 
     /// Up to `limit` conversations whose peers are not notified, in the order in which they were
     /// opened: the `ref` of each conversation, and its peer.
-    fn peers(&self, announcement: &Announcement, limit: usize) -> rusqlite::Result<Vec<(i64, UserId)>> {
+    fn next_peers(&self, announcement: &Announcement, limit: usize) -> rusqlite::Result<Vec<(i64, UserId)>> {
         self.connection
             .prepare_cached(
                 "SELECT t.ref, u.pubkey FROM (
