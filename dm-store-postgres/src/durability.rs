@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn checks_run_at_a_bounded_rate_and_one_at_a_time() {
+    async fn a_check_starts_after_the_interval_unless_one_is_running() {
         let reader = reader();
         let check = |known: &ObservedDurability| {
             assert_eq!(known.get(&reader), Durability::NotSynced);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_runtime_the_last_value_stands() {
+    fn a_status_without_a_runtime_has_the_last_value() {
         let known = ObservedDurability::new(Guarantee::Synced, Duration::ZERO);
         assert_eq!(known.get(&reader()), Durability::Synced);
         assert!(!known.lock().is_checking);

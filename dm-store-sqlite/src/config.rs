@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_sizes_are_those_that_are_documented() {
+    fn the_default_sizes_are_as_documented() {
         let config = SqliteConfig::default();
         assert_eq!((config.cache_bytes, config.reserve_bytes), (32 << 20, 64 << 20));
         assert_eq!(

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_connection_is_opened_again_at_the_next_need() {
+    fn a_lost_connection_is_opened_again_by_the_next_read() {
         let config = SqliteConfig { readers: NonZeroUsize::MIN, ..SqliteConfig::default() };
         let (_folder, path, writer, readers) = opened(&config);
         let lose = || readers.acquire().unwrap().connection = None;

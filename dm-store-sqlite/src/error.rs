@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_whether_waiting_helps_and_whether_the_file_is_damaged() {
+    fn each_sqlite_error_becomes_the_fitting_kind_of_store_error() {
         for (code, kind) in [
             (ffi::SQLITE_FULL, StoreErrorKind::Full),
             (ffi::SQLITE_BUSY, StoreErrorKind::Unavailable),

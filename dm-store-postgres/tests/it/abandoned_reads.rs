@@ -21,10 +21,10 @@ use crate::common::{
 /// A store with one connection for reads, and with timeouts that are longer than the test.
 async fn store_with_one_read_connection(database: &Database) -> PostgresStore {
     let mut config = PostgresConfig::default();
-    let patience = Duration::from_secs(60);
+    let long_timeout = Duration::from_secs(60);
     config.read_connections = NonZeroUsize::MIN;
-    (config.lock_timeout, config.statement_timeout) = (patience, patience);
-    config.network_timeout = patience;
+    (config.lock_timeout, config.statement_timeout) = (long_timeout, long_timeout);
+    config.network_timeout = long_timeout;
     let store = PostgresStore::open_with(&database.parameters(), NoTls, &config).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     store
@@ -91,12 +91,12 @@ async fn commits_proceed_while_all_read_connections_are_in_use() {
 }
 
 #[tokio::test]
-async fn no_read_queues_behind_the_statement_of_a_dropped_read() {
+async fn no_read_waits_for_the_statement_of_a_dropped_read() {
     let database = fresh();
     let mut config = PostgresConfig::default();
     config.read_connections = NonZeroUsize::new(2).unwrap();
-    let patience = Duration::from_secs(60);
-    (config.lock_timeout, config.statement_timeout, config.network_timeout) = (patience, patience, patience);
+    let long_timeout = Duration::from_secs(60);
+    (config.lock_timeout, config.statement_timeout, config.network_timeout) = (long_timeout, long_timeout, long_timeout);
     let store = PostgresStore::open_with(&database.parameters(), NoTls, &config).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     let dm = Service::builder(store).start().unwrap();

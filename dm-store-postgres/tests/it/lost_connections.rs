@@ -115,7 +115,7 @@ async fn store_behind_proxy(database: &Database, config: &PostgresConfig) -> (Po
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_whose_answer_was_lost_is_found_to_be_done() {
+async fn a_commit_whose_answer_was_lost_is_reported_as_committed() {
     let database = fresh();
     let (store, proxy, _folder) = store_behind_proxy(&database, &PostgresConfig::default()).await;
     proxy.set(Mode::DropCommitAnswer);
@@ -125,7 +125,7 @@ async fn a_commit_whose_answer_was_lost_is_found_to_be_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_arrives_after_its_resolution_does_nothing() {
+async fn a_commit_that_arrives_after_its_resolution_stores_nothing() {
     let database = fresh();
     let (store, proxy, _folder) = store_behind_proxy(&database, &PostgresConfig::default()).await;
     proxy.set(Mode::HoldCommit);
@@ -138,7 +138,7 @@ async fn a_commit_that_arrives_after_its_resolution_does_nothing() {
 
 /// Commits in a mode of the proxy in which the store cannot ask a server about the outcome. Commits
 /// the same message again when the server answers.
-async fn assert_unknown_until_retried(config: &PostgresConfig, mode: Mode) {
+async fn assert_unknown_and_retry_returns_message(config: &PostgresConfig, mode: Mode) {
     let database = fresh();
     let (store, proxy, _folder) = store_behind_proxy(&database, config).await;
     proxy.set(mode);
@@ -155,10 +155,10 @@ async fn assert_unknown_until_retried(config: &PostgresConfig, mode: Mode) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_no_server_resolves_is_unknown_and_a_retry_resolves_it() {
+async fn a_commit_that_no_server_resolves_is_unknown_and_a_retry_returns_the_message() {
     let mut config = PostgresConfig::default();
     config.resolve_timeout = Duration::from_millis(100);
-    assert_unknown_until_retried(&config, Mode::DropCommitAnswerAndRefuse).await;
+    assert_unknown_and_retry_returns_message(&config, Mode::DropCommitAnswerAndRefuse).await;
 }
 
 /// A configuration with a short timeout for a server that stops answering.
@@ -192,10 +192,10 @@ async fn a_commit_that_is_not_answered_in_time_is_resolved_as_committed_and_its_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_without_answer_or_resolution_is_unknown_and_a_retry_resolves_it() {
+async fn a_commit_without_answer_or_resolution_is_unknown_and_a_retry_returns_the_message() {
     let mut config = short_network_timeout();
     config.resolve_timeout = Duration::from_millis(100);
-    assert_unknown_until_retried(&config, Mode::StallAllAfterCommit).await;
+    assert_unknown_and_retry_returns_message(&config, Mode::StallAllAfterCommit).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn each_move_takes_a_quarter_more_rows_than_were_written() {
+    fn each_merge_takes_a_quarter_more_rows_than_were_written() {
         let mut writer = writer();
         writer.commit(vec![open(1, 1, 2)]).unwrap();
         // The opening has two entries, and each message has two. They fill a generation of 128.

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_go_with_their_generation() {
+    fn clearing_a_generation_drops_its_numbers() {
         let generation = || GenerationNumbers { entries: HashMap::new(), messages: HashMap::new() };
         let mut newest = NewestNumbers([generation(), generation()]);
         newest.insert_entry(0, 1, 5);

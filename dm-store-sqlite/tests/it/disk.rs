@@ -20,9 +20,9 @@ impl DiskHarness for Sqlite {
 }
 
 #[tokio::test]
-async fn below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room() {
+async fn below_the_reserve_new_data_is_refused_until_there_is_enough_space() {
     full::nearly_full::<Sqlite>(test_path!(
-        below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room
+        below_the_reserve_new_data_is_refused_until_there_is_enough_space
     ))
     .await;
 }

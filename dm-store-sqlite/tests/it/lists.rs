@@ -33,7 +33,7 @@ async fn a_list_is_right_when_most_rows_are_merged() {
 /// Runs have 1,250 entries, and half of them are the user's. When the newest runs fill the page,
 /// the store skips the older runs.
 #[tokio::test]
-async fn a_list_is_right_when_older_runs_are_left_out() {
+async fn a_list_is_right_when_older_runs_are_skipped() {
     check_list(20_000, 4_000, Last::default()).await;
 }
 
@@ -46,7 +46,7 @@ async fn a_list_is_right_when_a_clock_was_ahead_in_an_older_run() {
 /// clock that was ahead. The second generation is being merged, and is skipped. It has the newest
 /// message of that conversation.
 #[tokio::test]
-async fn a_list_is_right_when_a_run_that_is_left_out_has_the_newest_message() {
+async fn a_list_is_right_when_a_skipped_run_has_the_newest_message() {
     check_list(20_000, 20_900, Last { ahead: Some(100), right: Some(10_500) }).await;
 }
 
@@ -96,7 +96,7 @@ async fn two_handles_list_the_same_over_several_generations() {
 }
 
 #[tokio::test]
-async fn a_page_of_no_conversations_is_empty_however_many_entries_are_recent() {
+async fn a_page_with_a_limit_of_zero_is_empty() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();

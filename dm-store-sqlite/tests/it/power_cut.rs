@@ -70,8 +70,8 @@ impl SimulatedDisk {
     /// cut could leave the old header and old frames, and bring back pages from before the last
     /// checkpoint.
     fn log_after_cut(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
-        let begins_anew = before.len() >= LOG_HEADER && before[..LOG_HEADER] != after[..LOG_HEADER];
-        if !begins_anew {
+        let is_restarted = before.len() >= LOG_HEADER && before[..LOG_HEADER] != after[..LOG_HEADER];
+        if !is_restarted {
             return self.file_after_cut(before, after);
         }
         if self.chance.below(4) == 0 {
@@ -128,7 +128,7 @@ fn new_store(disk: &SimulatedDisk) -> SqliteStore {
 }
 
 #[tokio::test]
-async fn what_was_answered_survives_a_power_cut() {
+async fn acknowledged_writes_survive_a_power_cut() {
     let (mut disk, mut oracle) = (SimulatedDisk::new(7), Oracle::new(7));
     let store = new_store(&disk);
     let (mut trials, mut whole, mut checkpoints) = (0_u32, 0_u32, 0_u32);
@@ -165,7 +165,7 @@ async fn what_was_answered_survives_a_power_cut() {
 }
 
 #[tokio::test]
-async fn a_damaged_log_gives_what_was_there_after_an_earlier_commit_or_a_typed_error() {
+async fn a_damaged_log_gives_the_state_after_an_earlier_commit_or_a_typed_error() {
     let (mut disk, mut oracle) = (SimulatedDisk::new(11), Oracle::new(11));
     let store = new_store(&disk);
     for _ in 0..BATCHES {
@@ -198,7 +198,7 @@ async fn a_damaged_log_gives_what_was_there_after_an_earlier_commit_or_a_typed_e
 /// its log.
 #[tokio::test]
 #[should_panic(expected = "answered batches")]
-async fn a_log_that_was_not_synced_is_noticed() {
+async fn a_store_that_answers_before_it_syncs_is_noticed() {
     let (disk, mut oracle) = (SimulatedDisk::new(7), Oracle::new(7));
     let store = new_store(&disk);
     let mut before = disk.copy();

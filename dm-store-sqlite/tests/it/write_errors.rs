@@ -18,7 +18,7 @@ const CHILD: &str = "DM_WRITE_ERRORS_CHILD";
 const SEED: u64 = 11;
 
 #[tokio::test]
-async fn a_write_that_the_kernel_refuses_is_a_typed_error_and_leaves_the_file_whole() {
+async fn a_write_that_the_kernel_refuses_is_a_typed_error_and_damages_nothing() {
     if let Some(path) = std::env::var_os(CHILD) {
         return commit_until_refused(path.as_ref()).await;
     }
