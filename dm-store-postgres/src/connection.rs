@@ -123,9 +123,10 @@ impl Connections {
     pub(crate) async fn get(&self) -> Result<Object, Fault> {
         match tokio::time::timeout(self.acquire_timeout, self.pool.get()).await {
             Ok(connection) => Ok(connection?),
-            Err(_) => {
-                Err(Fault::Pool(StoreError::new(StoreErrorKind::Unavailable, "no connection became free in time")))
-            }
+            Err(_) => Err(Fault::Pool(StoreError::new(
+                StoreErrorKind::Unavailable,
+                "no connection became free in time",
+            ))),
         }
     }
 

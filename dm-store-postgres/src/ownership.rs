@@ -106,7 +106,9 @@ impl SchemaContents {
     fn relation(&self, (name, columns): (&str, &str)) -> Result<Option<&Relation>, StoreError> {
         match self.0.iter().find(|relation| relation.name == name) {
             Some(found) if found.is_table && found.columns == columns => Ok(Some(found)),
-            Some(_) => Err(foreign_tables(name, "its kind or its columns are not those of the store's table")),
+            Some(_) => {
+                Err(foreign_tables(name, "its kind or its columns are not those of the store's table"))
+            }
             None => Ok(None),
         }
     }

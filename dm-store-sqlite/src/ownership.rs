@@ -42,7 +42,9 @@ pub(crate) fn version(database: &Database) -> Result<Option<usize>, StoreError> 
     let objects = objects(database).map_err(from_sqlite)?;
     let Some(schema) = objects.iter().find(|object| object.name == "schema") else {
         return match objects.first() {
-            Some(object) => Err(foreign_tables(database, &object.name, "the store's version table is missing")),
+            Some(object) => {
+                Err(foreign_tables(database, &object.name, "the store's version table is missing"))
+            }
             None => Ok(None),
         };
     };
@@ -73,7 +75,13 @@ pub(crate) fn require_store_tables(database: &Database, migrations: &[&str]) -> 
     for expected in expected(migrations).map_err(from_sqlite)? {
         match found.iter().find(|object| object.name == expected.name) {
             Some(object) if *object == expected => {}
-            Some(_) => return Err(foreign_tables(database, &expected.name, "its kind or its columns differ from the store's")),
+            Some(_) => {
+                return Err(foreign_tables(
+                    database,
+                    &expected.name,
+                    "its kind or its columns differ from the store's",
+                ));
+            }
             None => {
                 return Err(foreign_tables(database, "schema", "tables of its version are missing"));
             }

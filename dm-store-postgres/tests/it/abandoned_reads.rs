@@ -96,7 +96,8 @@ async fn no_read_waits_for_the_statement_of_a_dropped_read() {
     let mut config = PostgresConfig::default();
     config.read_connections = NonZeroUsize::new(2).unwrap();
     let long_timeout = Duration::from_secs(60);
-    (config.lock_timeout, config.statement_timeout, config.network_timeout) = (long_timeout, long_timeout, long_timeout);
+    (config.lock_timeout, config.statement_timeout, config.network_timeout) =
+        (long_timeout, long_timeout, long_timeout);
     let store = PostgresStore::open_with(&database.parameters(), NoTls, &config).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     let dm = Service::builder(store).start().unwrap();

@@ -89,7 +89,12 @@ impl Batch<'_> {
 
     /// The number of the first entry above `after` that blocks the device's cursor: it is about a
     /// message, and the device neither caused nor acknowledged it. `None` if there is none.
-    fn first_unacknowledged(&self, who: &Principal, device: Device, after: i64) -> rusqlite::Result<Option<i64>> {
+    fn first_unacknowledged(
+        &self,
+        who: &Principal,
+        device: Device,
+        after: i64,
+    ) -> rusqlite::Result<Option<i64>> {
         let statement = "SELECT r.seq FROM {table} r
                          WHERE {run_condition} AND r.user = +?2 AND r.seq > +?3
                            AND r.message IS NOT NULL AND r.origin IS NOT +?4

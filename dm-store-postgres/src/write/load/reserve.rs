@@ -81,7 +81,8 @@ impl Reservation {
     pub(super) async fn reserve_messages(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
         let ids: Vec<Uuid> = self.messages.keys().map(|id| codec::uuid(id.as_bytes())).collect();
         let counts: Vec<i64> = self.messages.values().map(|(count, _)| codec::usize_to_i64(*count)).collect();
-        let times: Vec<i64> = self.messages.values().map(|(_, last_at)| codec::time_to_i64(*last_at)).collect();
+        let times: Vec<i64> =
+            self.messages.values().map(|(_, last_at)| codec::time_to_i64(*last_at)).collect();
         pipeline.add(RESERVE_MESSAGES, vec![param(ids), param(counts), param(times)]).await
     }
 }
