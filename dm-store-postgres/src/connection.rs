@@ -131,8 +131,8 @@ impl Connections {
     }
 
     /// A client on a connection of this pool, with the pool's time limit for answers.
-    pub(crate) const fn client<'a>(&self, connection: &'a ClientWrapper) -> Client<'a> {
-        Client { connection, answer_timeout: self.answer_timeout }
+    pub(crate) const fn client<'a>(&self, connection: &'a ClientWrapper) -> TimedClient<'a> {
+        TimedClient { connection, answer_timeout: self.answer_timeout }
     }
 
     /// The pool's maximum size, and its numbers of open connections, idle connections and waiting
@@ -153,12 +153,12 @@ impl Connections {
 
 /// A connection in use, with the time limit for each answer.
 #[derive(Clone, Copy)]
-pub(crate) struct Client<'a> {
+pub(crate) struct TimedClient<'a> {
     connection: &'a ClientWrapper,
     answer_timeout: Duration,
 }
 
-impl<'a> Client<'a> {
+impl<'a> TimedClient<'a> {
     pub(crate) const fn connection(self) -> &'a ClientWrapper {
         self.connection
     }
@@ -192,7 +192,7 @@ pub(crate) struct TransactionLease {
 
 impl TransactionLease {
     /// Takes a connection from the pool. Closes the connection of an earlier call.
-    pub(crate) async fn connect(&mut self, connections: &Connections) -> Result<Client<'_>, Fault> {
+    pub(crate) async fn connect(&mut self, connections: &Connections) -> Result<TimedClient<'_>, Fault> {
         let connection = connections.get().await?;
         self.close();
         Ok(connections.client(self.connection.insert(connection)))

@@ -6,7 +6,7 @@
 
 use dm_core::store::{Outcome, Write};
 
-use crate::connection::Client;
+use crate::connection::TimedClient;
 use crate::error::Fault;
 use crate::write::commit_marker::CommitMarker;
 use crate::write::load::{self, RowKind};
@@ -21,7 +21,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /// One attempt at a batch.
 pub(super) struct Attempt<'a> {
-    client: Client<'a>,
+    client: TimedClient<'a>,
     batch: &'a [Write],
     participants: &'a ParticipantsCache,
 }
@@ -43,7 +43,7 @@ impl From<Fault> for AttemptError {
 
 impl<'a> Attempt<'a> {
     pub(super) const fn new(
-        client: Client<'a>,
+        client: TimedClient<'a>,
         batch: &'a [Write],
         participants: &'a ParticipantsCache,
     ) -> Self {

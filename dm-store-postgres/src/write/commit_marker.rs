@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use crate::connection::{Client, Connections, TransactionLease};
+use crate::connection::{TimedClient, Connections, TransactionLease};
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
@@ -69,7 +69,7 @@ pub(super) enum Resolution {
 
 impl CommitMarkers {
     /// Takes a free marker, or inserts a new one.
-    pub(super) async fn acquire(&self, client: Client<'_>) -> Result<CommitMarker, Fault> {
+    pub(super) async fn acquire(&self, client: TimedClient<'_>) -> Result<CommitMarker, Fault> {
         let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(marker) = free {
             return Ok(marker);

@@ -8,7 +8,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, MaybeDone, join, join_all,
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use crate::connection::{Client, is_lost};
+use crate::connection::{TimedClient, is_lost};
 use crate::error::Fault;
 
 /// A parameter of a statement. Most are arrays, with one value for each row.
@@ -33,12 +33,12 @@ pub(super) enum CommitResult {
 /// within [`network_timeout`](crate::PostgresConfig::network_timeout), the connection counts as
 /// lost.
 pub(super) struct Pipeline<'a> {
-    client: Client<'a>,
+    client: TimedClient<'a>,
     statements: Vec<BoxFuture<'a, Answer>>,
 }
 
 impl<'a> Pipeline<'a> {
-    pub(super) const fn new(client: Client<'a>) -> Self {
+    pub(super) const fn new(client: TimedClient<'a>) -> Self {
         Self { client, statements: Vec::new() }
     }
 

@@ -12,7 +12,7 @@ use dm_core::notify::Notification;
 use dm_core::store::{AnnounceKeys, Event, InboxEntry, InboxSeq, KeyRecord, Notice, Outcome, UserId};
 
 use crate::codec;
-use crate::connection::Client;
+use crate::connection::TimedClient;
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
@@ -42,7 +42,7 @@ const RAISE_HEADS: &str = "UPDATE users u SET inbox_head = n.seq, oldest_at = co
     FROM unnest($1::bytea[], $2::bigint[]) AS n(id, seq) WHERE u.id = n.id";
 
 /// Appends up to `write.limit` notices, and says whether announcements remain.
-pub(crate) async fn announce(client: Client<'_>, write: &AnnounceKeys) -> Result<Outcome, Fault> {
+pub(crate) async fn announce(client: TimedClient<'_>, write: &AnnounceKeys) -> Result<Outcome, Fault> {
     let mut appended = Vec::new();
     let mut last = Vec::new();
     while appended.len() < write.limit
@@ -62,7 +62,7 @@ pub(crate) async fn announce(client: Client<'_>, write: &AnnounceKeys) -> Result
 /// transaction has locked. Returns the publisher and the current key; `None` if there is no such
 /// publisher.
 async fn next_publisher(
-    client: Client<'_>,
+    client: TimedClient<'_>,
     after: &[u8],
 ) -> Result<Option<(UserId, Option<KeyRecord>)>, Fault> {
     let mut pipeline = Pipeline::new(client);
@@ -75,7 +75,7 @@ async fn next_publisher(
 /// Adds to `appended` a notice for each peer of a locked publisher. Stops at the limit, or before
 /// the first peer whom another transaction has locked.
 async fn notify_peers(
-    client: Client<'_>,
+    client: TimedClient<'_>,
     write: &AnnounceKeys,
     publisher: UserId,
     record: Option<KeyRecord>,

@@ -6,7 +6,7 @@
 use dm_core::store::{Expire, Outcome};
 
 use crate::codec;
-use crate::connection::Client;
+use crate::connection::TimedClient;
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
@@ -50,7 +50,7 @@ struct InboxExpiry {
 
 /// Deletes up to `write.limit` entries from before `write.before`, from the inboxes with the oldest
 /// entries, and says whether such entries remain.
-pub(crate) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome, Fault> {
+pub(crate) async fn expire(client: TimedClient<'_>, write: &Expire) -> Result<Outcome, Fault> {
     let before = codec::time_to_i64(write.before);
     let mut entries = 0;
     while entries < write.limit {
@@ -80,7 +80,7 @@ pub(crate) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome
 /// Sets the new floor of each inbox. Returns the number of entries to delete, at most
 /// `max_entries`.
 async fn find_floors(
-    client: Client<'_>,
+    client: TimedClient<'_>,
     inboxes: &mut [InboxExpiry],
     before: i64,
     max_entries: usize,
@@ -114,7 +114,7 @@ async fn find_floors(
 
 /// Deletes the entries up to each inbox's new floor and their acknowledgements, and stores the
 /// floors.
-async fn delete(client: Client<'_>, inboxes: &[InboxExpiry]) -> Result<(), Fault> {
+async fn delete(client: TimedClient<'_>, inboxes: &[InboxExpiry]) -> Result<(), Fault> {
     let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
     let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();
     let oldest: Vec<Option<i64>> = inboxes.iter().map(|inbox| inbox.oldest_at).collect();
