@@ -31,7 +31,8 @@ const SETTINGS: &str = "SELECT coalesce(current_setting('fsync', true), 'on') = 
 /// The durability that the server's settings give a commit, and the reason why it is not higher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Guarantee {
-    /// A commit survives a power cut, and a failover to any replica that is connected now.
+    /// A commit survives a power cut. It waits for the replicas in `synchronous_standby_names`, or
+    /// no replicas are connected.
     Synced,
     /// Commits do not wait for replicas, because `synchronous_commit` is `local`.
     LocalCommit,
@@ -205,7 +206,7 @@ mod tests {
     use crate::config::PostgresConfig;
     use crate::connection::{self, Connections};
 
-    /// A reader whose server does not exist.
+    /// A reader without a server, whose reads fail.
     fn reader() -> Reader {
         let config = PostgresConfig::default();
         let parameters = connection::parameters("host=/nowhere user=nobody", &config).unwrap();

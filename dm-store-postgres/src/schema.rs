@@ -39,14 +39,20 @@ pub(crate) async fn migrate(client: &mut Client, schema: &SchemaName) -> Result<
     migrate_with(client, schema, |_| ()).await
 }
 
-/// A point of a migration, named by the step that follows. Tests kill the process at these points.
+/// A point of a migration. Tests kill the process at these points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MigrationPoint {
+    /// Before the version's row is created.
     CreatingVersionRow,
+    /// Before the version's row is locked.
     Locking,
+    /// Before one of the migrations runs.
     Step,
+    /// Before the new version is written.
     Version,
+    /// Before the commit.
     Commit,
+    /// After the commit.
     End,
 }
 
@@ -201,6 +207,7 @@ mod tests {
     use crate::config::PostgresConfig;
     use crate::{PostgresStore, connection};
 
+    /// The name of the test that starts itself as another process, which is killed.
     const KILLED: &str =
         "schema::tests::a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one";
     const STEPS: [MigrationPoint; 6] = [

@@ -60,7 +60,7 @@ pub(crate) fn get_conversation(row: &Row<'_>, column: usize) -> Result<Conversat
 
 /// A device's name, from a column of text.
 pub(crate) fn get_device(row: &Row<'_>, column: usize) -> Result<DeviceId> {
-    text(row, column, |text| text.parse().ok())
+    parse_device(row, column, |text| text.parse().ok())
 }
 
 /// The two participants, from two columns of public keys starting at `column`.
@@ -80,8 +80,12 @@ pub(crate) fn get_origin(row: &Row<'_>, column: usize) -> Result<Option<DeviceId
     if row.get_ref(column)? == rusqlite::types::ValueRef::Null {
         return Ok(None);
     }
-    text(row, column, |text| if text.is_empty() { Some(DeviceId::default()) } else { text.parse().ok() })
-        .map(Some)
+    parse_device(
+        row,
+        column,
+        |text| if text.is_empty() { Some(DeviceId::default()) } else { text.parse().ok() },
+    )
+    .map(Some)
 }
 
 /// A key record of a user, from columns `key, version, published_at, binding` starting at
@@ -130,8 +134,9 @@ fn fixed_blob<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8; N]> {
     row.get(column)
 }
 
-/// A column of text, parsed as a device's name by `parse`.
-fn text<T>(row: &Row<'_>, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
+/// The name of a device in a column of text, converted by `parse`. An error if `parse` returns
+/// `None`.
+fn parse_device<T>(row: &Row<'_>, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     parse(text).ok_or_else(|| damaged(column, Type::Text, "not a device name"))
 }

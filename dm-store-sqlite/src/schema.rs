@@ -193,12 +193,13 @@ mod tests {
         assert_eq!(heads, [4, 7, 0]);
     }
 
+    /// The name of the test that starts itself as another process, which is killed.
     const KILLED: &str =
         "schema::tests::a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one";
 
     /// Opens a file with a page cache so small that a migration writes to the write-ahead log
     /// before its commit.
-    fn at(path: &Path) -> Database {
+    fn open_at(path: &Path) -> Database {
         let connection = Connection::open(path).unwrap();
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA cache_size = 10").unwrap();
         Database::new(connection, TablePrefix::default())
@@ -213,14 +214,14 @@ mod tests {
                     std::process::abort()
                 }
             };
-            migrate_with(&at(Path::new(&path)), MIGRATIONS, end).unwrap();
+            migrate_with(&open_at(Path::new(&path)), MIGRATIONS, end).unwrap();
             return;
         }
         for old in 0..MIGRATIONS.len() {
             for kill in old..=MIGRATIONS.len() + 2 {
                 let folder = tempfile::tempdir().unwrap();
                 let path = folder.path().join("dm.db");
-                let database = at(&path);
+                let database = open_at(&path);
                 migrate_with(&database, &MIGRATIONS[..old], |_| ()).unwrap();
                 if old > 0 {
                     fill(&database);
@@ -235,7 +236,7 @@ mod tests {
                     .unwrap();
                 assert_eq!(child.status.code(), None, "from {old}, at {kill}: not killed: {child:?}");
 
-                let database = at(&path);
+                let database = open_at(&path);
                 let expected = if kill == MIGRATIONS.len() + 2 { MIGRATIONS.len() } else { old };
                 assert_eq!(version(&database), expected, "from {old}, killed at {kill}");
                 if expected == old {

@@ -19,7 +19,7 @@ use crate::write::{direct, write_rows};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
-/// One attempt at a batch.
+/// One attempt at a batch, on the connection of `client`.
 pub(super) struct Attempt<'a> {
     client: TimedClient<'a>,
     batch: &'a [Write],

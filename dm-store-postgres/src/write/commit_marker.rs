@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use crate::connection::{TimedClient, Connections, TransactionLease};
+use crate::connection::{Connections, TimedClient, TransactionLease};
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
@@ -40,7 +40,8 @@ const RESOLVE: &str = "UPDATE commits SET token = token + 2 WHERE slot = $1::tex
 
 const DELETE_STALE: &str = "DELETE FROM commits WHERE used_at < now() - interval '7 days'";
 
-/// The pause between two attempts to resolve a commit.
+/// The pause between two attempts to resolve a commit, so that a server that refuses connections at
+/// once is not asked in a busy loop.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// A marker of this node. One batch uses it at a time.
@@ -64,6 +65,7 @@ pub(crate) struct CommitMarkers(Mutex<Vec<CommitMarker>>);
 pub(super) enum Resolution {
     Committed,
     RolledBack,
+    /// The server did not answer, or the marker's row was deleted.
     Unknown,
 }
 

@@ -43,8 +43,8 @@ pub(super) struct BatchState {
 pub(super) struct User {
     /// The number of the newest inbox entry.
     pub(super) head: InboxSeq,
-    /// The head that the row in the database holds. It includes reserved numbers that are not used
-    /// yet.
+    /// The head that the row in the database holds. It includes the numbers that this segment
+    /// reserved.
     pub(super) head_in_row: InboxSeq,
     /// The number of the newest inbox entry that expired; zero if none has.
     pub(super) floor: InboxSeq,
@@ -66,8 +66,8 @@ pub(super) struct ConversationHead {
     pub(super) conversation: Conversation,
     /// The number of the newest message.
     pub(super) sequence: ServerSequence,
-    /// The number that the row in the database holds. It includes reserved numbers that are not
-    /// used yet.
+    /// The number that the row in the database holds. It includes the numbers that this segment
+    /// reserved.
     pub(super) sequence_in_row: ServerSequence,
     /// The time of the last message that this segment appended; `None` if it appended none.
     pub(super) last_activity: Option<Timestamp>,

@@ -62,8 +62,9 @@ pub(crate) struct Runs {
     pub(crate) inbox_progress: MergeProgress,
     /// How far messages of conversations are merged.
     pub(crate) sequence_progress: MergeProgress,
-    /// The number of runs in tables 0 and in tables 1. They are counted in the tables of inbox
-    /// entries only, because a message is in the same run as the first of its entries.
+    /// The numbers of runs in the tables with index 0 and in those with index 1. Runs are counted
+    /// in the tables of inbox entries only, because a message is in the same run as the first of
+    /// its entries.
     run_counts: [i64; 2],
 }
 
