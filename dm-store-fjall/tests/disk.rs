@@ -27,11 +27,9 @@ impl DiskHarness for Fjall {
 }
 
 #[tokio::test]
-async fn writes_are_refused_below_the_reserve_and_accepted_when_space_is_free_again() {
-    full::nearly_full::<Fjall>(test_path!(
-        writes_are_refused_below_the_reserve_and_accepted_when_space_is_free_again
-    ))
-    .await;
+async fn below_the_reserve_new_data_is_refused_until_there_is_enough_space() {
+    full::nearly_full::<Fjall>(test_path!(below_the_reserve_new_data_is_refused_until_there_is_enough_space))
+        .await;
 }
 
 #[tokio::test]
@@ -85,6 +83,6 @@ impl DiskHarness for Flushing {
 }
 
 #[tokio::test]
-async fn answered_commits_survive_a_power_cut() {
-    trial::power_is_cut::<Flushing>(test_path!(answered_commits_survive_a_power_cut)).await;
+async fn acknowledged_writes_survive_a_power_cut() {
+    trial::power_is_cut::<Flushing>(test_path!(acknowledged_writes_survive_a_power_cut)).await;
 }

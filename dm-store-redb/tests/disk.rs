@@ -25,11 +25,9 @@ impl DiskHarness for Redb {
 }
 
 #[tokio::test]
-async fn writes_are_refused_below_the_reserve_and_accepted_when_space_is_free_again() {
-    full::nearly_full::<Redb>(test_path!(
-        writes_are_refused_below_the_reserve_and_accepted_when_space_is_free_again
-    ))
-    .await;
+async fn below_the_reserve_new_data_is_refused_until_there_is_enough_space() {
+    full::nearly_full::<Redb>(test_path!(below_the_reserve_new_data_is_refused_until_there_is_enough_space))
+        .await;
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ async fn store_bytes(path: &Path, heads: usize) -> usize {
 }
 
 #[tokio::test]
-async fn newest_numbers_take_at_most_the_configured_memory() {
+async fn newest_numbers_take_no_more_memory_than_configured() {
     let folder = tempfile::tempdir().unwrap();
     let heads = usize::try_from(CONVERSATIONS).unwrap();
     let few_heads_bytes = store_bytes(&folder.path().join("without"), 1).await;

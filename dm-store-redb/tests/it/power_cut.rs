@@ -162,12 +162,12 @@ async fn cut_the_power(recovery: Recovery) {
 }
 
 #[tokio::test]
-async fn answered_commits_survive_a_power_cut() {
+async fn acknowledged_writes_survive_a_power_cut() {
     cut_the_power(Recovery::Quick).await;
 }
 
 #[tokio::test]
-async fn answered_commits_survive_a_power_cut_without_quick_recovery() {
+async fn acknowledged_writes_survive_a_power_cut_without_quick_recovery() {
     cut_the_power(Recovery::Walk).await;
 }
 
