@@ -45,7 +45,9 @@ impl Conversation {
 pub struct ConversationPage {
     /// The conversations.
     pub conversations: Vec<Conversation>,
-    /// The cursor of the next page; `None` on the last page.
+    /// The cursor of the next page, to pass to
+    /// [`Client::conversations`](crate::Client::conversations); `None` if this page is the last.
+    /// Its text is opaque: only the server reads it.
     pub next: Option<String>,
 }
 

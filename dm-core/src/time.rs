@@ -1,4 +1,5 @@
-//! The clock, which is passed in, and times.
+//! [`Timestamp`], a point in time, and [`Clock`], the source of the current time. The clock is
+//! passed to the service, so that tests can replace it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,7 @@ impl Timestamp {
         Self(millis)
     }
 
-    /// Unix milliseconds.
+    /// The time in Unix milliseconds.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0
@@ -51,9 +52,9 @@ impl Timestamp {
     }
 }
 
-/// Shorter spans are not lengthened.
+/// Spans below this length are not lengthened. So a span becomes longer by one percent at most.
 const SHORT: Duration = Duration::from_secs(10);
-/// The milliseconds between two possible ends of lengthened spans.
+/// A lengthened span ends at a multiple of this number of milliseconds.
 const GROUP: u64 = 100;
 
 impl fmt::Debug for Timestamp {
@@ -94,13 +95,14 @@ impl Clock for SystemClock {
 /// A clock that moves only when it is told to, for tests of hosts and stores.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
+    /// The time that [`now`](Clock::now) returns.
     wall: Arc<Mutex<Timestamp>>,
     /// The time that has passed for sleepers. Unlike the wall clock it never goes back.
     elapsed: watch::Sender<Duration>,
 }
 
 impl ManualClock {
-    /// A clock that shows a time.
+    /// A clock that shows `now` until the test moves it.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
         Self { wall: Arc::new(Mutex::new(now)), elapsed: watch::Sender::new(Duration::ZERO) }

@@ -1,4 +1,4 @@
-//! The call that ends sessions on all nodes.
+//! [`Service::disconnect`], which ends sessions on all nodes.
 
 use super::handle::Service;
 use crate::device::DeviceId;
@@ -16,8 +16,8 @@ impl Service {
     ///
     /// The request to end the sessions may not reach a node. Such a node keeps its sessions until
     /// the host's own check refuses them. With `dm-axum` that check is the host's
-    /// `LiveSession::check`, which is called at the pings of each WebSocket. A host with sockets of
-    /// its own has to make such a check, too.
+    /// `LiveSession::check`, which is called at the pings of each WebSocket. A host that does not
+    /// use `dm-axum` has to make such a check itself.
     ///
     /// The request goes through the service's [`Notifier`](crate::notify::Notifier), so the call is
     /// the same for one node and for many:
@@ -48,8 +48,8 @@ impl Service {
     /// ```
     ///
     /// # Cancel safety
-    /// A future that was polled once has ended the sessions of this process. It may also have ended
-    /// sessions on other nodes.
+    /// The first poll of the future ends the sessions of this process. If the future is then
+    /// dropped, sessions on other nodes may have ended or not.
     pub async fn disconnect(
         &self,
         user: UserId,

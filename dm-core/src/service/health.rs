@@ -1,4 +1,4 @@
-//! The health of the service, for probes and for metrics.
+//! [`Health`], the health of the service, for probes and for metrics.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -61,8 +61,8 @@ impl Health {
 }
 
 impl Service {
-    /// The health of the service. It is answered from memory, so probes may call this often. Ages
-    /// are measured with the service's clock, so they jump if that clock is set.
+    /// The health of the service. The call reads memory only, so probes may make it often. Ages are
+    /// measured with the service's clock, so they jump if that clock is set.
     #[must_use]
     pub fn health(&self) -> Health {
         let (reads, status, now) = (&self.inner.reads, self.inner.queue.status(), self.now());
@@ -81,8 +81,8 @@ impl Service {
     }
 }
 
-/// Sets the gauges of [`Health`] until the service has stopped or is dropped. It holds no handle of
-/// the service while it waits, so it does not keep the service alive.
+/// Sets the gauges of [`Health`] until the service has stopped or is dropped. This task holds no
+/// handle of the service while it waits, so it does not keep the service alive.
 pub(super) async fn update_gauges(service: Weak<Inner>) {
     while let Some(inner) = service.upgrade() {
         let service = Service { inner };
@@ -92,7 +92,7 @@ pub(super) async fn update_gauges(service: Weak<Inner>) {
         drop(service);
         tokio::select! {
             () = clock.sleep(GAUGE_INTERVAL) => {}
-            // An error means that the service was dropped.
+            // `wait_for` also returns, with an error, when the service was dropped.
             _ = stage.wait_for(|now| *now > Stage::Draining) => return,
         }
     }

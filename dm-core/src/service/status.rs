@@ -1,4 +1,5 @@
-//! The status of the lanes.
+//! [`Status`], which the lanes share with the rest of the service. A lane is a task that commits
+//! batches.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,13 +9,14 @@ use super::in_flight::InFlight;
 use crate::error::Error;
 use crate::store::StoreErrorKind;
 
-/// The status of the lanes, which they share with the rest of the service.
+/// The status of all lanes together.
 #[derive(Default)]
 pub(super) struct Status {
-    /// Whether the last commit to end, on any lane, returned an error for its whole batch, or a lane
-    /// panicked.
+    /// Whether the commit that ended last, on any lane, returned an error for its whole batch, or a
+    /// lane panicked.
     pub(super) failing: AtomicBool,
-    /// Notified when a commit failed, so that another one is tried even if nobody sends.
+    /// Notified when a commit failed, so that the service tries another commit even if no user
+    /// sends.
     pub(super) commit_failed: Notify,
     /// Whether a lane ended in a panic of the store. Such a lane is not started again.
     pub(super) lane_panicked: AtomicBool,

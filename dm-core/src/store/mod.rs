@@ -1,6 +1,6 @@
-//! The storage trait [`Store`], its inputs and outputs, and the types that it uses. An author of a
-//! store needs `use dm_core::store::*` and little else. The front page of the crate explains the
-//! [terms](crate#terms), such as head and floor.
+//! [`Store`], the trait of the storage, with its inputs, its outputs and the types that it uses. An
+//! author of a store needs `use dm_core::store::*` and little else. The front page of the crate
+//! explains the [terms](crate#terms), such as head and floor.
 
 mod decisions;
 mod embedded;
@@ -153,8 +153,9 @@ pub trait Store: Send + Sync + 'static {
     /// once.
     ///
     /// Each number is as new as clause 17 requires, but the numbers of different users may come
-    /// from different states of the store. The service calls this for sessions that have had no
-    /// hint for a while: once for all sessions that ask at about the same time.
+    /// from different states of the store. The service calls this for sessions that wait for a
+    /// hint, because every hint may have been lost. One call serves all sessions that ask at about
+    /// the same time.
     ///
     /// The default calls [`inbox`](Store::inbox) for each user. A store overrides this method if it
     /// can find a number without reading entries, or all numbers with one statement.
@@ -174,8 +175,8 @@ pub trait Store: Send + Sync + 'static {
     /// The time of the call may grow with the count.
     async fn depth(&self, query: Principal) -> Result<Depth, StoreError>;
 
-    /// The condition of the store. It must be answered from memory and must not block, because
-    /// health probes call it at any time.
+    /// The condition of the store. The call must read memory only and must not block, because
+    /// health probes make it at any time.
     fn status(&self) -> StoreStatus {
         StoreStatus::default()
     }

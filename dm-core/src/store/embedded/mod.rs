@@ -1,5 +1,5 @@
-//! The adapter for engines whose calls block: commits run on a thread of their own, reads on the
-//! runtime's blocking pool.
+//! [`Embedded`], the adapter for engines whose calls block. Commits run on a thread of their own,
+//! reads on the runtime's blocking pool.
 //!
 //! - `engine`: the two traits that an engine implements, for its writer and for its reader.
 //! - `shared`: the state that the handles of a store and its threads share.
@@ -98,9 +98,9 @@ impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
     /// Gives the store a way to open its engine again. `reopen` returns a new writer and reader.
     ///
     /// It is called on a separate thread, after the old writer and reader are dropped. If a read
-    /// still uses the old reader after 5 seconds, `reopen` is called all the same. It must fail if
-    /// the old reader prevents the engine from opening. After each failure it is called again. It
-    /// must not create missing data.
+    /// uses the old reader for longer than 5 seconds, `reopen` is called while that read runs, and
+    /// must fail if the old reader prevents the engine from opening. After each failure `reopen` is
+    /// called again. It must not create missing data.
     #[must_use]
     pub fn reopen(mut self, reopen: impl FnMut() -> Result<(W, R), StoreError> + Send + 'static) -> Self {
         self.reopen = Some(Box::new(reopen));
@@ -109,9 +109,10 @@ impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
 
     /// Keeps a reserve of `bytes` free on the disk. Zero means no reserve.
     ///
-    /// While less is free, writes that take disk space permanently (messages, conversations, keys,
-    /// announcements) are refused as [`Refusal::NoRoom`](super::Refusal::NoRoom) before the engine
-    /// is called. Reads, acknowledgements, devices and expiry go on.
+    /// While fewer bytes are free, writes that take disk space permanently (messages,
+    /// conversations, keys, announcements) are refused as
+    /// [`Refusal::NoRoom`](super::Refusal::NoRoom) before the engine is called. Reads,
+    /// acknowledgements, devices and expiry go on.
     ///
     /// `free` returns the number of free bytes. It is called on the commit thread:
     ///
@@ -129,8 +130,8 @@ impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
     /// # Errors
     /// [`StoreErrorKind::Unavailable`] when the operating system starts no thread.
     pub fn start(self) -> Result<Embedded<R>, StoreError> {
-        // One batch is committed while one waits. The service has a single lane for this store, so
-        // it needs no longer queue.
+        // The channel has room for one job: a batch waits while another is committed. That is
+        // enough, because the service has a single lane for this store.
         let (jobs, queue) = mpsc::channel(1);
         let reads = Arc::new(Semaphore::new(self.reader.at_once().get()));
         let (reader, signals) = WatchedReader::new(self.reader);
@@ -179,8 +180,8 @@ impl<R: EngineReader> Embedded<R> {
             let answer = read(&reader);
             let refused = answer.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Closed);
             if let Some(jobs) = jobs.filter(|_| refused).and_then(|jobs| jobs.upgrade()) {
-                // If the queue is full, the commit in it will find that the engine refuses all
-                // work.
+                // If the queue is full, the job is not needed: the commit in the queue will find
+                // that the engine refuses all work.
                 let _ = jobs.try_send(Job::Refused(reader));
             } else {
                 // The reader is dropped before the answer is returned. After the answer the caller
@@ -273,7 +274,7 @@ impl<R: EngineReader> Store for Embedded<R> {
             && self.shared.is_stale()
             && let Some(jobs) = &self.commits.jobs
         {
-            // Without commits, the status would keep an old measurement. If the queue is full, a
+            // While nothing is committed, only this renews the measurement. If the queue is full, a
             // commit or a later status measures.
             let _ = jobs.try_send(Job::Measure);
         }

@@ -1,4 +1,4 @@
-//! Opening an engine again after a failure.
+//! [`reopen`], which opens an engine again after a failure.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -30,14 +30,15 @@ pub(super) enum Reopened<W, R> {
 }
 
 /// Drops the old writer and reader, waits up to [`READS_TIMEOUT`] for running reads, and then tries
-/// until the engine opens or panics, or the store is dropped. Runs on a thread of its own.
+/// to open the engine. Returns when the engine opens or panics, or when the store is dropped. Runs
+/// on a thread of its own.
 pub(super) fn reopen<W, R>(
     old: (W, Option<Arc<WatchedReader<R>>>),
     open: &mut Reopen<W, R>,
     signals: &Receiver<Signal>,
 ) -> Reopened<W, R> {
-    // Dropping closes the engine, which may take long. The commit thread goes on and refuses
-    // commits.
+    // Dropping closes the engine, which may take long. The commit thread does not wait for it, and
+    // refuses commits.
     if catch_unwind(AssertUnwindSafe(|| drop(old))).is_err() {
         return Reopened::Panicked;
     }

@@ -1,5 +1,5 @@
-//! Reads of the in-memory state. The methods of [`State`] do what the methods of
-//! [`Store`](crate::store::Store) with their names do.
+//! Reads of the store in memory. Each method of [`State`] does the same as the method with its name
+//! in [`Store`](crate::store::Store).
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Writes to the in-memory state. Each write makes all its checks before its first change.
+//! Writes of the store in memory. Each write makes all its checks before its first change, because
+//! a refused write must change nothing.
 
 use std::sync::Arc;
 
