@@ -35,7 +35,7 @@ pub struct EndSessions {
 /// node may stay until the host's own check ends them. `dm-axum` makes that check at the pings of
 /// each WebSocket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Disconnected {
+pub struct DisconnectReport {
     /// The number of sessions that the confirming nodes ended.
     pub sessions: usize,
     /// The nodes that confirmed, the caller's own first.
@@ -45,7 +45,7 @@ pub struct Disconnected {
     pub expected: Option<usize>,
 }
 
-impl Disconnected {
+impl DisconnectReport {
     /// Whether every node confirmed; false if the number of nodes is not known.
     #[must_use]
     pub fn is_complete(&self) -> bool {

@@ -122,7 +122,7 @@ pub use config::{AckMode, Config, KeyPolicy};
 pub use conversation::{Conversation, ConversationCursor, ConversationState};
 pub use device::{DeviceId, Principal};
 pub use directory::{Directory, DirectoryError, OpenDirectory, Profile};
-pub use disconnect::{DisconnectReason, Disconnected};
+pub use disconnect::{DisconnectReason, DisconnectReport};
 pub use error::{Error, Retry};
 pub use hub::Hub;
 pub use ids::{ClientMessageId, ConversationId, MessageId};

@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 
 use crate::device::DeviceId;
-use crate::disconnect::{Disconnected, EndSessions};
+use crate::disconnect::{DisconnectReport, EndSessions};
 use crate::inbox::Notification;
 use crate::numbers::InboxSeq;
 use crate::user::UserId;
@@ -57,7 +57,7 @@ pub trait Notifier: Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// A future that was polled once has ended the sessions of this process.
-    async fn end_sessions(&self, request: &EndSessions) -> Disconnected;
+    async fn end_sessions(&self, request: &EndSessions) -> DisconnectReport;
 }
 
 /// Whether a hint reached a connection.
@@ -87,7 +87,7 @@ impl Notifier for NullNotifier {
     }
 
     /// Ends no session. The result says that no node confirmed.
-    async fn end_sessions(&self, _: &EndSessions) -> Disconnected {
-        Disconnected::default()
+    async fn end_sessions(&self, _: &EndSessions) -> DisconnectReport {
+        DisconnectReport::default()
     }
 }

@@ -176,7 +176,7 @@
 //! subscribed for a user, a server answers at once. Otherwise a subscribed node has to answer.
 //!
 //! ```
-//! use dm_core::Disconnected;
+//! use dm_core::DisconnectReport;
 //! use dm_core::notify::{EndSessions, Notification, Notifier, NotifyError, Reach};
 //! # use dm_notify_nats::NatsNotifier;
 //!
@@ -202,7 +202,7 @@
 //!         Ok(reach)
 //!     }
 //!
-//!     async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
+//!     async fn end_sessions(&self, order: &EndSessions) -> DisconnectReport {
 //!         self.0.end_sessions(order).await
 //!     }
 //! }

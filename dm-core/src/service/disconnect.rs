@@ -2,7 +2,7 @@
 
 use super::handle::Service;
 use crate::device::DeviceId;
-use crate::disconnect::{DisconnectReason, Disconnected, EndSessions};
+use crate::disconnect::{DisconnectReason, DisconnectReport, EndSessions};
 use crate::user::UserId;
 
 impl Service {
@@ -55,7 +55,7 @@ impl Service {
         user: UserId,
         device: Option<DeviceId>,
         reason: DisconnectReason,
-    ) -> Disconnected {
+    ) -> DisconnectReport {
         self.inner.notifier.end_sessions(&EndSessions { user, device, reason }).await
     }
 }

@@ -1,7 +1,7 @@
 //! Orders to end sessions, and the sessions of a forgotten device.
 
 use dm_core::notify::{NodeId, NullNotifier};
-use dm_core::{AckTarget, DisconnectReason, Disconnected, MemoryStore, Service, SessionEnd};
+use dm_core::{AckTarget, DisconnectReason, DisconnectReport, MemoryStore, Service, SessionEnd};
 
 use crate::common::gate::GatedStore;
 use crate::common::{World, backlog, is_not_found, let_tasks_run, on, poll_once, seq, user, who};
@@ -27,7 +27,8 @@ async fn a_host_ends_sessions_through_the_service_and_learns_which_nodes_confirm
     let mut follower = world.dm.follow(&on(2, "phone")).await.unwrap();
     let mut of_another = world.connect(&who(3)).await;
     backlog(&mut of_another).await;
-    let one_node = |sessions| Disconnected { sessions, confirmed: vec![world.hub.node()], expected: Some(1) };
+    let one_node =
+        |sessions| DisconnectReport { sessions, confirmed: vec![world.hub.node()], expected: Some(1) };
 
     let device = Some("phone".parse().unwrap());
     let ended = world.dm.disconnect(user(2), device, DisconnectReason::SignedOut).await;
@@ -46,8 +47,11 @@ async fn a_host_ends_sessions_through_the_service_and_learns_which_nodes_confirm
 #[test]
 fn an_order_is_complete_only_when_every_node_is_known_to_have_confirmed() {
     let node = NodeId::from_bytes([7; 8]);
-    let known =
-        |confirmed: usize, expected| Disconnected { sessions: 0, confirmed: vec![node; confirmed], expected };
+    let known = |confirmed: usize, expected| DisconnectReport {
+        sessions: 0,
+        confirmed: vec![node; confirmed],
+        expected,
+    };
     assert!(known(2, Some(2)).is_complete() && known(3, Some(2)).is_complete());
     assert!(!known(1, Some(2)).is_complete());
     assert!(!known(5, None).is_complete(), "the number of nodes is not known");

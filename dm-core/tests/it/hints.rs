@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use dm_core::notify::{EndSessions, Notification, Notifier, NotifyError, Reach};
-use dm_core::{Delivery, Disconnected, Hub, MemoryStore};
+use dm_core::{Delivery, DisconnectReport, Hub, MemoryStore};
 use proptest::prelude::*;
 
 use crate::common::held_hints::HeldHints;
@@ -78,7 +78,7 @@ impl Notifier for PanicsOnce {
         self.0.notify(notifications).await
     }
 
-    async fn end_sessions(&self, request: &EndSessions) -> Disconnected {
+    async fn end_sessions(&self, request: &EndSessions) -> DisconnectReport {
         self.0.end_sessions(request).await
     }
 }
