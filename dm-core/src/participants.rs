@@ -58,9 +58,9 @@ impl Participants {
         }
     }
 
-    /// The user on a side.
+    /// The participant on a side.
     #[must_use]
-    pub const fn on(&self, side: Side) -> UserId {
+    pub const fn participant(&self, side: Side) -> UserId {
         match side {
             Side::A => self.a,
             Side::B => self.b,
@@ -70,7 +70,7 @@ impl Participants {
     /// The other participant, or `None` for a user who is not in the pair.
     #[must_use]
     pub fn peer_of(&self, user: UserId) -> Option<UserId> {
-        self.side(user).map(|side| self.on(side.other()))
+        self.side(user).map(|side| self.participant(side.other()))
     }
 }
 
