@@ -53,7 +53,7 @@ pub trait EngineReader: Send + Sync + 'static {
     ///
     /// Further reads wait without a thread. So a thousand clients that connect at the same time do
     /// not take all threads of the runtime's blocking pool.
-    fn at_once(&self) -> NonZeroUsize {
+    fn max_concurrent_reads(&self) -> NonZeroUsize {
         const { NonZeroUsize::new(8).unwrap() }
     }
 }

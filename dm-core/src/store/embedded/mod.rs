@@ -133,7 +133,7 @@ impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
         // The channel has room for one job: a batch waits while another is committed. That is
         // enough, because the service has a single lane for this store.
         let (jobs, queue) = mpsc::channel(1);
-        let reads = Arc::new(Semaphore::new(self.reader.at_once().get()));
+        let reads = Arc::new(Semaphore::new(self.reader.max_concurrent_reads().get()));
         let (reader, signals) = WatchedReader::new(self.reader);
         let shared = Arc::new(Shared::new(reader));
         let (keeps_reserve, can_reopen) = (self.reserve.is_some(), self.reopen.is_some());

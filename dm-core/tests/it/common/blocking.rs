@@ -110,7 +110,7 @@ impl EngineReader for Reader {
         now(self.read().depth(who))
     }
 
-    fn at_once(&self) -> NonZeroUsize {
+    fn max_concurrent_reads(&self) -> NonZeroUsize {
         NonZeroUsize::MIN
     }
 }
