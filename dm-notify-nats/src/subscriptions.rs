@@ -241,7 +241,7 @@ impl Shared {
                 }
             }
             UserContent::Objection(Objection { device, session, theirs, .. }) => {
-                self.hub.objection(user, &device, session, theirs);
+                self.hub.handle_objection(user, &device, session, theirs);
             }
             UserContent::Probe(_) => {}
         }

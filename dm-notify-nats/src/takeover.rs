@@ -31,7 +31,7 @@ impl Shared {
     /// Compares another node's claim with the session here, and objects if the session here has the
     /// higher term.
     pub(crate) async fn contend(&self, claim: &SessionClaim) {
-        if let Some(theirs) = self.hub.contend(claim) {
+        if let Some(theirs) = self.hub.handle_claim(claim) {
             let (device, session) = (claim.device.clone(), claim.term.session);
             let objection = Objection { stamp: self.new_stamp(), device, session, theirs };
             self.publish(self.subjects.user(claim.user), self.writer.objection(&objection)).await;

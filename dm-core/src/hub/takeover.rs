@@ -54,10 +54,10 @@ impl Hub {
     /// - Otherwise, if the session here has the lower term, it ends with
     ///   [`SessionEnd::Replaced`](crate::SessionEnd::Replaced).
     /// - Otherwise the term of the session here is returned. The caller sends it to the other node,
-    ///   which handles it as an [`objection`](Self::objection).
+    ///   which handles it as an objection with [`handle_objection`](Self::handle_objection).
     ///
     /// Nothing happens if this process has no session of the device, or only the claimed one.
-    pub fn contend(&self, claim: &SessionClaim) -> Option<Term> {
+    pub fn handle_claim(&self, claim: &SessionClaim) -> Option<Term> {
         let shard = self.shard(claim.user);
         let connection = session_of_device(shard.get(&claim.user), &claim.device)?;
         let own = connection.term().filter(|own| own.session != claim.term.session)?;
@@ -79,7 +79,7 @@ impl Hub {
     /// [`watch_claims`](Self::watch_claims) returns the user, because there is a new claim. At the
     /// fifth objection the session ends instead. Nothing happens if the session has ended, or if
     /// its term is higher than `theirs`.
-    pub fn objection(&self, user: UserId, device: &DeviceId, session: SessionId, theirs: Term) {
+    pub fn handle_objection(&self, user: UserId, device: &DeviceId, session: SessionId, theirs: Term) {
         let shard = self.shard(user);
         let Some(connection) = session_of_device(shard.get(&user), device) else { return };
         if let Some(own) = connection.term().filter(|own| own.session == session && *own < theirs) {

@@ -36,8 +36,8 @@ async fn caught_up(node: &World) -> Session {
 
 /// Passes a claim from one node to the other, and the objection back.
 fn pass_claim(from: &World, to: &World, claim: &SessionClaim) {
-    if let Some(theirs) = to.hub.contend(claim) {
-        from.hub.objection(claim.user, &claim.device, claim.term.session, theirs);
+    if let Some(theirs) = to.hub.handle_claim(claim) {
+        from.hub.handle_objection(claim.user, &claim.device, claim.term.session, theirs);
     }
 }
 
@@ -49,7 +49,7 @@ async fn a_newer_session_on_another_node_ends_the_older_and_has_what_was_not_ack
     let mut older = caught_up(&here).await;
     there.clock.advance(Duration::from_millis(1));
     let mut newer = there.connect(&who(2)).await;
-    assert_eq!(here.hub.contend(&claim(&there)), None);
+    assert_eq!(here.hub.handle_claim(&claim(&there)), None);
     assert!(!stays(&mut older).await);
     assert_eq!(delivered_texts(&backlog(&mut newer).await), ["unacknowledged"]);
     assert!(stays(&mut newer).await);
@@ -66,14 +66,14 @@ async fn a_newer_session_stays_although_the_clock_of_its_node_is_behind() {
     watch.changed().await;
     let first = claim(&there);
     assert_eq!(there.hub.take_claims(user(2))[..], std::slice::from_ref(&first)[..]);
-    let theirs = here.hub.contend(&first).expect("the older one has the higher term");
+    let theirs = here.hub.handle_claim(&first).expect("the older one has the higher term");
     assert_eq!(theirs, claim(&here).term);
-    there.hub.objection(user(2), &first.device, first.term.session, theirs);
+    there.hub.handle_objection(user(2), &first.device, first.term.session, theirs);
     assert_eq!(watch.changed().await, [user(2)], "the user has a new claim");
     let [second] = &there.hub.take_claims(user(2))[..] else { panic!("not one claim") };
     assert!(there.hub.take_claims(user(2)).is_empty(), "each claim is taken once");
     assert!(second.term > theirs && second.term.session == first.term.session);
-    assert_eq!(here.hub.contend(second), None);
+    assert_eq!(here.hub.handle_claim(second), None);
     assert!(!stays(&mut older).await);
     assert!(stays(&mut newer).await);
 }
@@ -92,11 +92,11 @@ async fn a_younger_session_that_gets_an_older_ones_claim_late_stays_whatever_the
             there.hub.take_claims(user(2));
             // As if the claim was delayed on its node until the other session was an hour old.
             let late = SessionClaim { age: Duration::from_secs(3_600), ..claim(&here) };
-            assert_eq!(there.hub.contend(&late), None);
+            assert_eq!(there.hub.handle_claim(&late), None);
             assert!(stays(&mut younger).await);
             assert_eq!(watch.changed().await, [user(2)], "the younger session claims");
             let [claim] = &there.hub.take_claims(user(2))[..] else { panic!("not one claim") };
-            assert_eq!(here.hub.contend(claim), None);
+            assert_eq!(here.hub.handle_claim(claim), None);
             assert!(!stays(&mut older).await);
         }
     }
@@ -115,10 +115,10 @@ async fn of_two_sessions_that_start_at_once_exactly_one_stays_in_any_order_of_cl
                 0 => (pass_claim(&here, &there, &mine), pass_claim(&there, &here, &yours)),
                 1 => (pass_claim(&there, &here, &yours), pass_claim(&here, &there, &mine)),
                 _ => {
-                    let (to_mine, to_yours) = (there.hub.contend(&mine), here.hub.contend(&yours));
+                    let (to_mine, to_yours) = (there.hub.handle_claim(&mine), here.hub.handle_claim(&yours));
                     let object = |node: &World, claim: &SessionClaim, theirs: Option<Term>| {
                         if let Some(theirs) = theirs {
-                            node.hub.objection(user(2), &claim.device, claim.term.session, theirs);
+                            node.hub.handle_objection(user(2), &claim.device, claim.term.session, theirs);
                         }
                     };
                     (object(&here, &mine, to_mine), object(&there, &yours, to_yours))
@@ -155,15 +155,15 @@ async fn a_claim_carries_the_age_of_its_session() {
 }
 
 #[tokio::test]
-async fn neither_other_devices_nor_followers_nor_the_session_itself_are_contended() {
+async fn a_claim_ends_no_session_of_another_device_no_follower_and_not_its_own_session() {
     let (here, there) = two_nodes();
     let mut phone = here.connect(&on(2, "phone")).await;
     let mut follower = here.dm.follow(&who(2)).await.unwrap();
     backlog(&mut phone).await;
     there.clock.advance(Duration::from_secs(1));
     let _newer = caught_up(&there).await;
-    assert_eq!(here.hub.contend(&claim(&there)), None);
-    assert_eq!(here.hub.contend(&claim(&here)), None, "its own claim, sent back");
+    assert_eq!(here.hub.handle_claim(&claim(&there)), None);
+    assert_eq!(here.hub.handle_claim(&claim(&here)), None, "its own claim, sent back");
     assert!(stays(&mut phone).await && stays(&mut follower).await);
     assert_eq!(claim(&here).device, on(2, "phone").device, "followers have no claim");
 }
@@ -205,7 +205,7 @@ async fn a_session_ends_at_the_fifth_objection() {
     while stays(&mut session).await {
         let own = claim(&here);
         let theirs = Term { at: own.term.at.after(Duration::from_secs(1)), session: rival };
-        here.hub.objection(user(2), &own.device, own.term.session, theirs);
+        here.hub.handle_objection(user(2), &own.device, own.term.session, theirs);
         raised += 1;
     }
     assert_eq!(raised, 5, "it raises its term four times");
@@ -219,7 +219,7 @@ async fn an_objection_with_the_last_possible_time_ends_no_session() {
     let _theirs = caught_up(&there).await;
     rival.term = Term { at: dm_core::Timestamp::from_millis(u64::MAX), session: claim(&there).term.session };
     let before = claim(&here);
-    here.hub.objection(user(2), &before.device, before.term.session, rival.term);
+    here.hub.handle_objection(user(2), &before.device, before.term.session, rival.term);
     let after = claim(&here).term;
     assert!(after == before.term || after > rival.term);
     assert!(stays(&mut session).await);
