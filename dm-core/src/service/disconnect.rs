@@ -16,8 +16,8 @@ impl Service {
     ///
     /// The request to end the sessions may not reach a node. Such a node keeps its sessions until
     /// the host's own check refuses them. With `dm-axum` that check is the host's
-    /// `LiveSession::check`, which is called at the pings of each WebSocket. A host that does not
-    /// use `dm-axum` has to make such a check itself.
+    /// `LiveSession::check`, which is called at the pings of each WebSocket. A host with sockets of
+    /// its own has to make such a check, too.
     ///
     /// The request goes through the service's [`Notifier`](crate::notify::Notifier), so the call is
     /// the same for one node and for many:
