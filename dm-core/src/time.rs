@@ -44,18 +44,18 @@ impl Timestamp {
     /// once per group.
     #[must_use]
     pub fn grouped(self, span: Duration) -> Duration {
-        if span < SHORT {
+        if span < MIN_LENGTHENED {
             return span;
         }
-        let past = self.after(span).0 % GROUP;
-        span.saturating_add(Duration::from_millis((GROUP - past) % GROUP))
+        let past = self.after(span).0 % GROUP_MILLIS;
+        span.saturating_add(Duration::from_millis((GROUP_MILLIS - past) % GROUP_MILLIS))
     }
 }
 
 /// Spans below this length are not lengthened. So a span becomes longer by one percent at most.
-const SHORT: Duration = Duration::from_secs(10);
+const MIN_LENGTHENED: Duration = Duration::from_secs(10);
 /// A lengthened span ends at a multiple of this number of milliseconds.
-const GROUP: u64 = 100;
+const GROUP_MILLIS: u64 = 100;
 
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

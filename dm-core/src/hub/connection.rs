@@ -55,7 +55,7 @@ struct State {
     hint_bytes: usize,
     /// Whether hints were dropped since the session last took one. If so, the session has to read
     /// the store.
-    behind: bool,
+    is_behind: bool,
     /// The reason why the session has to end; `None` while it need not end.
     end_cause: Option<EndCause>,
     /// The rank of the session among those of its device; `None` for a session of
@@ -63,7 +63,7 @@ struct State {
     term: Option<Term>,
     /// Whether `take_unannounced_term` has returned the term. Its caller sends the term to the
     /// other nodes.
-    announced: bool,
+    is_announced: bool,
     /// The number of times that another node answered a claim of this session with a higher term of
     /// the same device. After `MAX_RAISES` in [`takeover`](super::takeover) the session ends.
     objections: u8,
@@ -77,7 +77,7 @@ impl State {
     fn fall_behind(&mut self) {
         self.hints = VecDeque::new();
         self.hint_bytes = 0;
-        self.behind = true;
+        self.is_behind = true;
     }
 }
 
@@ -153,7 +153,7 @@ impl Connection {
     /// hints are not kept, because the session will read their entries from the store.
     fn push(&self, hint: impl FnOnce() -> Hint, cost: usize) {
         let mut state = self.lock();
-        if !state.behind {
+        if !state.is_behind {
             let is_full = state.hints.len() == MAX_HINTS || state.hint_bytes + cost > MAX_HINT_BYTES;
             if is_full && !state.hints.is_empty() {
                 state.fall_behind();
@@ -177,12 +177,12 @@ impl Connection {
     /// stays.
     pub(crate) fn end(&self, cause: EndCause) -> bool {
         let mut state = self.lock();
-        let first = state.end_cause.is_none();
+        let is_first = state.end_cause.is_none();
         state.end_cause.get_or_insert(cause);
         drop(state);
         self.changed.notify_one();
         self.end.notify_waiters();
-        first
+        is_first
     }
 
     /// The time since the session started, in whole milliseconds, because claims carry ages in
@@ -204,7 +204,7 @@ impl Connection {
     /// The term; `None` if an earlier call has returned it.
     pub(crate) fn take_unannounced_term(&self) -> Option<Term> {
         let mut state = self.lock();
-        if std::mem::replace(&mut state.announced, true) { None } else { state.term }
+        if std::mem::replace(&mut state.is_announced, true) { None } else { state.term }
     }
 
     /// Counts an objection of another node to this session (see [`takeover`](super::takeover)).
@@ -218,7 +218,7 @@ impl Connection {
     /// Sets a new term, which has to be announced to other nodes.
     pub(crate) fn set_term(&self, term: Term) {
         let mut state = self.lock();
-        (state.term, state.announced) = (Some(term), false);
+        (state.term, state.is_announced) = (Some(term), false);
     }
 
     /// The reason why the session has to end; `None` while it need not end.
@@ -244,7 +244,7 @@ impl Connection {
     /// [`NextHint::Behind`] instead.
     pub(crate) fn next_hint(&self) -> NextHint {
         let mut state = self.lock();
-        if std::mem::take(&mut state.behind) {
+        if std::mem::take(&mut state.is_behind) {
             return NextHint::Behind;
         }
         match state.hints.pop_front() {

@@ -147,26 +147,26 @@ impl Hub {
         now: Timestamp,
     ) -> ConnectionGuard {
         let mut connections = self.shard(who.user);
-        let of_user = connections.entry(who.user).or_default();
-        if of_user.is_empty() {
+        let user_connections = connections.entry(who.user).or_default();
+        if user_connections.is_empty() {
             self.inner.watches.record_change(who.user);
         }
         let mut term = None;
         if kind == ConnectionKind::Device {
             let mut replaced_term = None;
-            of_user.retain(|other| {
-                let same = other.kind() == ConnectionKind::Device && *other.device() == who.device;
-                if same {
+            user_connections.retain(|other| {
+                let is_same_device = other.kind() == ConnectionKind::Device && *other.device() == who.device;
+                if is_same_device {
                     other.end(EndCause::Replaced);
                     replaced_term = replaced_term.max(other.term());
                 }
-                !same
+                !is_same_device
             });
             term = Some(self.next_term(now, replaced_term));
             self.inner.new_claims.add(who.user);
         }
         let connection = Arc::new(Connection::new(who.device.clone(), kind, term));
-        of_user.push(Arc::clone(&connection));
+        user_connections.push(Arc::clone(&connection));
         drop(connections);
         metrics::gauge!("dm_sessions").increment(1);
         ConnectionGuard { hub: self.clone(), user: who.user, connection }
@@ -175,9 +175,9 @@ impl Hub {
     fn remove_connection(&self, user: UserId, connection: &Arc<Connection>) {
         metrics::gauge!("dm_sessions").decrement(1);
         let mut connections = self.shard(user);
-        if let Some(of_user) = connections.get_mut(&user) {
-            of_user.retain(|other| !Arc::ptr_eq(other, connection));
-            if of_user.is_empty() {
+        if let Some(user_connections) = connections.get_mut(&user) {
+            user_connections.retain(|other| !Arc::ptr_eq(other, connection));
+            if user_connections.is_empty() {
                 connections.remove(&user);
                 self.inner.watches.record_change(user);
                 self.inner.new_claims.remove(user);
@@ -202,14 +202,14 @@ impl Hub {
 
     /// Locks the shard with a user's connections.
     pub(super) fn shard(&self, user: UserId) -> MutexGuard<'_, Connections> {
-        let at = self.inner.hasher.hash_one(user) % SHARDS as u64;
+        let index = self.inner.hasher.hash_one(user) % SHARDS as u64;
         // The index is below SHARDS, the length of the array.
         #[expect(
             clippy::indexing_slicing,
             clippy::cast_possible_truncation,
             reason = "bounded by the remainder"
         )]
-        lock(&self.inner.shards[at as usize])
+        lock(&self.inner.shards[index as usize])
     }
 }
 

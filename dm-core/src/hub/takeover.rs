@@ -117,7 +117,7 @@ fn session_of_device<'a>(
     device: &DeviceId,
 ) -> Option<&'a Connection> {
     let connections = connections.into_iter().flatten().map(AsRef::as_ref);
-    let mut of_device =
+    let mut device_sessions =
         connections.filter(|connection| connection.device() == device && connection.term().is_some());
-    of_device.find(|connection| connection.end_cause().is_none())
+    device_sessions.find(|connection| connection.end_cause().is_none())
 }

@@ -47,15 +47,15 @@ impl Health {
 
     /// Sets the gauges.
     fn record(&self) {
-        let number = |holds: bool| f64::from(u8::from(holds));
-        metrics::gauge!("dm_ready").set(number(self.is_ready()));
+        let gauge_value = |holds: bool| f64::from(u8::from(holds));
+        metrics::gauge!("dm_ready").set(gauge_value(self.is_ready()));
         metrics::gauge!("dm_oldest_commit_seconds").set(self.oldest_commit.as_secs_f64());
         metrics::gauge!("dm_oldest_read_seconds").set(self.oldest_read.as_secs_f64());
-        metrics::gauge!("dm_store_open").set(number(self.store.availability == Availability::Open));
-        metrics::gauge!("dm_store_room_low").set(number(self.store.room == Room::Low));
+        metrics::gauge!("dm_store_open").set(gauge_value(self.store.availability == Availability::Open));
+        metrics::gauge!("dm_store_room_low").set(gauge_value(self.store.room == Room::Low));
         for durability in [Durability::Synced, Durability::AsynchronousReplica, Durability::NotSynced] {
             let holds = self.store.durability == durability;
-            metrics::gauge!("dm_store_durability", "is" => durability.name()).set(number(holds));
+            metrics::gauge!("dm_store_durability", "is" => durability.name()).set(gauge_value(holds));
         }
     }
 }
@@ -71,7 +71,7 @@ impl Service {
         let config = self.config();
         Health {
             accepting: self.inner.lifecycle.stage() == Stage::Running,
-            committing: !status.failing.load(Ordering::Relaxed),
+            committing: !status.is_failing.load(Ordering::Relaxed),
             queued: self.inner.queue.queued_count(),
             oldest_commit,
             oldest_read,

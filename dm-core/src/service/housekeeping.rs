@@ -77,7 +77,7 @@ async fn wait_for_retry(status: &Status, clock: &dyn Clock, store: &dyn Store, p
     loop {
         status.commit_failed.notified().await;
         clock.sleep(pause).await;
-        if status.failing.load(Ordering::Relaxed) && store.status().availability != Availability::Closed {
+        if status.is_failing.load(Ordering::Relaxed) && store.status().availability != Availability::Closed {
             return;
         }
     }
@@ -109,8 +109,8 @@ pub(super) async fn run(service: Weak<Inner>) {
         let (clock, interval) = (Arc::clone(&service.inner.clock), service.config().expiry_interval);
         let status = Arc::clone(service.inner.queue.status());
         let store = Arc::clone(&service.inner.reads.store);
-        let failing = status.failing.load(Ordering::Relaxed);
-        pause = if failing { pause.saturating_mul(2).min(MAX_RETRY_PAUSE) } else { RETRY_PAUSE };
+        let is_failing = status.is_failing.load(Ordering::Relaxed);
+        pause = if is_failing { pause.saturating_mul(2).min(MAX_RETRY_PAUSE) } else { RETRY_PAUSE };
         let mut stage = service.inner.lifecycle.subscribe();
         drop(service);
         let next_expiry = next_expiry.get_or_insert_with(|| {

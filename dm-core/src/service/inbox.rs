@@ -90,7 +90,7 @@ impl Service {
             let query_page = InboxQuery {
                 who: who.clone(),
                 after: through,
-                own: query.kind.own(),
+                own: query.kind.own_entries(),
                 limit: limit - pending.entries.len(),
                 max_bytes: remaining_bytes,
             };
@@ -124,7 +124,7 @@ impl Service {
             let (service, who) = (self.clone(), who.clone());
             tokio::spawn(async move {
                 let _permit = permit;
-                service.move_cursor_over_own(&who, cursor).await
+                service.move_cursor_past_own_entries(&who, cursor).await
             });
         }
         if self.config().ack_mode == AckMode::OnFetch && !pending.entries.is_empty() {
@@ -227,10 +227,11 @@ impl Service {
     /// Moves a device's cursor over the entries right after it that the device caused or
     /// acknowledged, up to the end of one page of the store. After a failure the next fetch makes
     /// the move.
-    async fn move_cursor_over_own(&self, who: &Principal, cursor: InboxSeq) -> Result<(), Error> {
-        let first_shown =
+    async fn move_cursor_past_own_entries(&self, who: &Principal, cursor: InboxSeq) -> Result<(), Error> {
+        // A page has at least one entry, so with these limits it ends at the first entry that is shown.
+        let query =
             InboxQuery { who: who.clone(), after: cursor, own: OwnEntries::Skip, limit: 1, max_bytes: 0 };
-        let page = self.store().inbox(first_shown).await?.require_progress(cursor)?;
+        let page = self.store().inbox(query).await?.require_progress(cursor)?;
         if page.gap_after(cursor).is_some() {
             // Entries have expired since the fetch. The cursor stays before this gap until the
             // device is told of the gap.
@@ -249,8 +250,8 @@ impl Service {
 
     /// Registers a device if it is new. Returns its cursor.
     pub(crate) async fn register(&self, who: &Principal, start: DeviceStart) -> Result<InboxSeq, Error> {
-        let known = self.store().devices(who.user).await?;
-        if let Some(state) = known.into_iter().find(|state| state.device == who.device) {
+        let devices = self.store().devices(who.user).await?;
+        if let Some(state) = devices.into_iter().find(|state| state.device == who.device) {
             return Ok(state.cursor);
         }
         let limit = self.config().devices_per_user;
@@ -264,7 +265,7 @@ impl Service {
 
 impl PendingKind {
     /// The entries to query from the store.
-    const fn own(self) -> OwnEntries {
+    const fn own_entries(self) -> OwnEntries {
         match self {
             Self::Everything | Self::ReceivedAndSent => OwnEntries::Skip,
             Self::Received => OwnEntries::ReceivedOnly,

@@ -41,12 +41,12 @@ impl InboxHeads {
     /// Asks for the head of a user's inbox. If the store fails, the receiver gets an error, because
     /// its sender is dropped.
     pub(super) fn ask(&self, reads: &Reads, user: UserId) -> oneshot::Receiver<InboxSeq> {
-        let (answer, asked) = oneshot::channel();
+        let (answer, receiver) = oneshot::channel();
         if self.add(Waiter { user, answer }) {
             let reader = HeadReader { heads: self.clone(), reads: reads.clone(), is_done: false };
             reads.runtime.spawn(reader.run());
         }
-        asked
+        receiver
     }
 
     /// Adds a session that waits. Returns whether the caller has to start a task.
@@ -128,8 +128,8 @@ mod tests {
     fn sessions_that_end_while_a_read_hangs_are_removed_from_the_list() {
         let (heads, user) = (InboxHeads::default(), UserId::from_stored([1; 32]));
         let ask = || {
-            let (answer, asked) = oneshot::channel();
-            (heads.add(Waiter { user, answer }), asked)
+            let (answer, receiver) = oneshot::channel();
+            (heads.add(Waiter { user, answer }), receiver)
         };
         let (starts, _stays) = ask();
         assert!(starts);
@@ -153,9 +153,9 @@ mod tests {
             in_flight: InFlight::default(),
         };
         // The task is spawned and dropped with the runtime before it reads.
-        let asked = heads.ask(&reads, user);
+        let receiver = heads.ask(&reads, user);
         drop(runtime);
-        assert!(asked.blocking_recv().is_err());
+        assert!(receiver.blocking_recv().is_err());
         assert!(!heads.lock().is_reading, "the next session that asks starts another task");
     }
 }

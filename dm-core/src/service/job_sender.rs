@@ -77,7 +77,7 @@ impl JobSender {
         let (free_bytes, wait_order) = (Arc::clone(&self.free_bytes), Arc::clone(&self.wait_order));
         OwnTask::new(&self.runtime, async move {
             // The semaphores are never closed, so these errors do not occur.
-            let _first = wait_order.acquire().await.map_err(|_| Error::ShuttingDown)?;
+            let _turn = wait_order.acquire().await.map_err(|_| Error::ShuttingDown)?;
             let permit = free_bytes.acquire_many_owned(job.bytes).await.map_err(|_| Error::ShuttingDown)?;
             let slot = jobs.reserve().await.map_err(|_| status.closed_error())?;
             slot.send(job.into_job(permit));

@@ -201,7 +201,7 @@ impl Lane {
                 ))
             }
         });
-        self.status.failing.store(result.is_err(), Ordering::Relaxed);
+        self.status.is_failing.store(result.is_err(), Ordering::Relaxed);
         if result.is_err() {
             self.status.commit_failed.notify_one();
         }
@@ -251,8 +251,8 @@ impl Drop for Lane {
     fn drop(&mut self) {
         self.answer_finished_batch();
         if std::thread::panicking() {
-            self.status.lane_panicked.store(true, Ordering::Relaxed);
-            self.status.failing.store(true, Ordering::Relaxed);
+            self.status.has_lane_panicked.store(true, Ordering::Relaxed);
+            self.status.is_failing.store(true, Ordering::Relaxed);
         }
         self.status.running_lanes.send_modify(|lanes| *lanes = lanes.saturating_sub(1));
     }

@@ -30,8 +30,8 @@ async fn relay(notifier: Arc<dyn Notifier>, mut receiver: mpsc::Receiver<Vec<Not
         // on. The text of the panic is not logged, because it may contain data of the host.
         match catch_panic(async { notifier.notify(&hints).await }).await {
             Some(Ok(reach)) => {
-                let absent = reach.iter().filter(|reach| **reach == Reach::Absent).count();
-                metrics::counter!("dm_notified_total").increment((reach.len() - absent) as u64);
+                let absent_count = reach.iter().filter(|reach| **reach == Reach::Absent).count();
+                metrics::counter!("dm_notified_total").increment((reach.len() - absent_count) as u64);
             }
             Some(Err(error)) => record_failure(hints.len(), &error),
             None => record_failure(hints.len(), &"the notifier panicked"),

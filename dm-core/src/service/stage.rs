@@ -35,11 +35,11 @@ impl Lifecycle {
     }
 
     /// Moves to a stage. Does nothing if the service is in this stage or in a later one.
-    pub(super) fn advance(&self, to: Stage) {
+    pub(super) fn advance(&self, target: Stage) {
         self.stage.send_if_modified(|stage| {
-            let forward = *stage < to;
-            *stage = (*stage).max(to);
-            forward
+            let is_later = *stage < target;
+            *stage = (*stage).max(target);
+            is_later
         });
         self.changed.notify_waiters();
     }

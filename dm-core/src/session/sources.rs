@@ -5,7 +5,7 @@
 //! the store before it takes hints.
 
 use super::delivery::{Delivery, SessionEnd};
-use super::state::{PageRest, Session};
+use super::state::{Session, UndeliveredPage};
 use crate::hub::{Hint, NextHint};
 use crate::ids::MessageId;
 use crate::inbox::InboxEntry;
@@ -40,14 +40,14 @@ impl Session {
     }
 
     /// The next delivery from the hints; `None` when no hint waits, or when the store has to be
-    /// read first. In the second case this sets `behind`.
+    /// read first. In the second case this sets `is_behind`.
     pub(super) fn next_from_hints(&mut self) -> Option<Delivery> {
         loop {
             let hint = match self.guard.connection.next_hint() {
                 NextHint::Hint(hint) => hint,
                 NextHint::Empty => return None,
                 NextHint::Behind => {
-                    self.behind = true;
+                    self.is_behind = true;
                     return None;
                 }
             };
@@ -60,7 +60,7 @@ impl Session {
             }
             if seq != self.position.next() {
                 // The hints of the entries in between were lost or are late.
-                self.behind = true;
+                self.is_behind = true;
                 return None;
             }
             if self.is_device() && is_own {
@@ -70,7 +70,7 @@ impl Session {
             match hint {
                 Hint::Entry(entry) => return Some(self.deliver(entry)),
                 Hint::Number { .. } => {
-                    self.behind = true;
+                    self.is_behind = true;
                     return None;
                 }
             }
@@ -124,9 +124,9 @@ impl Session {
         let page = self.page_read.get_or_insert_with(|| self.service.store().inbox(query)).await;
         self.page_read = None;
         let page = page.and_then(|page| page.require_progress(self.position)).map_err(SessionEnd::failed)?;
-        self.behind = page.through < page.head;
+        self.is_behind = page.through < page.head;
         let gap = page.gap_after(self.position).filter(|_| self.is_device());
-        self.page = PageRest { gap, entries: page.entries.into(), through: page.through };
+        self.page = UndeliveredPage { gap, entries: page.entries.into(), through: page.through };
         Ok(())
     }
 }

@@ -33,7 +33,7 @@ pub struct Session {
     /// acknowledges them.
     pub(super) delivered: InboxSeq,
     /// The rest of the page from the store that is being delivered.
-    pub(super) page: PageRest,
+    pub(super) page: UndeliveredPage,
     /// The running read of the next page; `None` if none is running. A read stays here when a
     /// future of `next` is dropped. Otherwise a host whose loop often wakes would start the read
     /// again each time.
@@ -46,9 +46,9 @@ pub struct Session {
     /// `page_read`.
     pub(super) devices_read: Option<StoreRead<Vec<DeviceState>>>,
     /// Whether the store has to be read before hints are taken.
-    pub(super) behind: bool,
+    pub(super) is_behind: bool,
     /// Whether [`Delivery::CaughtUp`] was delivered. Always true for a follower, which gets none.
-    caught_up: bool,
+    has_caught_up: bool,
     /// The timer until the session next asks the store; `None` if it does not run. The timer stays
     /// here when a future of `next` is dropped, so that it ends even if the host's loop often
     /// wakes.
@@ -57,7 +57,7 @@ pub struct Session {
 
 /// The part of a page of the inbox that is not delivered yet.
 #[derive(Default)]
-pub(super) struct PageRest {
+pub(super) struct UndeliveredPage {
     /// The gap before the first entry, if there is one.
     pub(super) gap: Option<Gap>,
     pub(super) entries: VecDeque<InboxEntry>,
@@ -67,19 +67,19 @@ pub(super) struct PageRest {
 
 impl Session {
     pub(super) fn new(service: Service, who: Principal, guard: ConnectionGuard, position: InboxSeq) -> Self {
-        let follows = guard.connection.kind() == ConnectionKind::Follower;
+        let is_follower = guard.connection.kind() == ConnectionKind::Follower;
         Self {
             service,
             who,
             guard,
             position,
             delivered: position,
-            page: PageRest::default(),
+            page: UndeliveredPage::default(),
             page_read: None,
             head_answer: None,
             devices_read: None,
-            behind: !follows,
-            caught_up: follows,
+            is_behind: !is_follower,
+            has_caught_up: is_follower,
             poll_timer: None,
         }
     }
@@ -112,15 +112,15 @@ impl Session {
             if let Some(delivery) = self.next_from_page() {
                 return Ok(delivery);
             }
-            if self.behind {
+            if self.is_behind {
                 self.read_page().await?;
-            } else if !self.caught_up {
-                self.caught_up = true;
+            } else if !self.has_caught_up {
+                self.has_caught_up = true;
                 return Ok(Delivery::CaughtUp { position: self.position });
             } else if let Some(delivery) = self.next_from_hints() {
                 return Ok(delivery);
-            } else if !self.behind {
-                self.behind = self.wait_for_hint().await;
+            } else if !self.is_behind {
+                self.is_behind = self.wait_for_hint().await;
             }
         }
     }
