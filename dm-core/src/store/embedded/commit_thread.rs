@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::engine::{EngineReader, EngineWriter};
-use super::reopen::{Reopen, Reopened, reopen};
+use super::reopen::{OpenEngine, Reopened, reopen};
 use super::reserve::{Gauge, admit, with_refusals};
 use super::shared::{ReaderSignals, Shared, Signal, WatchedReader};
 use crate::store::error::{StoreError, StoreErrorKind};
@@ -30,7 +30,7 @@ pub(super) enum Job<R> {
 /// The state of the commit thread.
 pub(super) struct CommitThread<W, R> {
     pub(super) engine: Engine<W, R>,
-    pub(super) reopen: Option<Reopen<W, R>>,
+    pub(super) reopen: Option<OpenEngine<W, R>>,
     pub(super) gauge: Option<Gauge>,
     pub(super) shared: Arc<Shared<R>>,
     /// The sender of the thread's own queue. It is weak, so that dropping the last handle of the
@@ -43,7 +43,7 @@ pub(super) enum Engine<W, R> {
     /// The engine is open. After a failure it may refuse all work.
     Open { writer: W, signals: ReaderSignals },
     /// A thread reopens the engine. [`Signal::Stop`] ends it.
-    Reopening { signals: Sender<Signal>, thread: JoinHandle<(Reopen<W, R>, Reopened<W, R>)> },
+    Reopening { signals: Sender<Signal>, thread: JoinHandle<(OpenEngine<W, R>, Reopened<W, R>)> },
     /// The engine could not be reopened.
     Closed,
 }

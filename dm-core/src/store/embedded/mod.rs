@@ -36,7 +36,7 @@ use crate::user::UserId;
 use commit_thread::{CommitThread, Engine, Job};
 pub use engine::{EngineReader, EngineWriter};
 pub use handle::EmbeddedStore;
-use reopen::Reopen;
+use reopen::OpenEngine;
 use reserve::{Gauge, Reserve};
 use shared::{Shared, WatchedReader};
 
@@ -62,7 +62,7 @@ use shared::{Shared, WatchedReader};
 /// The same happens after any other error after which the engine refuses all work. After a panic of
 /// the writer, every further call is refused as `Closed`.
 pub struct Embedded<R> {
-    commits: Arc<Commits<R>>,
+    commits: Arc<CommitQueue<R>>,
     /// Limits the number of reads that run at the same time.
     reads: Arc<Semaphore>,
     shared: Arc<Shared<R>>,
@@ -73,12 +73,12 @@ pub struct Embedded<R> {
 }
 
 /// The queue of the commit thread. Dropping it closes the queue and waits for the thread to end.
-struct Commits<R> {
+struct CommitQueue<R> {
     jobs: Option<mpsc::Sender<Job<R>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl<R> Drop for Commits<R> {
+impl<R> Drop for CommitQueue<R> {
     fn drop(&mut self) {
         self.jobs = None;
         // The thread catches the engine's panics, so joining does not fail.
@@ -90,7 +90,7 @@ impl<R> Drop for Commits<R> {
 pub struct EmbeddedBuilder<W, R> {
     writer: W,
     reader: R,
-    reopen: Option<Reopen<W, R>>,
+    reopen: Option<OpenEngine<W, R>>,
     reserve: Option<Reserve>,
 }
 
@@ -148,7 +148,7 @@ impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
             .name("dm-commit".to_owned())
             .spawn(move || thread.run(queue))
             .map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error))?;
-        let commits = Arc::new(Commits { jobs: Some(jobs), thread: Some(thread) });
+        let commits = Arc::new(CommitQueue { jobs: Some(jobs), thread: Some(thread) });
         Ok(Embedded { commits, reads, shared, keeps_reserve, can_reopen })
     }
 }

@@ -9,7 +9,7 @@ use super::shared::{Signal, WatchedReader};
 use crate::store::error::StoreError;
 
 /// A function that opens an engine again and returns its new writer and reader.
-pub(super) type Reopen<W, R> = Box<dyn FnMut() -> Result<(W, R), StoreError> + Send>;
+pub(super) type OpenEngine<W, R> = Box<dyn FnMut() -> Result<(W, R), StoreError> + Send>;
 
 /// The time to wait for running reads before the first attempt. An engine that locks its files
 /// cannot open while a read uses the old reader.
@@ -34,7 +34,7 @@ pub(super) enum Reopened<W, R> {
 /// on a thread of its own.
 pub(super) fn reopen<W, R>(
     old: (W, Option<Arc<WatchedReader<R>>>),
-    open: &mut Reopen<W, R>,
+    open: &mut OpenEngine<W, R>,
     signals: &Receiver<Signal>,
 ) -> Reopened<W, R> {
     // Dropping closes the engine, which may take long. The commit thread does not wait for it, and

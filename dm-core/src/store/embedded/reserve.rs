@@ -18,9 +18,9 @@ pub(super) struct Reserve {
 
 /// Free space is measured again when the reserve, divided by this number, may have been written. So
 /// writes use at most about this part of the reserve before the next measurement.
-const PARTS: u64 = 16;
+const MEASUREMENTS_PER_RESERVE: u64 = 16;
 /// The number of bytes that a batch is assumed to write besides its payloads.
-const BATCH_BYTES: u64 = 64 * 1024;
+const BATCH_OVERHEAD_BYTES: u64 = 64 * 1024;
 
 /// The last measurement of free space. A batch repeats the measurement if it is a second old, or if
 /// a sixteenth of the reserve may have been written since.
@@ -41,10 +41,10 @@ impl Gauge {
 
     /// Whether there is room for a batch. Measures if a measurement is due.
     pub(super) fn room_for(&mut self, batch: &[Write]) -> Room {
-        let payloads = batch.iter().map(payload).sum::<u64>();
-        self.written = self.written.saturating_add(payloads).saturating_add(BATCH_BYTES);
+        let payloads = batch.iter().map(payload_len).sum::<u64>();
+        self.written = self.written.saturating_add(payloads).saturating_add(BATCH_OVERHEAD_BYTES);
         let is_old = self.measured_at.is_none_or(|at| at.elapsed() >= MEASURE_INTERVAL);
-        if is_old || self.written >= self.reserve.bytes / PARTS {
+        if is_old || self.written >= self.reserve.bytes / MEASUREMENTS_PER_RESERVE {
             self.measure(payloads);
         }
         self.room
@@ -71,7 +71,7 @@ impl Gauge {
 }
 
 /// The bytes of a write's payload; zero for a write without one.
-fn payload(write: &Write) -> u64 {
+fn payload_len(write: &Write) -> u64 {
     match write {
         Write::AppendMessage(append) => append.ciphertext.len() as u64,
         _ => 0,

@@ -72,8 +72,8 @@ impl State {
     }
 
     fn open_conversation(&mut self, write: &OpenConversation) -> Outcome {
-        let open = self.pairs.get(&write.participants).and_then(|id| self.conversations.get(id));
-        if let Some(log) = open {
+        let existing = self.pairs.get(&write.participants).and_then(|id| self.conversations.get(id));
+        if let Some(log) = existing {
             return Outcome::ConversationOpened {
                 conversation: log.conversation,
                 created: false,
@@ -103,8 +103,8 @@ impl State {
         let log = self.conversations.get(&write.conversation).ok_or(Refusal::NotFound)?;
         let sender = write.sender.user;
         let recipient = log.conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
-        let used = write.client_id.and_then(|id| self.client_ids.get(&(sender, id)));
-        if let Some(stored) = used.and_then(|id| self.messages.get(id)) {
+        let stored_id = write.client_id.and_then(|id| self.client_ids.get(&(sender, id)));
+        if let Some(stored) = stored_id.and_then(|id| self.messages.get(id)) {
             return write.answer_again(Arc::clone(&stored.message), stored.sender_seq);
         }
         write.check_key(self.users.get(&recipient).and_then(|user| user.key))?;
