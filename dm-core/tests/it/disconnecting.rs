@@ -45,7 +45,7 @@ async fn a_host_ends_sessions_through_the_service_and_learns_which_nodes_confirm
 }
 
 #[test]
-fn an_order_is_complete_only_when_every_node_is_known_to_have_confirmed() {
+fn a_report_is_complete_only_if_every_node_is_known_to_have_confirmed() {
     let node = NodeId::from_bytes([7; 8]);
     let known = |confirmed: usize, expected| DisconnectReport {
         sessions: 0,
@@ -70,7 +70,7 @@ async fn forgetting_a_device_ends_its_sessions_and_no_others() {
 }
 
 #[tokio::test]
-async fn forgetting_again_ends_a_session_that_the_first_time_did_not_reach() {
+async fn a_second_forget_ends_a_session_that_the_first_one_did_not_reach() {
     let store = MemoryStore::new();
     let world = World::with(store.clone(), |_| ());
     let mut phone = world.connect(&on(2, "phone")).await;
@@ -82,7 +82,7 @@ async fn forgetting_again_ends_a_session_that_the_first_time_did_not_reach() {
 }
 
 #[tokio::test]
-async fn a_session_that_no_order_reached_ends_at_its_acknowledgement_and_registers_no_device() {
+async fn a_session_that_no_request_reached_ends_at_its_acknowledgement_and_registers_no_device() {
     let world = without_notifier(|_| ());
     world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
@@ -95,7 +95,7 @@ async fn a_session_that_no_order_reached_ends_at_its_acknowledgement_and_registe
 }
 
 #[tokio::test]
-async fn a_session_that_no_order_reached_ends_when_its_window_is_full() {
+async fn a_session_that_no_request_reached_ends_when_its_window_is_full() {
     let world = without_notifier(|config| config.window = 1);
     world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
@@ -108,7 +108,7 @@ async fn a_session_that_no_order_reached_ends_when_its_window_is_full() {
 }
 
 #[tokio::test]
-async fn forgetting_ends_the_sessions_also_when_its_caller_is_gone() {
+async fn forgetting_a_device_ends_its_sessions_even_if_the_caller_drops_the_call() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let mut session = world.connect(&who(2)).await;

@@ -57,7 +57,7 @@ async fn unacknowledged(world: &World, who: &Principal) -> (u64, Depth) {
 }
 
 #[tokio::test]
-async fn an_acknowledgement_dropped_at_any_point_happened_in_full_or_not_at_all() {
+async fn a_dropped_acknowledgement_is_stored_in_full_or_not_at_all() {
     // The second device is not registered yet, so the call registers it first.
     for device in ["phone", "new"] {
         for target in [AckTarget::UpTo(seq(3)), AckTarget::Entries(vec![seq(2), seq(4)])] {
@@ -90,7 +90,7 @@ async fn an_acknowledgement_dropped_at_any_point_happened_in_full_or_not_at_all(
 }
 
 #[tokio::test]
-async fn an_opening_dropped_at_any_point_happened_in_full_or_not_at_all() {
+async fn a_dropped_opening_is_stored_in_full_or_not_at_all() {
     let opener = who(1);
     let (happened, not) = at_every_point(async |store, holds, polls| {
         let world = World::with(store.clone(), |_| ());

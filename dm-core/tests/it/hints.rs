@@ -84,7 +84,7 @@ impl Notifier for PanicsOnce {
 }
 
 #[tokio::test]
-async fn after_a_notifier_panicked_the_hints_of_later_commits_come() {
+async fn hints_of_later_commits_are_delivered_after_a_panic_of_the_notifier() {
     let notifier = |hub| PanicsOnce(hub, AtomicBool::new(false));
     let world = World::notifying(MemoryStore::new(), notifier, |_| ());
     let mut session = world.connect(&who(2)).await;

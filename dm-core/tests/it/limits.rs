@@ -13,7 +13,7 @@ use dm_core::{
 use crate::common::{DAY, World, on, seq, who};
 
 #[tokio::test]
-async fn an_acknowledgement_may_name_exactly_the_limit() {
+async fn an_acknowledgement_may_name_as_many_entries_as_the_limit() {
     for (list_page, pending_page) in [(10, 5), (5, 10)] {
         let world = World::configured(|config| {
             config.list_page = list_page;

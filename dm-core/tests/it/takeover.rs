@@ -42,7 +42,7 @@ fn pass_claim(from: &World, to: &World, claim: &SessionClaim) {
 }
 
 #[tokio::test]
-async fn a_newer_session_on_another_node_ends_the_older_and_has_what_was_not_acknowledged() {
+async fn a_newer_session_on_another_node_ends_the_older_one_and_gets_its_unacknowledged_messages() {
     let (here, there) = two_nodes();
     let chat = here.open(1, 2).await;
     here.send(&who(1), chat, "unacknowledged").await;
@@ -57,7 +57,7 @@ async fn a_newer_session_on_another_node_ends_the_older_and_has_what_was_not_ack
 }
 
 #[tokio::test]
-async fn a_newer_session_stays_although_the_clock_of_its_node_is_behind() {
+async fn a_newer_session_stays_even_if_the_clock_of_its_node_is_behind() {
     let (here, there) = two_nodes();
     here.clock.advance(Duration::from_secs(3_600));
     let mut older = caught_up(&here).await;
@@ -79,7 +79,7 @@ async fn a_newer_session_stays_although_the_clock_of_its_node_is_behind() {
 }
 
 #[tokio::test]
-async fn a_younger_session_that_gets_an_older_ones_claim_late_stays_whatever_the_clocks_say() {
+async fn a_younger_session_stays_when_the_claim_of_an_older_session_arrives_late() {
     for here_ahead in [Duration::ZERO, Duration::from_secs(3_600)] {
         for there_ahead in [Duration::ZERO, Duration::from_secs(60)] {
             let (here, there) = two_nodes();
@@ -103,7 +103,7 @@ async fn a_younger_session_that_gets_an_older_ones_claim_late_stays_whatever_the
 }
 
 #[tokio::test]
-async fn of_two_sessions_that_start_at_once_exactly_one_stays_in_any_order_of_claims() {
+async fn exactly_one_of_two_simultaneous_sessions_stays_in_every_order_of_claims() {
     for late in [Duration::ZERO, Duration::from_secs(1)] {
         for order in 0..6 {
             let (here, there) = two_nodes();
@@ -155,7 +155,7 @@ async fn a_claim_carries_the_age_of_its_session() {
 }
 
 #[tokio::test]
-async fn a_claim_ends_no_session_of_another_device_no_follower_and_not_its_own_session() {
+async fn a_claim_ends_neither_other_devices_sessions_nor_followers_nor_its_own_session() {
     let (here, there) = two_nodes();
     let mut phone = here.connect(&on(2, "phone")).await;
     let mut follower = here.dm.follow(&who(2)).await.unwrap();
@@ -169,7 +169,7 @@ async fn a_claim_ends_no_session_of_another_device_no_follower_and_not_its_own_s
 }
 
 #[tokio::test]
-async fn a_session_that_takes_over_on_its_own_node_has_the_higher_term_whatever_the_clock_says() {
+async fn a_session_that_takes_over_on_one_node_has_a_higher_term_even_if_the_clock_was_set_back() {
     let world = World::new();
     world.clock.advance(Duration::from_secs(3_600));
     let _older = world.connect(&who(2)).await;
@@ -212,7 +212,7 @@ async fn a_session_ends_at_the_fifth_objection() {
 }
 
 #[tokio::test]
-async fn an_objection_with_the_last_possible_time_ends_no_session() {
+async fn an_objection_with_the_largest_time_ends_no_session() {
     let (here, there) = two_nodes();
     let mut session = caught_up(&here).await;
     let mut rival = claim(&here);
