@@ -10,7 +10,7 @@ fn hint(n: u64, origin: Option<DeviceId>) -> SeqHint {
     SeqHint { user: user(2), seq: seq(n), origin }
 }
 
-/// A world in which only the test passes hints to the hub.
+/// A world whose notifier drops all hints, so that only the test gives the hub hints.
 fn without_hints(store: impl dm_core::store::Store) -> World {
     World::notifying(store, |_| NullNotifier, |_| ())
 }

@@ -1,4 +1,4 @@
-//! Group commit: the batches, the answers, and failures of the store.
+//! Group commit: its batches, the answers to callers, and failures of the store.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn gated() -> (GatedStore, World, dm_core::ConversationId) {
     (store, world, chat)
 }
 
-/// Starts sends that wait for the store.
+/// Starts a task for each message, which sends the message as user 1.
 fn start(world: &World, sends: impl IntoIterator<Item = SendMessage>) -> JoinSet<Result<Sent, Error>> {
     let mut tasks = JoinSet::new();
     for message in sends {
@@ -67,7 +67,7 @@ async fn callers_that_send_again_immediately_share_one_batch() {
     }
     let_tasks_run().await;
     for _ in 0..6 {
-        // The store holds each batch until all answered callers have sent again.
+        // The store holds each batch until all answered callers have made their next sends.
         store.release_one_commit();
         let_tasks_run().await;
     }
@@ -413,7 +413,7 @@ async fn acknowledgements_count_in_the_queue_by_the_entries_that_they_name() {
     let pending = world.pending(&who(2)).await;
     let seqs = pending.iter().map(|entry| entry.seq).take(100).collect();
     let ids = pending.iter().filter_map(|entry| Some(entry.message()?.id)).take(50).collect();
-    // Each names 800 bytes.
+    // Each target counts 800 bytes.
     for target in [AckTarget::Entries(seqs), AckTarget::Messages(ids)] {
         let_tasks_run().await;
         let before = store.batches().len();

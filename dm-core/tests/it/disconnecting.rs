@@ -1,4 +1,4 @@
-//! Orders to end sessions, and the sessions of a forgotten device.
+//! Requests to end sessions, and the sessions of a forgotten device.
 
 use dm_core::notify::{NodeId, NullNotifier};
 use dm_core::{AckTarget, DisconnectReason, DisconnectReport, MemoryStore, Service, SessionEnd};
@@ -74,7 +74,7 @@ async fn a_second_forget_ends_a_session_that_the_first_one_did_not_reach() {
     let store = MemoryStore::new();
     let world = World::with(store.clone(), |_| ());
     let mut phone = world.connect(&on(2, "phone")).await;
-    // As if another node had stored the first call and ended before it could send the order.
+    // Another node stores the first call. Its request does not reach the session of this node.
     let other = Service::builder(store).start().unwrap();
     assert!(other.forget_device(&who(2), "phone".parse().unwrap()).await.unwrap());
     assert!(!world.dm.forget_device(&who(2), "phone".parse().unwrap()).await.unwrap());

@@ -1,5 +1,5 @@
-//! Futures of acknowledgements and of openings are dropped at every point where they wait. The
-//! write then happens in full or not at all.
+//! The futures of acknowledgements and openings are dropped at each point at which they wait. The
+//! write is then stored in full or not at all.
 
 use std::future::Future;
 
@@ -8,7 +8,7 @@ use dm_core::{AckTarget, Depth, Principal};
 use crate::common::gate::GatedStore;
 use crate::common::{self, World, let_tasks_run, numbers, on, poll_once, seq, user, who};
 
-/// Polls a future `polls` times and drops it. Returns whether it was ready before that.
+/// Polls a future at most `polls` times and drops it. Returns whether it was ready.
 async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
     let mut future = Box::pin(future);
     for _ in 0..polls {
@@ -32,7 +32,8 @@ async fn at_every_point(trial: impl AsyncFn(&GatedStore, bool, usize) -> Trial) 
             happened += usize::from(stored);
             not += usize::from(!stored);
             assert!(stored || !done);
-            // With held commits the future is never ready: a few polls reach its last wait.
+            // With held commits the future is never ready. 16 polls are more than it needs to reach
+            // the point where it waits for the commit.
             if done || (holds && polls == 16) {
                 break;
             }
@@ -49,7 +50,7 @@ struct Trial {
     stored: bool,
 }
 
-/// The cursor of a device and the depth of its inbox. It registers no device.
+/// The cursor of a device and its number of pending entries. This call registers no device.
 async fn unacknowledged(world: &World, who: &Principal) -> (u64, Depth) {
     let devices = world.dm.devices(who).await.unwrap();
     let cursor = devices.iter().find(|state| state.device == who.device).map(|state| state.cursor.get());
@@ -76,7 +77,7 @@ async fn a_dropped_acknowledgement_is_stored_in_full_or_not_at_all() {
                 store.release_commits();
                 let_tasks_run().await;
                 let found = unacknowledged(&world, &who).await;
-                // After a second call it has happened, and only once.
+                // After a second call the acknowledgement is stored, and only once.
                 world.dm.acknowledge(&who, target.clone()).await.unwrap();
                 let after = unacknowledged(&world, &who).await;
                 assert_ne!(before, after);

@@ -15,13 +15,13 @@ use tokio::task::JoinHandle;
 use crate::common::engine::{Next, Reader, Script, expire};
 use crate::common::{ciphertext, message, poll_once, user, who};
 
-/// A store that can be reopened when the test says so.
+/// A store whose attempts to reopen wait for a result from the test.
 struct Reopening {
     script: Script,
     store: Embedded<Reader>,
-    /// Receives the numbers of live writers and readers when an attempt to reopen begins.
+    /// Receives the numbers of writers and readers that exist when an attempt to reopen begins.
     begins: mpsc::Receiver<(usize, usize)>,
-    /// Sends the result of that attempt.
+    /// Sends the result of the attempt that has begun.
     ends: mpsc::Sender<Result<(), StoreErrorKind>>,
 }
 
@@ -40,7 +40,7 @@ impl Reopening {
         Self { script, store: store.start().unwrap(), begins, ends }
     }
 
-    /// A read that has begun in the engine and is held there.
+    /// Starts a read, which is held in the engine.
     async fn held_read(&self) -> JoinHandle<Result<Option<KeyRecord>, StoreError>> {
         self.script.hold_reads(true);
         let store = self.store.clone();
@@ -59,7 +59,7 @@ impl Reopening {
         self.store.key(user(1)).await.map(drop).map_err(|error| error.kind())
     }
 
-    /// Lets the next attempt succeed, and waits until the store is open.
+    /// Makes the next attempt succeed, and waits until the store is open.
     async fn reopens(&self) {
         self.ends.send(Ok(())).unwrap();
         while self.store.status().availability != Availability::Open {
@@ -211,7 +211,7 @@ async fn a_store_that_is_being_reopened_can_be_dropped() {
     world.begins.recv().unwrap();
     world.ends.send(Err(StoreErrorKind::Full)).unwrap();
     let Reopening { script, store, begins, ends } = world;
-    // A further attempt would wait for its result for ever.
+    // If this sender stayed, a further attempt would wait for its result for ever.
     drop(ends);
     drop(store);
     assert_eq!(script.alive(), (0, 0));

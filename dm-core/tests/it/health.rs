@@ -166,7 +166,7 @@ async fn a_failed_expiry_alone_does_not_keep_the_service_unready() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let_tasks_run().await;
-    // Three times announcing keys succeeds and expiry fails.
+    // Three times, announcing keys succeeds and then expiry fails.
     for _ in 0..3 {
         store.next_commit(Fault::None);
         store.next_commit(Fault::Fail(StoreErrorKind::Engine));
@@ -238,7 +238,7 @@ async fn the_gauges_show_the_health() {
     assert_eq!(gauges.value("dm_oldest_read_seconds"), 0.0);
 }
 
-/// The last values of the gauges, by their names and labels.
+/// The newest value of each gauge, by the gauge's name and labels.
 #[derive(Default)]
 struct Gauges(Arc<Mutex<BTreeMap<String, f64>>>);
 

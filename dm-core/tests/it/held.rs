@@ -1,4 +1,4 @@
-//! A future that was polled once and is then held without being polled delays no other call.
+//! A future that is polled once and then held, without further polls, delays no other call.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use crate::common::{self, World, let_tasks_run, message, payload, poll_once, seq
 
 type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A call, given the conversation of users 1 and 2.
+/// A call of the service. Its second argument is the conversation of users 1 and 2.
 type Call = fn(Service, ConversationId) -> Held;
 
 /// Every call that reads the store, by its name.
@@ -51,7 +51,7 @@ async fn a_held_read_does_not_delay_other_reads() {
         gate.entered().await;
         assert!(poll_once(&mut held).await.is_none(), "{name} waits for the other read");
         gate.open();
-        // Now the held read gets the permit.
+        // The other read has ended, so the held read gets the permit, although nobody polls it.
         assert!(common::is_not_found(other.await.unwrap()));
         assert!(common::is_not_found(world.dm.key(user(9)).await), "{name}");
     }
@@ -93,8 +93,8 @@ async fn a_session_continues_its_read_after_the_future_of_next_is_dropped() {
     assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "one read reached the gate");
 }
 
-/// A session with a window of one delivery. A notice is delivered and not acknowledged, and the
-/// message `next` waits.
+/// A session with a window of one delivery. A notice is delivered and not acknowledged, so the
+/// window is full. The next entry is the message `next`.
 async fn with_a_full_window(store: impl Store) -> (World, ConversationId, Session) {
     let world = World::with(store, |config| config.window = 1);
     let chat = world.open(1, 2).await;
@@ -212,8 +212,8 @@ async fn a_held_send_in_a_full_queue_does_not_delay_other_sends() {
         }
         store.release_commits();
         world.send(&who(2), chat, &text(16)).await;
-        // The held sends were queued without further polls, in the order of their first polls and
-        // before the later send.
+        // The held sends were queued without a second poll, in the order of their first polls. All
+        // of them precede the later send.
         assert_eq!(stored(&world, chat).await, (0..17).collect::<Vec<_>>());
         for sending in held {
             sending.await.unwrap();
@@ -248,8 +248,8 @@ async fn a_send_does_not_overtake_sends_that_wait_for_room() {
     let_tasks_run().await;
     store.hold_commits();
     let dm = world.dm.clone();
-    // This task sends again as soon as its first send is answered, before the task of the send that
-    // gets the free room runs.
+    // This task makes its second send as soon as its first one is answered. At that time the task
+    // of the send that gets the free room has not run.
     let last = tokio::spawn(async move {
         dm.send(&who(1), message(chat, &text(0))).await.unwrap();
         dm.send(&who(1), message(chat, "5")).await.unwrap();

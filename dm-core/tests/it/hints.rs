@@ -1,4 +1,4 @@
-//! Hints repeated, reordered, delayed and lost in any pattern have no visible effect.
+//! Hints may be repeated, reordered, delayed and lost in any pattern: sessions deliver the same.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -29,8 +29,9 @@ proptest! {
     }
 }
 
-/// Sends some messages before the session is connected and the rest while it is live, and passes
-/// hints on in the given rounds. Returns the messages delivered by the end of the poll interval.
+/// Sends `early` messages before the session is connected and the others while it is connected, and
+/// passes on the hints of each round. Returns the messages delivered by the end of the poll
+/// interval.
 async fn deliver(early: usize, rounds: Vec<Vec<usize>>) -> Vec<String> {
     let mut held_hints = None;
     let notifier = |hub| held_hints.insert(HeldHints::new(hub)).clone();

@@ -133,7 +133,7 @@ async fn each_pending_page_starts_where_the_previous_one_ended() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     for n in 1..=20 {
-        // Every second message is the device's own and not pending.
+        // Every second message is sent by the device itself and therefore not pending.
         world.send(&who(1 + n % 2), chat, &n.to_string()).await;
     }
     for kind in [PendingKind::Received, PendingKind::Everything] {
@@ -238,7 +238,7 @@ async fn expiry_commits_in_steps_between_other_writes() {
     let_tasks_run().await;
     store.hold_commits();
     let before = store.batches().len();
-    // The service begins an expiry of its own, and its first commit is held.
+    // The service itself starts to expire entries, and the first commit of this is held.
     world.clock.advance(31 * DAY);
     let_tasks_run().await;
     let dm = world.dm.clone();

@@ -1,4 +1,4 @@
-//! Sessions without hints ask for the newest numbers, many of them with one read.
+//! Sessions that get no hints ask for the heads of their inboxes. Many sessions share one read.
 
 use dm_core::notify::NullNotifier;
 use dm_core::{Delivery, Session};
@@ -18,7 +18,7 @@ async fn waiting(store: &GatedStore, count: u64) -> (World, Vec<Session>) {
     (world, sessions)
 }
 
-/// Lets all sessions wait, and moves the clock by one poll interval.
+/// Makes all sessions wait, and advances the clock by one poll interval.
 async fn poll(world: &World, sessions: &mut [Session]) {
     for session in sessions {
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
@@ -82,7 +82,7 @@ async fn a_hint_is_delivered_while_the_read_of_the_head_hangs() {
     world.send(&who(1), chat, "hinted").await;
     let Delivery::Entry(entry) = next.await.unwrap() else { panic!("not an entry") };
     assert_eq!(texts([&entry]), ["hinted"]);
-    // The answer has no newer number than the session.
+    // The head is not above the position of the session.
     let before = store.inbox_reads();
     store.release_heads();
     assert!(poll_once(&mut Box::pin(session.next())).await.is_none());

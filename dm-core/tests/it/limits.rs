@@ -40,7 +40,7 @@ async fn an_acknowledgement_may_name_as_many_entries_as_the_limit() {
 async fn the_position_after_a_gap_is_the_gaps_end() {
     let world = World::new();
     let chat = world.open(1, 2).await;
-    // The device is registered, so that entries that expire are a gap for it.
+    // The device is registered before the entries expire, so that they are a gap for it.
     world.pending(&who(2)).await;
     world.send_many(&who(1), chat, 3).await;
     world.clock.advance(31 * DAY);

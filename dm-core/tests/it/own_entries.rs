@@ -1,4 +1,4 @@
-//! A fetch does not walk a user's own entries again each time.
+//! The fetches of a device walk its own entries once, and not each time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,8 +10,8 @@ use dm_core::*;
 use crate::common::gate::{GatedStore, Kind};
 use crate::common::{self, World, let_tasks_run, on, seq, texts, who};
 
-/// A store in memory whose pages of an inbox end after `stretch` numbers, as the pages of other
-/// stores do.
+/// A store in memory whose pages of an inbox end after `stretch` entries, shown or not, as the
+/// pages of stores on disk do.
 #[derive(Clone)]
 struct ShortPages {
     inner: MemoryStore,
@@ -27,7 +27,7 @@ impl ShortPages {
         Self { inner: MemoryStore::new(), stretch, walked: Arc::default(), shown: Arc::default() }
     }
 
-    /// Entries walked and shown since the last call.
+    /// The numbers of entries walked and shown since the last call.
     fn counts(&self) -> (u64, u64) {
         (self.walked.swap(0, Ordering::Relaxed), self.shown.swap(0, Ordering::Relaxed))
     }

@@ -1,4 +1,4 @@
-//! Sessions deliver each entry once, in order and without a hole, whatever else happens.
+//! Sessions deliver each entry once, in order and without a hole.
 
 use std::time::Duration;
 
@@ -48,7 +48,8 @@ async fn unacknowledged_entries_are_delivered_again_once_after_a_reconnect() {
 
 #[tokio::test]
 async fn a_message_sent_while_the_backlog_is_read_is_delivered_once() {
-    // The message is committed before the read, or after it. Its hint waits in both cases.
+    // The message is committed before the read of the store, or after it. In both cases its hint
+    // waits while the read is held.
     for hold in [GatedStore::hold_before_inbox, GatedStore::hold_after_inbox] {
         let store = GatedStore::new();
         let world = World::with(store.clone(), |_| ());
@@ -195,7 +196,7 @@ async fn a_client_that_never_acknowledges_stops_at_its_window_and_does_not_delay
         assert_eq!(text(&mut silent).await, n.to_string());
     }
     assert!(poll_once(&mut Box::pin(silent.next())).await.is_none());
-    // When it acknowledges at last, every message is still delivered.
+    // As soon as it acknowledges, it gets every message.
     let handle = silent.handle();
     for n in 4..=1_000 {
         handle.acknowledge(AckTarget::UpTo(seq(n))).await.unwrap();
@@ -297,8 +298,8 @@ async fn hints_that_were_taken_make_room_for_new_hints() {
     // A session whose hints were dropped would read the store, and wait.
     store.hold_before_inbox();
     let large = "x".repeat(16 * 1024);
-    // In all, several times the bytes of hints that a session keeps. At no time are more than half
-    // of these bytes in use.
+    // All messages together have several times the bytes of hints that a session keeps. At no time
+    // do the waiting hints have more than half of these bytes.
     for _ in 0..8 {
         for _ in 0..2 {
             world.send(&who(1), chat, &large).await;
@@ -528,7 +529,7 @@ async fn dropping_the_future_of_next_loses_no_delivery() {
     let mut session = world.connect(&who(2)).await;
     backlog(&mut session).await;
     for n in 1..=50 {
-        // A host whose loop is often woken by other events does the same.
+        // A host whose loop is often woken by other events drops the future in the same way.
         let _ = poll_once(&mut Box::pin(session.next())).await;
         world.dm.send(&who(1), message(chat, &n.to_string())).await.unwrap();
         assert_eq!(text(&mut session).await, n.to_string());

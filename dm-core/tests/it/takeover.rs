@@ -1,4 +1,4 @@
-//! Sessions of one device on two nodes: exactly one stays, and nothing is lost.
+//! Sessions of one device on two nodes: exactly one of them stays, and no message is lost.
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ fn two_nodes() -> (World, World) {
     (World::with(store.clone(), |_| ()), World::with(store, |_| ()))
 }
 
+/// The only claim of user 2's sessions on a node.
 fn claim(node: &World) -> SessionClaim {
     let mut claims = node.hub.claims(user(2));
     assert_eq!(claims.len(), 1);
@@ -28,13 +29,14 @@ async fn stays(session: &mut Session) -> bool {
     }
 }
 
+/// Connects user 2 on a node, and takes the backlog.
 async fn caught_up(node: &World) -> Session {
     let mut session = node.connect(&who(2)).await;
     backlog(&mut session).await;
     session
 }
 
-/// Passes a claim from one node to the other, and the objection back.
+/// Passes a claim from one node to the other, and an objection, if there is one, back.
 fn pass_claim(from: &World, to: &World, claim: &SessionClaim) {
     if let Some(theirs) = to.hub.handle_claim(claim) {
         from.hub.handle_objection(claim.user, &claim.device, claim.term.session, theirs);
@@ -90,7 +92,7 @@ async fn a_younger_session_stays_when_the_claim_of_an_older_session_arrives_late
             let mut watch = there.hub.watch_claims();
             watch.changed().await;
             there.hub.take_claims(user(2));
-            // As if the claim was delayed on its node until the other session was an hour old.
+            // The claim says that the older session is an hour old.
             let late = SessionClaim { age: Duration::from_secs(3_600), ..claim(&here) };
             assert_eq!(there.hub.handle_claim(&late), None);
             assert!(stays(&mut younger).await);
@@ -110,7 +112,8 @@ async fn exactly_one_of_two_simultaneous_sessions_stays_in_every_order_of_claims
             there.clock.advance(late);
             let (mut one, mut other) = (caught_up(&here).await, caught_up(&there).await);
             let (mine, yours) = (claim(&here), claim(&there));
-            // Each node makes its claim before it gets the other's. The answers come in any order.
+            // Each node makes its claim before it gets the claim of the other node. The order of
+            // the answers differs.
             match order {
                 0 => (pass_claim(&here, &there, &mine), pass_claim(&there, &here, &yours)),
                 1 => (pass_claim(&there, &here, &yours), pass_claim(&here, &there, &mine)),
@@ -124,7 +127,7 @@ async fn exactly_one_of_two_simultaneous_sessions_stays_in_every_order_of_claims
                     (object(&here, &mine, to_mine), object(&there, &yours, to_yours))
                 }
             };
-            // Claims that were raised are passed on.
+            // Each raised term is a new claim, which is passed on.
             for _ in 0..8 {
                 for (from, to) in [(&here, &there), (&there, &here)] {
                     for claim in from.hub.claims(user(2)) {
@@ -145,7 +148,7 @@ async fn a_claim_carries_the_age_of_its_session() {
     let _session = caught_up(&here).await;
     let age = claim(&here).age;
     assert!(age <= began.elapsed(), "{age:?}");
-    // The age is not measured with the world's clock, which does not move.
+    // The age is measured with the machine's clock; the world's clock does not move.
     let span = Duration::from_millis(2);
     let from = Instant::now();
     while from.elapsed() < span {

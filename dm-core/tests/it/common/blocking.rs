@@ -1,4 +1,5 @@
-//! An engine whose calls block, one read at a time, behind a gate.
+//! A store on an engine whose calls block. It runs one read at a time, and a test can hold the
+//! reads.
 
 use std::future::Future;
 use std::num::NonZeroUsize;
@@ -33,7 +34,7 @@ impl Gate {
         self.closed.1.notify_all();
     }
 
-    /// Waits until a read has reached the gate since it was closed.
+    /// Waits until a read has reached the gate after it was closed. Each read counts once.
     pub async fn entered(&self) {
         self.entered.acquire().await.unwrap().forget();
     }
@@ -45,7 +46,7 @@ impl Gate {
     }
 }
 
-/// A store in memory whose reads block, one at a time.
+/// A store in memory that runs one read at a time, and the gate at which its reads can be held.
 pub fn one_read_at_a_time() -> (Embedded<impl EngineReader>, Gate) {
     let gate = Gate { closed: Arc::default(), entered: Arc::new(Semaphore::new(0)) };
     let store = MemoryStore::new();

@@ -1,4 +1,4 @@
-//! A notifier with which a test loses, repeats and reorders hints.
+//! [`HeldHints`], a notifier with which a test loses, repeats and reorders hints.
 
 use std::sync::{Arc, Mutex};
 
