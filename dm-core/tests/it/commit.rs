@@ -297,7 +297,7 @@ async fn an_unknown_outcome_is_reported_and_a_retry_resolves_it() {
     let (store, world, chat) = gated().await;
     let_tasks_run().await;
     let send = SendMessage { client_id: Some(client_id(1)), ..message(chat, "once") };
-    store.next_commit(Fault::HappensUnknown);
+    store.next_commit(Fault::StoredUnknown);
     let error = world.dm.send(&who(1), send.clone()).await.unwrap_err();
     assert!(matches!(error, Error::OutcomeUnknown(_)), "{error:?}");
     let sent = world.dm.send(&who(1), send).await.unwrap();

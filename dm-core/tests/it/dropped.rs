@@ -24,13 +24,13 @@ async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
 /// a store whose commits are held, and once without. Returns the number of trials in which the
 /// write happened, and of those in which it did not.
 async fn at_every_point(trial: impl AsyncFn(&GatedStore, bool, usize) -> Trial) -> (usize, usize) {
-    let (mut happened, mut not) = (0, 0);
+    let (mut stored_count, mut not_stored) = (0, 0);
     for holds in [false, true] {
         for polls in 0.. {
             let store = GatedStore::new();
             let Trial { done, stored } = trial(&store, holds, polls).await;
-            happened += usize::from(stored);
-            not += usize::from(!stored);
+            stored_count += usize::from(stored);
+            not_stored += usize::from(!stored);
             assert!(stored || !done);
             // With held commits the future is never ready. 16 polls are more than it needs to reach
             // the point where it waits for the commit.
@@ -39,7 +39,7 @@ async fn at_every_point(trial: impl AsyncFn(&GatedStore, bool, usize) -> Trial) 
             }
         }
     }
-    (happened, not)
+    (stored_count, not_stored)
 }
 
 /// The result of a trial.
@@ -63,7 +63,7 @@ async fn a_dropped_acknowledgement_is_stored_in_full_or_not_at_all() {
     for device in ["phone", "new"] {
         for target in [AckTarget::UpTo(seq(3)), AckTarget::Entries(vec![seq(2), seq(4)])] {
             let who = on(2, device);
-            let (happened, not) = at_every_point(async |store, holds, polls| {
+            let (stored_count, not_stored) = at_every_point(async |store, holds, polls| {
                 let world = World::with(store.clone(), |_| ());
                 let chat = world.open(1, 2).await;
                 world.send_many(&common::who(1), chat, 3).await;
@@ -85,7 +85,10 @@ async fn a_dropped_acknowledgement_is_stored_in_full_or_not_at_all() {
                 Trial { done, stored: found == after }
             })
             .await;
-            assert!(happened > 0 && not > 0, "some happened and some did not: {happened}, {not}");
+            assert!(
+                stored_count > 0 && not_stored > 0,
+                "some happened and some did not: {stored_count}, {not_stored}"
+            );
         }
     }
 }
@@ -93,7 +96,7 @@ async fn a_dropped_acknowledgement_is_stored_in_full_or_not_at_all() {
 #[tokio::test]
 async fn a_dropped_opening_is_stored_in_full_or_not_at_all() {
     let opener = who(1);
-    let (happened, not) = at_every_point(async |store, holds, polls| {
+    let (stored_count, not_stored) = at_every_point(async |store, holds, polls| {
         let world = World::with(store.clone(), |_| ());
         let_tasks_run().await;
         if holds {
@@ -117,5 +120,8 @@ async fn a_dropped_opening_is_stored_in_full_or_not_at_all() {
         Trial { done, stored }
     })
     .await;
-    assert!(happened > 0 && not > 0, "some happened and some did not: {happened}, {not}");
+    assert!(
+        stored_count > 0 && not_stored > 0,
+        "some happened and some did not: {stored_count}, {not_stored}"
+    );
 }

@@ -56,10 +56,10 @@ async fn the_position_after_a_gap_is_the_gaps_end() {
 }
 
 /// A store whose pages of an inbox end where they start, although there are more entries.
-struct Nowhere(MemoryStore);
+struct StuckPages(MemoryStore);
 
 #[async_trait]
-impl Store for Nowhere {
+impl Store for StuckPages {
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         self.0.commit(batch).await
     }
@@ -97,7 +97,7 @@ impl Store for Nowhere {
 
 #[tokio::test]
 async fn a_session_ends_at_a_page_that_does_not_advance() {
-    let world = World::with(Nowhere(MemoryStore::new()), |_| ());
+    let world = World::with(StuckPages(MemoryStore::new()), |_| ());
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "one").await;
     let mut session = world.connect(&who(2)).await;

@@ -21,7 +21,7 @@ fn claim(node: &World) -> SessionClaim {
 }
 
 /// Whether a session has not ended. It must have nothing to deliver.
-async fn stays(session: &mut Session) -> bool {
+async fn is_open(session: &mut Session) -> bool {
     match poll_once(&mut Box::pin(session.next())).await {
         None => true,
         Some(Err(SessionEnd::Replaced)) => false,
@@ -30,7 +30,7 @@ async fn stays(session: &mut Session) -> bool {
 }
 
 /// Connects user 2 on a node, and takes the backlog.
-async fn caught_up(node: &World) -> Session {
+async fn connect_and_catch_up(node: &World) -> Session {
     let mut session = node.connect(&who(2)).await;
     backlog(&mut session).await;
     session
@@ -48,13 +48,13 @@ async fn a_newer_session_on_another_node_ends_the_older_one_and_gets_its_unackno
     let (here, there) = two_nodes();
     let chat = here.open(1, 2).await;
     here.send(&who(1), chat, "unacknowledged").await;
-    let mut older = caught_up(&here).await;
+    let mut older = connect_and_catch_up(&here).await;
     there.clock.advance(Duration::from_millis(1));
     let mut newer = there.connect(&who(2)).await;
     assert_eq!(here.hub.handle_claim(&claim(&there)), None);
-    assert!(!stays(&mut older).await);
+    assert!(!is_open(&mut older).await);
     assert_eq!(delivered_texts(&backlog(&mut newer).await), ["unacknowledged"]);
-    assert!(stays(&mut newer).await);
+    assert!(is_open(&mut newer).await);
     assert!(here.hub.claims(user(2)).is_empty(), "a session that ended has no claim");
 }
 
@@ -62,8 +62,8 @@ async fn a_newer_session_on_another_node_ends_the_older_one_and_gets_its_unackno
 async fn a_newer_session_stays_even_if_the_clock_of_its_node_is_behind() {
     let (here, there) = two_nodes();
     here.clock.advance(Duration::from_secs(3_600));
-    let mut older = caught_up(&here).await;
-    let mut newer = caught_up(&there).await;
+    let mut older = connect_and_catch_up(&here).await;
+    let mut newer = connect_and_catch_up(&there).await;
     let mut watch = there.hub.watch_claims();
     watch.changed().await;
     let first = claim(&there);
@@ -76,8 +76,8 @@ async fn a_newer_session_stays_even_if_the_clock_of_its_node_is_behind() {
     assert!(there.hub.take_claims(user(2)).is_empty(), "each claim is taken once");
     assert!(second.term > theirs && second.term.session == first.term.session);
     assert_eq!(here.hub.handle_claim(second), None);
-    assert!(!stays(&mut older).await);
-    assert!(stays(&mut newer).await);
+    assert!(!is_open(&mut older).await);
+    assert!(is_open(&mut newer).await);
 }
 
 #[tokio::test]
@@ -87,19 +87,19 @@ async fn a_younger_session_stays_when_the_claim_of_an_older_session_arrives_late
             let (here, there) = two_nodes();
             here.clock.advance(here_ahead);
             there.clock.advance(there_ahead);
-            let mut older = caught_up(&here).await;
-            let mut younger = caught_up(&there).await;
+            let mut older = connect_and_catch_up(&here).await;
+            let mut younger = connect_and_catch_up(&there).await;
             let mut watch = there.hub.watch_claims();
             watch.changed().await;
             there.hub.take_claims(user(2));
             // The claim says that the older session is an hour old.
             let late = SessionClaim { age: Duration::from_secs(3_600), ..claim(&here) };
             assert_eq!(there.hub.handle_claim(&late), None);
-            assert!(stays(&mut younger).await);
+            assert!(is_open(&mut younger).await);
             assert_eq!(watch.changed().await, [user(2)], "the younger session claims");
             let [claim] = &there.hub.take_claims(user(2))[..] else { panic!("not one claim") };
             assert_eq!(here.hub.handle_claim(claim), None);
-            assert!(!stays(&mut older).await);
+            assert!(!is_open(&mut older).await);
         }
     }
 }
@@ -110,7 +110,8 @@ async fn exactly_one_of_two_simultaneous_sessions_stays_in_every_order_of_claims
         for order in 0..6 {
             let (here, there) = two_nodes();
             there.clock.advance(late);
-            let (mut one, mut other) = (caught_up(&here).await, caught_up(&there).await);
+            let (mut one, mut other) =
+                (connect_and_catch_up(&here).await, connect_and_catch_up(&there).await);
             let (mine, yours) = (claim(&here), claim(&there));
             // Each node makes its claim before it gets the claim of the other node. The order of
             // the answers differs.
@@ -135,7 +136,7 @@ async fn exactly_one_of_two_simultaneous_sessions_stays_in_every_order_of_claims
                     }
                 }
             }
-            let stay = (stays(&mut one).await, stays(&mut other).await);
+            let stay = (is_open(&mut one).await, is_open(&mut other).await);
             assert!(stay.0 != stay.1, "{stay:?}, {late:?}, order {order}");
         }
     }
@@ -145,7 +146,7 @@ async fn exactly_one_of_two_simultaneous_sessions_stays_in_every_order_of_claims
 async fn a_claim_carries_the_age_of_its_session() {
     let began = Instant::now();
     let here = World::new();
-    let _session = caught_up(&here).await;
+    let _session = connect_and_catch_up(&here).await;
     let age = claim(&here).age;
     assert!(age <= began.elapsed(), "{age:?}");
     // The age is measured with the machine's clock; the world's clock does not move.
@@ -164,10 +165,10 @@ async fn a_claim_ends_neither_other_devices_sessions_nor_followers_nor_its_own_s
     let mut follower = here.dm.follow(&who(2)).await.unwrap();
     backlog(&mut phone).await;
     there.clock.advance(Duration::from_secs(1));
-    let _newer = caught_up(&there).await;
+    let _newer = connect_and_catch_up(&there).await;
     assert_eq!(here.hub.handle_claim(&claim(&there)), None);
     assert_eq!(here.hub.handle_claim(&claim(&here)), None, "its own claim, sent back");
-    assert!(stays(&mut phone).await && stays(&mut follower).await);
+    assert!(is_open(&mut phone).await && is_open(&mut follower).await);
     assert_eq!(claim(&here).device, on(2, "phone").device, "followers have no claim");
 }
 
@@ -201,11 +202,11 @@ async fn a_watch_of_claims_returns_new_device_sessions_and_takeovers_only() {
 #[tokio::test]
 async fn a_session_ends_at_the_fifth_objection() {
     let (here, there) = two_nodes();
-    let mut session = caught_up(&here).await;
-    let _theirs = caught_up(&there).await;
+    let mut session = connect_and_catch_up(&here).await;
+    let _theirs = connect_and_catch_up(&there).await;
     let rival = claim(&there).term.session;
     let mut raised = 0;
-    while stays(&mut session).await {
+    while is_open(&mut session).await {
         let own = claim(&here);
         let theirs = Term { at: own.term.at.after(Duration::from_secs(1)), session: rival };
         here.hub.handle_objection(user(2), &own.device, own.term.session, theirs);
@@ -217,13 +218,13 @@ async fn a_session_ends_at_the_fifth_objection() {
 #[tokio::test]
 async fn an_objection_with_the_largest_time_ends_no_session() {
     let (here, there) = two_nodes();
-    let mut session = caught_up(&here).await;
+    let mut session = connect_and_catch_up(&here).await;
     let mut rival = claim(&here);
-    let _theirs = caught_up(&there).await;
+    let _theirs = connect_and_catch_up(&there).await;
     rival.term = Term { at: dm_core::Timestamp::from_millis(u64::MAX), session: claim(&there).term.session };
     let before = claim(&here);
     here.hub.handle_objection(user(2), &before.device, before.term.session, rival.term);
     let after = claim(&here).term;
     assert!(after == before.term || after > rival.term);
-    assert!(stays(&mut session).await);
+    assert!(is_open(&mut session).await);
 }

@@ -62,7 +62,7 @@ struct Reader {
 }
 
 /// The output of a future that never waits.
-fn now<T>(future: impl Future<Output = T>) -> T {
+fn ready_output<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("a call of the store in memory waited"),
@@ -71,7 +71,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 
 impl EngineWriter for Writer {
     fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
-        now(self.0.commit(batch))
+        ready_output(self.0.commit(batch))
     }
 }
 
@@ -84,31 +84,31 @@ impl Reader {
 
 impl EngineReader for Reader {
     fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        now(self.read().key(user))
+        ready_output(self.read().key(user))
     }
 
     fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
-        now(self.read().conversation(id))
+        ready_output(self.read().conversation(id))
     }
 
     fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
-        now(self.read().conversations(query))
+        ready_output(self.read().conversations(query))
     }
 
     fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
-        now(self.read().history(query))
+        ready_output(self.read().history(query))
     }
 
     fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
-        now(self.read().inbox(query))
+        ready_output(self.read().inbox(query))
     }
 
     fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
-        now(self.read().devices(user))
+        ready_output(self.read().devices(user))
     }
 
     fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
-        now(self.read().depth(who))
+        ready_output(self.read().depth(who))
     }
 
     fn max_concurrent_reads(&self) -> NonZeroUsize {

@@ -23,7 +23,7 @@ pub enum Fault {
     /// The commit fails, and nothing is stored.
     Fail(StoreErrorKind),
     /// The batch is stored, and its outcome is reported as unknown.
-    HappensUnknown,
+    StoredUnknown,
     /// The batch is stored, and the commit returns one outcome too few.
     Short,
     /// The commit panics.
@@ -197,7 +197,7 @@ impl Store for GatedStore {
         match fault {
             None | Some(Fault::None) => self.inner.commit(batch).await,
             Some(Fault::Fail(kind)) => Err(kind.into()),
-            Some(Fault::HappensUnknown) => {
+            Some(Fault::StoredUnknown) => {
                 self.inner.commit(batch).await?;
                 Err(StoreErrorKind::OutcomeUnknown.into())
             }
