@@ -67,8 +67,8 @@ struct State {
     /// The number of times that another node answered a claim of this session with a higher term of
     /// the same device. After `MAX_RAISES` in [`takeover`](super::takeover) the session ends.
     objections: u8,
-    /// The entries that are delivered and not acknowledged, oldest first. Each has the id of its
-    /// message if it is about one.
+    /// The deliveries that are not acknowledged, oldest first: the number of each entry, and the id
+    /// of its message; `None` for a notice or a gap.
     outstanding: VecDeque<(InboxSeq, Option<MessageId>)>,
 }
 
@@ -86,7 +86,7 @@ impl State {
 pub(crate) enum EndCause {
     /// A newer session of the device took over.
     Replaced,
-    /// The host asked for it, or the device was forgotten.
+    /// The host requested the end, or the device was forgotten.
     Requested(DisconnectReason),
 }
 
@@ -201,7 +201,7 @@ impl Connection {
         self.lock().term
     }
 
-    /// The term; `None` if an earlier call has returned it.
+    /// The term; `None` if an earlier call has returned this term.
     pub(crate) fn take_unannounced_term(&self) -> Option<Term> {
         let mut state = self.lock();
         if std::mem::replace(&mut state.is_announced, true) { None } else { state.term }
@@ -265,8 +265,8 @@ impl Connection {
         self.changed.notified().await;
     }
 
-    /// Adds a delivery to the session's window: the entry's number, and the id of its message if it
-    /// is about one.
+    /// Adds a delivery to the session's window: the number of the entry, and the id of its message;
+    /// `None` for a notice or a gap.
     pub(crate) fn add_outstanding(&self, seq: InboxSeq, message: Option<MessageId>) {
         self.lock().outstanding.push_back((seq, message));
     }

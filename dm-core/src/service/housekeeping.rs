@@ -1,5 +1,5 @@
-//! The background work of the service: it announces new keys to peers and expires inbox entries,
-//! both in small commits between sends.
+//! The background work of the service: it announces new keys to peers and expires inbox entries, in
+//! small commits between sends.
 
 use std::pin::Pin;
 use std::sync::atomic::Ordering;

@@ -228,7 +228,8 @@ impl Service {
     /// acknowledged, up to the end of one page of the store. After a failure the next fetch makes
     /// the move.
     async fn move_cursor_past_own_entries(&self, who: &Principal, cursor: InboxSeq) -> Result<(), Error> {
-        // A page has at least one entry, so with these limits it ends at the first entry that is shown.
+        // A page has at least one entry, so with these limits it ends at the first entry that is
+        // shown.
         let query =
             InboxQuery { who: who.clone(), after: cursor, own: OwnEntries::Skip, limit: 1, max_bytes: 0 };
         let page = self.store().inbox(query).await?.require_progress(cursor)?;

@@ -83,7 +83,8 @@ impl Session {
         Delivery::Entry(entry)
     }
 
-    /// Moves the session's position to an entry, and adds the entry to the window.
+    /// Moves the session's position to an entry or to the end of a gap, and adds the delivery to
+    /// the window. `message` is `None` for a notice or a gap.
     fn record_delivery(&mut self, seq: InboxSeq, message: Option<MessageId>) {
         self.position = seq;
         self.delivered = seq;

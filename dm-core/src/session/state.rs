@@ -49,8 +49,8 @@ pub struct Session {
     pub(super) is_behind: bool,
     /// Whether [`Delivery::CaughtUp`] was delivered. Always true for a follower, which gets none.
     has_caught_up: bool,
-    /// The timer until the session next asks the store; `None` if it does not run. The timer stays
-    /// here when a future of `next` is dropped, so that it ends even if the host's loop often
+    /// The timer of the next poll of the store; `None` if it does not run. The timer stays here
+    /// when a future of `next` is dropped, so that polls happen even if the host's loop often
     /// wakes.
     pub(super) poll_timer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }

@@ -1,6 +1,6 @@
-//! The waits of a session: for a hint, for room in its window, and for the next poll. A poll is a
-//! read of the store in case every hint was lost. A session that waits makes one every
-//! [`Config::poll_interval`](crate::Config::poll_interval).
+//! The waits of a session: for a hint, for room in its window, and for the next poll. A poll reads
+//! from the store what the session may have missed: the head of the inbox, or the device's cursor.
+//! A session that waits makes one every [`Config::poll_interval`](crate::Config::poll_interval).
 
 use super::delivery::SessionEnd;
 use super::state::Session;

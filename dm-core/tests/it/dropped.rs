@@ -87,7 +87,7 @@ async fn a_dropped_acknowledgement_is_stored_in_full_or_not_at_all() {
             .await;
             assert!(
                 stored_count > 0 && not_stored > 0,
-                "some happened and some did not: {stored_count}, {not_stored}"
+                "some were stored and some were not: {stored_count}, {not_stored}"
             );
         }
     }
@@ -122,6 +122,6 @@ async fn a_dropped_opening_is_stored_in_full_or_not_at_all() {
     .await;
     assert!(
         stored_count > 0 && not_stored > 0,
-        "some happened and some did not: {stored_count}, {not_stored}"
+        "some were stored and some were not: {stored_count}, {not_stored}"
     );
 }
