@@ -187,13 +187,13 @@ impl Hub {
 
     /// The term of a session that starts now. It is above the term of the session that it replaces.
     fn next_term(&self, now: Timestamp, replaced_term: Option<Term>) -> Term {
-        let session = self.next_session();
+        let session = self.next_session_id();
         let term = Term { at: now, session };
         replaced_term.and_then(|replaced| term.raised_above(replaced)).unwrap_or(term)
     }
 
     /// A session id that no other call returns.
-    fn next_session(&self) -> SessionId {
+    fn next_session_id(&self) -> SessionId {
         SessionId {
             node: self.inner.node,
             number: self.inner.sessions_started.fetch_add(1, Ordering::Relaxed),

@@ -36,14 +36,14 @@ impl Hub {
     /// other nodes when the connection between the nodes is back after a failure.
     #[must_use]
     pub fn claims(&self, user: UserId) -> Vec<SessionClaim> {
-        self.claims_by(user, Connection::term)
+        self.claims_with_terms(user, Connection::term)
     }
 
     /// The [`claims`](Self::claims) that no earlier call has returned. A notifier sends them to
     /// other nodes at once. [`watch_claims`](Self::watch_claims) tells which users have such
     /// claims.
     pub fn take_claims(&self, user: UserId) -> Vec<SessionClaim> {
-        self.claims_by(user, Connection::take_unannounced_term)
+        self.claims_with_terms(user, Connection::take_unannounced_term)
     }
 
     /// Handles a claim of another node. Compares it with the session of the same device in this
@@ -102,7 +102,11 @@ impl Hub {
 
     /// The claims of a user's device sessions, with the terms that `term` returns. A session for
     /// which `term` returns `None`, or that has ended, has no claim.
-    fn claims_by(&self, user: UserId, term: impl Fn(&Connection) -> Option<Term>) -> Vec<SessionClaim> {
+    fn claims_with_terms(
+        &self,
+        user: UserId,
+        term: impl Fn(&Connection) -> Option<Term>,
+    ) -> Vec<SessionClaim> {
         let claim = |connection: &Arc<Connection>| {
             let term = term(connection).filter(|_| connection.end_cause().is_none())?;
             Some(SessionClaim { user, device: connection.device().clone(), term, age: connection.age() })
