@@ -41,7 +41,7 @@ use std::num::NonZeroUsize;
 
 use async_trait::async_trait;
 
-/// The storage of a service. Authors of stores implement it.
+/// The storage of a service. Authors of stores implement this trait.
 ///
 /// There are three ways to implement it:
 ///
@@ -129,7 +129,7 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] when the batch as a whole was not applied, or, as
     /// [`OutcomeUnknown`](StoreErrorKind::OutcomeUnknown), may not have been. A write that cannot
-    /// be done is no error but [`Outcome::Refused`].
+    /// be done is answered with [`Outcome::Refused`], which is no error.
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError>;
 
     /// A user's current key; `None` when the user has published none.
@@ -181,7 +181,7 @@ pub trait Store: Send + Sync + 'static {
         StoreStatus::default()
     }
 
-    /// The number of commits that are worth running at the same time. The service starts as many
+    /// The number of commits that should run at the same time. The service starts this number of
     /// lanes. A lane is a task that commits batches, one after the other. Default: 1.
     ///
     /// All messages of one conversation go through the same lane. The same holds for all openings

@@ -59,8 +59,8 @@ use shared::{Shared, WatchedReader};
 ///   [`Unavailable`](StoreErrorKind::Unavailable). The outcome of the failed batch stays unknown.
 /// - Otherwise, every further call is refused as [`Closed`](StoreErrorKind::Closed).
 ///
-/// The same happens after any other error after which the engine refuses all work. After a panic of
-/// the writer, every further call is refused as `Closed`.
+/// The store does the same after any other error if the engine then refuses all work. After a panic
+/// of the writer, every further call is refused as `Closed`.
 pub struct Embedded<R> {
     commits: Arc<CommitQueue<R>>,
     /// Limits the number of reads that run at the same time.
@@ -97,10 +97,10 @@ pub struct EmbeddedBuilder<W, R> {
 impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
     /// Gives the store a way to open its engine again. `reopen` returns a new writer and reader.
     ///
-    /// It is called on a separate thread, after the old writer and reader are dropped. If a read
-    /// uses the old reader for longer than 5 seconds, `reopen` is called while that read runs, and
-    /// must fail if the old reader prevents the engine from opening. After each failure `reopen` is
-    /// called again. It must not create missing data.
+    /// `reopen` is called on a separate thread, after the old writer and reader are dropped. If a
+    /// read uses the old reader for longer than 5 seconds, `reopen` is called while that read runs,
+    /// and must fail if the old reader prevents the engine from opening. After each failure
+    /// `reopen` is called again. It must not create missing data.
     #[must_use]
     pub fn reopen(mut self, reopen: impl FnMut() -> Result<(W, R), StoreError> + Send + 'static) -> Self {
         self.reopen = Some(Box::new(reopen));
@@ -167,7 +167,8 @@ impl<R: EngineReader> Embedded<R> {
         EmbeddedBuilder { writer, reader, reopen: None, reserve: None }
     }
 
-    /// Runs a read on the blocking pool, as soon as fewer reads run than the engine allows.
+    /// Runs a read on the blocking pool, after waiting until fewer reads run than
+    /// [`EngineReader::max_concurrent_reads`].
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&R) -> Result<T, StoreError> + Send + 'static,

@@ -114,7 +114,7 @@ impl<R> Shared<R> {
         current.as_ref().is_some_and(|current| Arc::ptr_eq(current, reader))
     }
 
-    /// Accepts calls again, with a new reader.
+    /// Accepts calls after reopening, with a new reader.
     pub(super) fn open(&self, reader: Arc<WatchedReader<R>>) {
         *self.reader.write().unwrap_or_else(PoisonError::into_inner) = Some(reader);
         self.availability.store(OPEN, Ordering::Release);

@@ -209,7 +209,8 @@ impl UserState {
     ///
     /// Below an acknowledged entry the cursor also advances over the device's own entries, over
     /// notices and over expired entries. A client that acknowledges by message id does not name
-    /// these, and none of them is delivered after the acknowledged entry.
+    /// these entries. A session delivers entries in order, so none of them is delivered after the
+    /// acknowledged entry.
     fn advance_cursor(&mut self, id: &DeviceId) -> InboxSeq {
         let Some(device) = self.devices.get(id) else { return InboxSeq::ZERO };
         let mut cursor = device.cursor;
