@@ -49,7 +49,7 @@ impl AppendMessage {
     /// # Errors
     /// [`Refusal::ClientIdReused`] when this send does not [repeat](Self::repeats) the stored
     /// message.
-    pub fn answer_again(&self, stored: Arc<Message>, sender_seq: InboxSeq) -> Result<Outcome, Refusal> {
+    pub fn retry_answer(&self, stored: Arc<Message>, sender_seq: InboxSeq) -> Result<Outcome, Refusal> {
         if !self.repeats(&stored) {
             return Err(Refusal::ClientIdReused);
         }
@@ -80,7 +80,7 @@ impl RegisterDevice {
     ///
     /// # Errors
     /// [`Refusal::TooManyDevices`] when the user has as many devices as the write's limit.
-    pub fn cursor_of_new(
+    pub fn new_device_cursor(
         &self,
         devices: usize,
         floor: InboxSeq,
@@ -205,12 +205,12 @@ mod tests {
     fn a_repeat_is_answered_with_the_first_message_and_other_content_is_refused() {
         let first = Arc::new(send(b"one", None).into_message(ServerSequence::new(5)));
         let again = AppendMessage { id: MessageId::from_bytes([9; 16]), ..send(b"one", None) };
-        let Ok(Outcome::MessageAppended(answer)) = again.answer_again(Arc::clone(&first), seq(7)) else {
+        let Ok(Outcome::MessageAppended(answer)) = again.retry_answer(Arc::clone(&first), seq(7)) else {
             panic!("a repeat is refused");
         };
         assert_eq!((answer.message, answer.sender_seq), (Arc::clone(&first), seq(7)));
         assert!(answer.repeated && answer.appended.is_empty());
-        let refused = send(b"two", None).answer_again(first, seq(7)).unwrap_err();
+        let refused = send(b"two", None).retry_answer(first, seq(7)).unwrap_err();
         assert_eq!(refused, Refusal::ClientIdReused);
     }
 
@@ -228,7 +228,7 @@ mod tests {
     fn a_new_device_starts_at_the_floor_or_at_the_head_unless_there_are_too_many() {
         let register =
             |start| RegisterDevice { who: user(1).into(), start, limit: 2, at: Timestamp::from_millis(1) };
-        let cursor = |start, devices| register(start).cursor_of_new(devices, seq(3), seq(8));
+        let cursor = |start, devices| register(start).new_device_cursor(devices, seq(3), seq(8));
         assert_eq!(cursor(DeviceStart::Oldest, 1), Ok(seq(3)));
         assert_eq!(cursor(DeviceStart::Now, 1), Ok(seq(8)));
         assert_eq!(cursor(DeviceStart::Now, 2), Err(Refusal::TooManyDevices));

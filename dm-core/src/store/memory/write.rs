@@ -105,7 +105,7 @@ impl State {
         let recipient = log.conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
         let stored_id = write.client_id.and_then(|id| self.client_ids.get(&(sender, id)));
         if let Some(stored) = stored_id.and_then(|id| self.messages.get(id)) {
-            return write.answer_again(Arc::clone(&stored.message), stored.sender_seq);
+            return write.retry_answer(Arc::clone(&stored.message), stored.sender_seq);
         }
         write.check_key(self.users.get(&recipient).and_then(|user| user.key))?;
 
@@ -152,7 +152,7 @@ impl State {
         if let Some(device) = user.devices.get(&write.who.device) {
             return Ok(Outcome::DeviceRegistered { cursor: device.cursor });
         }
-        let cursor = write.cursor_of_new(user.devices.len(), InboxSeq::new(user.floor), user.head())?;
+        let cursor = write.new_device_cursor(user.devices.len(), InboxSeq::new(user.floor), user.head())?;
         user.registered.push(write.who.device.clone());
         let device = Device { cursor, registered_at: write.at, acknowledged: Default::default() };
         user.devices.insert(write.who.device, device);
