@@ -1,22 +1,26 @@
 -- The first schema. It is created in one transaction, with the row of `dm.schema_version` locked.
 --
--- Keys are natural (a user's 32 bytes, a conversation's UUID). Every frequent query names a user or
--- a conversation, so an engine that shards tables can do so by the first column of each primary
--- key. There are no foreign keys, because their checks would lock rows in another order than the
--- store does.
+-- Rows are named by the core's own ids (a user's 32 bytes, a conversation's UUID). Every frequent
+-- query names a user or a conversation, so an engine that shards tables can do so by the first
+-- column of each primary key. There are no foreign keys, because their checks would lock rows in
+-- another order than the store does.
 --
--- Times are milliseconds since 1970, minus 2^63: all 64-bit times fit a bigint and keep their
--- order. To read one: to_timestamp((at + 9223372036854775808) / 1000).
+-- A time is stored as its milliseconds since 1970, minus 2^63. So every 64-bit time fits into a
+-- bigint, and times keep their order. To convert a column `at`:
+-- to_timestamp((at + 9223372036854775808) / 1000).
+--
+-- A table with a `fillfactor` leaves space on each page for a changed row. A change that touches no
+-- indexed column then changes no index (PostgreSQL calls this a heap-only tuple update).
 
 -- One row per user. A transaction that appends to the user's inbox, opens a conversation of the
 -- user, publishes the user's key or changes the user's devices holds the row's lock until the
 -- commit. So inbox numbers have no gaps, and are committed in order. `inbox_head` is in no index,
--- so a change of it changes no index of this table (a heap-only tuple update).
+-- because every send changes it.
 CREATE TABLE dm.users (
     id bytea PRIMARY KEY,
     -- The number of the newest inbox entry.
     inbox_head bigint NOT NULL DEFAULT 0,
-    -- The number of the newest inbox entry that expired.
+    -- The number of the newest inbox entry that expired; 0 if none has.
     inbox_floor bigint NOT NULL DEFAULT 0,
     -- The time of the oldest entry in the inbox; NULL if the inbox is empty.
     oldest_at bigint,
@@ -31,18 +35,18 @@ CREATE TABLE dm.users (
 ) WITH (fillfactor = 70);
 CREATE INDEX users_by_oldest ON dm.users (oldest_at) WHERE oldest_at IS NOT NULL;
 
--- Published keys about which some peers have no notice yet. These are the peers of the publisher's
--- conversations with numbers above `told`, up to `until`.
+-- Published keys about which some peers have no notice yet. Such a peer is in a conversation of the
+-- publisher with a number above `told`, up to `until`.
 CREATE TABLE dm.announcements (
     publisher bytea PRIMARY KEY,
     told bigint NOT NULL,
     until bigint NOT NULL
 );
 
--- One row per pair of users; `a` is the user with the smaller key. `a_number` numbers the
--- conversations of `a` in the order in which they were opened, and `b_number` those of `b`. `head`
--- is the number of the newest message, and `last_at` its time. Both are in no index, so a send
--- changes no index of this table.
+-- One row per conversation, which is of one pair of users; `a` is the user with the smaller key.
+-- `a_number` numbers the conversations of `a` in the order in which they were opened, and
+-- `b_number` those of `b`. `head` is the number of the newest message, and `last_at` its time. No
+-- index has the columns `head` and `last_at`, because every send changes them.
 CREATE TABLE dm.conversations (
     id uuid PRIMARY KEY,
     a bytea NOT NULL,
@@ -57,7 +61,7 @@ CREATE UNIQUE INDEX conversations_by_pair ON dm.conversations (a, b);
 CREATE UNIQUE INDEX conversations_of_a ON dm.conversations (a, a_number);
 CREATE UNIQUE INDEX conversations_of_b ON dm.conversations (b, b_number);
 
--- The columns of 8 bytes come first, which avoids padding. The table has a tenth fewer pages.
+-- The columns of 8 bytes are the first ones, which avoids padding and a tenth of the pages.
 CREATE TABLE dm.messages (
     seq bigint NOT NULL,
     -- The numbers of the message's entries in the inboxes of its sender and its recipient.
@@ -76,8 +80,8 @@ CREATE TABLE dm.messages (
     payload bytea NOT NULL,
     PRIMARY KEY (conversation, seq)
 );
--- For acknowledgements by message ids. Ids are UUIDv7, so new ids are added at the end of the
--- index.
+-- Acknowledgements by message ids use this index. Ids are UUIDv7, so new ids are added at the end
+-- of the index.
 CREATE UNIQUE INDEX messages_by_id ON dm.messages (id);
 CREATE UNIQUE INDEX messages_by_client_id ON dm.messages (sender, client_id) WHERE client_id IS NOT NULL;
 
@@ -89,7 +93,7 @@ CREATE TABLE dm.inbox (
     conversation uuid,
     user_id bytea NOT NULL,
     notice bytea,
-    -- The user's device that caused the entry. NULL for none, '' for the default device.
+    -- The user's device that caused the entry; NULL if none did, '' for the default device.
     origin text COLLATE "C",
     PRIMARY KEY (user_id, seq)
 );

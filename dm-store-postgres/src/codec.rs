@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::error::Fault;
 
-/// The select list of a message, in the order in which [`message`] reads it. `m` stands for the
-/// table `messages`.
+/// The columns of a message in SQL, in the order in which [`message`] reads them. The alias `m` is
+/// for the table `messages`.
 pub(crate) const MESSAGE_COLUMNS: &str = "m.id, m.conversation, m.seq, m.sender, m.client_id, m.sent_at, m.received_at, \
      m.suite, m.nonce, m.ephemeral, m.payload";
 
@@ -21,23 +21,23 @@ pub(crate) const MESSAGE_COLUMN_COUNT: usize = 11;
 
 /// A sequence number as a `bigint`. A number above the range becomes `i64::MAX`, which is above the
 /// numbers of all rows.
-pub(crate) fn number(number: u64) -> i64 {
+pub(crate) fn u64_to_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// A row count, or a page size in rows or bytes, as a `bigint`; at most `i64::MAX`.
-pub(crate) fn count(number: usize) -> i64 {
+pub(crate) fn usize_to_i64(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A time as a `bigint`: milliseconds since 1970, minus 2^63. So all 64-bit times fit and keep
-/// their order.
-pub(crate) const fn time(at: Timestamp) -> i64 {
+/// A time as a `bigint`: its milliseconds since 1970, minus 2^63. So every 64-bit time fits, and
+/// times keep their order.
+pub(crate) const fn time_to_i64(at: Timestamp) -> i64 {
     (at.as_millis() ^ (1 << 63)).cast_signed()
 }
 
-/// The reverse of [`time`].
-pub(crate) const fn from_time(at: i64) -> Timestamp {
+/// The reverse of [`time_to_i64`].
+pub(crate) const fn time_from_i64(at: i64) -> Timestamp {
     Timestamp::from_millis(at.cast_unsigned() ^ (1 << 63))
 }
 
@@ -47,7 +47,7 @@ pub(crate) const fn uuid(bytes: &[u8; 16]) -> Uuid {
 }
 
 pub(crate) fn get_time(row: &Row, column: usize) -> Result<Timestamp, Fault> {
-    Ok(from_time(row.try_get(column)?))
+    Ok(time_from_i64(row.try_get(column)?))
 }
 
 pub(crate) fn get_number(row: &Row, column: usize) -> Result<u64, Fault> {
@@ -81,8 +81,8 @@ pub(crate) fn get_device(row: &Row, column: usize) -> Result<DeviceId, Fault> {
     row.try_get::<_, &str>(column)?.parse().map_err(|_| Fault::Corrupt("a device name is not valid"))
 }
 
-/// The device that caused an entry, as the column `origin`: NULL for none, an empty text for the
-/// default device.
+/// The device that caused an entry, as the column `origin`: NULL if no device did, an empty text
+/// for the default device.
 pub(crate) fn origin(device: Option<&DeviceId>) -> Option<&str> {
     device.map(|device| if device.is_default() { "" } else { device.as_str() })
 }
@@ -150,13 +150,13 @@ mod tests {
     #[test]
     fn all_64_bit_times_round_trip_and_keep_their_order() {
         let times = [0, 1, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX].map(Timestamp::from_millis);
-        assert!(times.map(time).is_sorted());
-        assert_eq!(times.map(time).map(from_time), times);
+        assert!(times.map(time_to_i64).is_sorted());
+        assert_eq!(times.map(time_to_i64).map(time_from_i64), times);
     }
 
     #[test]
-    fn numbers_beyond_the_range_are_above_all_rows() {
-        assert_eq!(number(7), 7);
-        assert_eq!(number(u64::MAX), i64::MAX);
+    fn a_number_above_the_range_becomes_the_highest_bigint() {
+        assert_eq!(u64_to_i64(7), 7);
+        assert_eq!(u64_to_i64(u64::MAX), i64::MAX);
     }
 }

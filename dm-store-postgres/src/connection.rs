@@ -1,5 +1,5 @@
-//! Connections: the settings of a session, pools of connections, and the connection that one
-//! transaction uses.
+//! [`Connections`], a pool of connections to the server, and the settings of each session.
+//! [`TransactionLease`] is the connection that one transaction uses.
 
 use std::future::Future;
 use std::num::NonZeroUsize;
@@ -21,11 +21,12 @@ use crate::error::{Fault, from_postgres};
 /// The settings are part of each session's startup message, so they cost no round trip.
 ///
 /// The planner settings (`enable_…`) prevent scans of whole tables. Every statement names its rows
-/// by key. Without the settings, a plan that was made while a table was small would still scan the
-/// table when it is large. The lock order of `RESERVE_ENTRIES` (`write/load/reserve.rs`) depends on
-/// these settings, too: without hash and merge joins, the planner can only use a nested loop.
+/// by key. Without the settings, a plan that was made while a table was small would scan the whole
+/// table after the table has grown. The lock order of `RESERVE_ENTRIES` (`write/load/reserve.rs`)
+/// also depends on these settings: without hash and merge joins, the planner can only use a nested
+/// loop.
 pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Config, StoreError> {
-    // The parser's error may quote the text, which holds a password.
+    // The parser's error is left out, because it may quote the text, which may hold a password.
     let mut parsed: Config = parameters
         .parse()
         .map_err(|_| StoreError::new(StoreErrorKind::Engine, "the connection parameters are not valid"))?;
@@ -38,14 +39,15 @@ pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Co
         millis(config.statement_timeout),
         millis(config.lock_timeout),
         // `idle_in_transaction_session_timeout`: if a node stops in the middle of a batch, the
-        // server ends the transaction and releases its locks.
+        // server ends the transaction and releases its locks. A node that works never pauses for
+        // as long as this between two statements.
         millis(config.network_timeout.saturating_mul(2)),
         // `search_path`: statements name their tables without a schema.
         config.schema.as_str(),
     );
     parsed.options(options.trim()).connect_timeout(config.connect_timeout);
-    // The client checks this on each new connection, because an address may lead to a standby after
-    // a failover.
+    // The client checks on each new connection that the server accepts writes, because an address
+    // may lead to a standby after a failover.
     parsed.target_session_attrs(TargetSessionAttrs::ReadWrite);
     parsed.tcp_user_timeout(config.network_timeout).keepalives_idle(config.network_timeout);
     if parsed.get_application_name().is_none() {
@@ -54,8 +56,9 @@ pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Co
     Ok(parsed)
 }
 
-/// The idle time after which a connection is checked with a round trip before it is used again,
-/// because a firewall may have dropped it.
+/// The idle time after which a connection is checked with a round trip before its next use, because
+/// a firewall may have dropped it. Under load, connections are idle for a shorter time and need no
+/// check.
 const CHECK_AFTER_IDLE: Duration = Duration::from_secs(1);
 
 /// A pool of connections for one kind of work, reads or commits. Clones share the pool.
@@ -63,7 +66,7 @@ const CHECK_AFTER_IDLE: Duration = Duration::from_secs(1);
 pub(crate) struct Connections {
     pool: Pool,
     /// The time limit for getting a connection, including the checks of idle connections and the
-    /// start of a new one.
+    /// establishing of a new one.
     acquire_timeout: Duration,
     /// The time limit for the answer to one round trip.
     answer_timeout: Duration,
@@ -110,8 +113,8 @@ impl Connections {
             .create_timeout(Some(config.connect_timeout))
             .build()
             .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))?;
-        // Without this limit, a server that does not answer would cost one timeout for each idle
-        // connection.
+        // The pool has no limit for both timeouts together: a server that does not answer would
+        // cost one timeout for each idle connection.
         let acquire_timeout = config.wait_timeout.saturating_add(config.connect_timeout);
         Ok(Self { pool, acquire_timeout, answer_timeout: config.network_timeout })
     }
@@ -120,15 +123,16 @@ impl Connections {
     pub(crate) async fn get(&self) -> Result<Object, Fault> {
         match tokio::time::timeout(self.acquire_timeout, self.pool.get()).await {
             Ok(connection) => Ok(connection?),
-            Err(_) => {
-                Err(Fault::Pool(StoreError::new(StoreErrorKind::Unavailable, "no free connection in time")))
-            }
+            Err(_) => Err(Fault::Pool(StoreError::new(
+                StoreErrorKind::Unavailable,
+                "no connection became free in time",
+            ))),
         }
     }
 
     /// A client on a connection of this pool, with the pool's time limit for answers.
-    pub(crate) const fn client<'a>(&self, connection: &'a ClientWrapper) -> Client<'a> {
-        Client { connection, answer_timeout: self.answer_timeout }
+    pub(crate) const fn client<'a>(&self, connection: &'a ClientWrapper) -> TimedClient<'a> {
+        TimedClient { connection, answer_timeout: self.answer_timeout }
     }
 
     /// The pool's maximum size, and its numbers of open connections, idle connections and waiting
@@ -139,7 +143,7 @@ impl Connections {
 
     /// Takes the first connection, when the store is opened. If connecting fails, returns the error
     /// of the server or of the network.
-    pub(crate) async fn connect_once(&self) -> Result<Object, StoreError> {
+    pub(crate) async fn first_connection(&self) -> Result<Object, StoreError> {
         self.pool.get().await.map_err(|error| match error {
             deadpool_postgres::PoolError::Backend(error) => from_postgres(error),
             error => Fault::from(error).into(),
@@ -149,12 +153,12 @@ impl Connections {
 
 /// A connection in use, with the time limit for each answer.
 #[derive(Clone, Copy)]
-pub(crate) struct Client<'a> {
+pub(crate) struct TimedClient<'a> {
     connection: &'a ClientWrapper,
     answer_timeout: Duration,
 }
 
-impl<'a> Client<'a> {
+impl<'a> TimedClient<'a> {
     pub(crate) const fn connection(self) -> &'a ClientWrapper {
         self.connection
     }
@@ -162,7 +166,7 @@ impl<'a> Client<'a> {
     /// Waits for the answer to one round trip.
     ///
     /// # Errors
-    /// [`Fault::Timeout`] past the time limit. The connection then counts as lost. Otherwise the
+    /// [`Fault::Timeout`] after the time limit. The connection then counts as lost. Otherwise the
     /// error of the answer.
     pub(crate) async fn with_timeout<T>(
         self,
@@ -177,50 +181,50 @@ impl<'a> Client<'a> {
 
 /// A connection for one transaction.
 ///
-/// Dropping it closes the connection; only [`release`](Self::release) returns the connection to the
-/// pool. So the next user of the pool never gets a connection whose transaction was interrupted
-/// by an error, a timeout or the end of the runtime.
-pub(crate) struct TransactionLease<'a> {
-    connections: &'a Connections,
+/// Dropping the lease closes the connection. Only [`release`](Self::release) returns the connection
+/// to the pool. So the next user of the pool never gets a connection whose transaction was
+/// interrupted by an error, a timeout or the end of the runtime.
+#[derive(Default)]
+pub(crate) struct TransactionLease {
+    /// `None` before [`connect`](Self::connect).
     connection: Option<Object>,
 }
 
-impl<'a> TransactionLease<'a> {
-    /// Takes a connection from the pool.
-    pub(crate) async fn acquire(connections: &'a Connections) -> Result<Self, Fault> {
-        Ok(Self { connections, connection: Some(connections.get().await?) })
-    }
-
-    pub(crate) fn client(&self) -> Result<Client<'_>, Fault> {
-        let connection = self
-            .connection
-            .as_deref()
-            .ok_or(Fault::Corrupt("the connection was already returned to the pool"))?;
-        Ok(self.connections.client(connection))
+impl TransactionLease {
+    /// Takes a connection from the pool. Closes the connection of an earlier call.
+    pub(crate) async fn connect(&mut self, connections: &Connections) -> Result<TimedClient<'_>, Fault> {
+        let connection = connections.get().await?;
+        self.close();
+        Ok(connections.client(self.connection.insert(connection)))
     }
 
     /// Returns the connection, which must be in no transaction, to the pool.
     pub(crate) fn release(mut self) {
         drop(self.connection.take());
     }
-}
 
-impl Drop for TransactionLease<'_> {
-    fn drop(&mut self) {
+    /// Closes the connection, if there is one.
+    fn close(&mut self) {
         if let Some(connection) = self.connection.take() {
             close(connection);
         }
     }
 }
 
-/// Closes a connection, even while the server still runs its statements: the task that drives the
+impl Drop for TransactionLease {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Closes a connection, even while the server runs its statements: the task that drives the
 /// connection is aborted.
 pub(crate) fn close(connection: Object) {
     drop(Object::take(connection));
 }
 
-/// Whether the connection cannot be used any more after this error: the connection is closed, or
-/// the error did not come from the server.
+/// Whether the connection is useless after this error: the connection is closed, or the error is
+/// not one that the server reported.
 pub(crate) fn is_lost(error: &tokio_postgres::Error) -> bool {
     error.is_closed() || error.as_db_error().is_none()
 }

@@ -48,7 +48,7 @@ impl From<PoolError> for Fault {
         Self::Pool(match error {
             PoolError::Backend(error) => from_postgres(error),
             PoolError::Timeout(_) => {
-                StoreError::new(StoreErrorKind::Unavailable, "no free connection in time")
+                StoreError::new(StoreErrorKind::Unavailable, "no connection became free in time")
             }
             PoolError::Closed => StoreErrorKind::Closed.into(),
             PoolError::NoRuntimeSpecified => {
@@ -126,7 +126,8 @@ pub(crate) fn from_postgres(error: tokio_postgres::Error) -> StoreError {
 
 /// Whether the same statement may succeed later, or on another server of the same database.
 fn is_temporary(code: &SqlState) -> bool {
-    // Connection exceptions, transaction rollbacks, insufficient resources, operator intervention.
+    // The classes of SQLSTATE codes: connection exceptions, transaction rollbacks, insufficient
+    // resources, operator intervention.
     let classes = ["08", "40", "53", "57"];
     classes.iter().any(|class| code.code().starts_with(class))
         || [SqlState::LOCK_NOT_AVAILABLE, SqlState::READ_ONLY_SQL_TRANSACTION].contains(code)

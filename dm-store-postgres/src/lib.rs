@@ -12,6 +12,8 @@
 //! # }
 //! ```
 //!
+//! The [terms](dm_core#terms) of `dm-core` define words such as inbox, head, floor, batch and lane.
+//!
 //! # Requirements
 //!
 //! - PostgreSQL 13 or later. The server must accept writes. A standby is refused as
@@ -33,7 +35,7 @@
 //! | Round trips | Statements that are sent together |
 //! |---|---|
 //! | 1 | `BEGIN`; the locks of users; the reads of users, conversations, client ids and devices. For a send, the locking statement also reserves the new numbers |
-//! | 1 | the writes of the changed rows, each statement for all its rows at once; `COMMIT` |
+//! | 1 | the writes of the changed rows, one statement for all rows of a kind; `COMMIT` |
 //!
 //! So a batch of keys, conversations, messages, acknowledgements and registrations takes two round
 //! trips, whatever its size. It takes one more if messages are acknowledged by their ids.
@@ -41,8 +43,8 @@
 //! A batch is divided into segments. A segment is a part of a batch that is loaded, decided and
 //! written at once, and most batches are one segment. `ForgetDevice`, `AnnounceKeys` and `Expire`
 //! are each a segment of their own, which takes one to a few round trips. An acknowledgement of a
-//! device that the same segment registers begins a new segment. Writes in a further segment take
-//! two more round trips.
+//! device that the same segment registers begins a new segment. Each further segment of other
+//! writes takes two more round trips.
 //!
 //! A connection prepares a statement at its first use, in one more round trip. A read is one
 //! statement. A connection that was idle for a second is checked first, in one more round trip.
@@ -85,11 +87,11 @@
 //!   [`connect_timeout`](PostgresConfig::connect_timeout) together, and for the answer to a round
 //!   trip no longer than [`network_timeout`](PostgresConfig::network_timeout). Then the connection
 //!   is closed. Before `COMMIT` is sent, the error is `Unavailable`, and nothing is committed.
-//!   After `COMMIT` is sent, the store asks as above whether the batch is committed. So a read is
-//!   answered within these times, and a send within these times and `resolve_timeout`.
+//!   After `COMMIT` is sent, the store asks as above whether the batch is committed. So a read ends
+//!   within the sum of these times, and a send within this sum and `resolve_timeout`.
 //! - The caller drops the future: the batch continues in a task of its own, and is committed in
-//!   full or not at all. A connection whose transaction was interrupted is closed and never used
-//!   again.
+//!   full or not at all. A connection whose transaction was interrupted is closed, and no other
+//!   batch uses it.
 //!
 //! # Engines that speak PostgreSQL's protocol
 //!
@@ -111,16 +113,16 @@
 //!
 //! - `migrations/` documents the tables.
 //! - `config` is the configuration. `connection` has the settings of each session and the pools.
-//! - `schema` runs the migrations.
+//! - `schema` runs the migrations. Before that, `ownership` checks that the tables in the schema
+//!   are the store's. `schema_name` is the name of the schema.
+//! - `durability` reads whether the server syncs commits and waits for its replicas.
 //! - `write` commits batches. In it, `lock_set` collects the users to lock, `segment` divides a
 //!   batch, `load` locks and reads rows, `decide` has one file for each kind of write, `write_rows`
 //!   writes the changed rows, `commit_marker` finds out whether a commit took place, and `direct`
 //!   has the writes that run statements of their own.
 //! - `read` has the queries.
+//! - `store` is [`PostgresStore`], which opens these parts and calls them.
 //! - `codec` converts values to columns and back, `error` converts errors.
-//!
-//! Words such as inbox, head, floor and lane are explained in the [terms](dm_core#terms) of
-//! `dm-core`.
 //!
 //! # Limits
 //!

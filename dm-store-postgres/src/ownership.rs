@@ -1,7 +1,7 @@
-//! The check that the tables in a schema belong to the store.
+//! [`SchemaContents`], the check that the tables in a schema belong to the store.
 //!
-//! A host may use a schema of the same name for its own tables. So the tables in the schema are
-//! compared with the store's tables before anything is changed.
+//! A host may have a schema of the same name for its own tables. So the store compares the tables
+//! in the schema with its own tables before it changes anything.
 
 use dm_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::GenericClient;
@@ -65,8 +65,8 @@ impl SchemaContents {
     /// Whether the version table exists.
     ///
     /// # Errors
-    /// [`StoreErrorKind::ForeignTables`] if the relation with the version table's name is no table
-    /// or has other columns, or if the schema holds other relations but no version table.
+    /// [`StoreErrorKind::ForeignTables`] if the relation with the version table's name is not a
+    /// table or has other columns, or if the schema holds other relations but no version table.
     pub(crate) fn has_version(&self) -> Result<bool, StoreError> {
         if self.relation(VERSION_TABLE)?.is_some() {
             return Ok(true);
@@ -102,11 +102,13 @@ impl SchemaContents {
     /// The relation with a table's name; `None` if there is none.
     ///
     /// # Errors
-    /// [`StoreErrorKind::ForeignTables`] if it is no table or has other columns.
+    /// [`StoreErrorKind::ForeignTables`] if the relation is not a table or has other columns.
     fn relation(&self, (name, columns): (&str, &str)) -> Result<Option<&Relation>, StoreError> {
         match self.0.iter().find(|relation| relation.name == name) {
             Some(found) if found.is_table && found.columns == columns => Ok(Some(found)),
-            Some(_) => Err(foreign_tables(name, "its columns or its kind are not as the store created them")),
+            Some(_) => {
+                Err(foreign_tables(name, "its kind or its columns are not those of the store's table"))
+            }
             None => Ok(None),
         }
     }

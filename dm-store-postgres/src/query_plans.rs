@@ -30,12 +30,12 @@ const FILL: &str = "
 #[tokio::test]
 async fn indexed_statements_use_an_index_at_a_million_rows() {
     let database = Cluster::shared().empty_database();
-    // The store is opened while the database is empty and not analyzed, because the plans must not
-    // depend on statistics.
+    // The store is opened while the database is empty and has no statistics, because the plans must
+    // not depend on statistics.
     drop(PostgresStore::open(&database.parameters()).await.unwrap());
     database.sql(FILL);
     let parameters = connection::parameters(&database.parameters(), &PostgresConfig::default()).unwrap();
-    let mut in_order = 0;
+    let mut reservations = 0;
     for analyzed in [false, true] {
         if analyzed {
             database.sql("ANALYZE");
@@ -57,35 +57,35 @@ async fn indexed_statements_use_an_index_at_a_million_rows() {
                     _ => None,
                 })
                 .collect();
-            assert_by_index(&sql, &lines);
+            assert_no_full_scan(&sql, &lines);
             if sql == write::RESERVE_ENTRIES {
-                assert_array_order(&lines);
-                in_order += 1;
+                assert_order_of_array(&lines);
+                reservations += 1;
             }
         }
     }
-    assert_eq!(in_order, 2, "the reservation of entries is not among the indexed statements");
+    assert_eq!(reservations, 2, "the reservation of entries is not among the indexed statements");
 }
 
 /// Asserts that the plan loops over the array in the array's order, and finds each user by an
 /// index.
-fn assert_array_order(plan: &[String]) {
+fn assert_order_of_array(plan: &[String]) {
     let nodes: Vec<&str> = plan.iter().filter_map(|line| line.split("->").nth(1)).map(str::trim).collect();
     let expected = ["Nested Loop", "Function Scan on n", "Index Scan using users_pkey on users u"];
-    let is_it = |(node, expected): (&&str, &str)| node.starts_with(expected);
-    assert!(nodes.len() == 3 && nodes.iter().zip(expected).all(is_it), "{}", plan.join("\n"));
+    let is_expected = |(node, expected): (&&str, &str)| node.starts_with(expected);
+    assert!(nodes.len() == 3 && nodes.iter().zip(expected).all(is_expected), "{}", plan.join("\n"));
 }
 
 /// Asserts that no table is read in full: there is no sequential scan, and each index scan has a
 /// condition.
-fn assert_by_index(sql: &str, plan: &[String]) {
-    let whole = || format!("{sql}\n{}", plan.join("\n"));
-    assert!(plan.iter().any(|line| line.contains("Index")), "{}", whole());
+fn assert_no_full_scan(sql: &str, plan: &[String]) {
+    let plan_text = || format!("{sql}\n{}", plan.join("\n"));
+    assert!(plan.iter().any(|line| line.contains("Index")), "{}", plan_text());
     for (n, line) in plan.iter().enumerate() {
-        assert!(!line.contains("Seq Scan"), "{}", whole());
+        assert!(!line.contains("Seq Scan"), "{}", plan_text());
         if ["Index Scan", "Index Only Scan"].iter().any(|scan| line.contains(scan)) {
             let below = plan[n + 1..].iter().take_while(|line| !line.contains("->"));
-            assert!(below.into_iter().any(|line| line.contains("Index Cond")), "{}", whole());
+            assert!(below.into_iter().any(|line| line.contains("Index Cond")), "{}", plan_text());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The schema's version, and the migrations to it.
+//! The version of the schema in the database, and the migrations to this library's version.
 //!
 //! Many nodes may start at once. A node that migrates locks the single row of `schema_version`, and
 //! the other nodes wait for this lock. It is an ordinary row lock, because some engines that speak
@@ -23,12 +23,13 @@ const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
 /// The version that this library writes.
 pub(crate) const VERSION: usize = MIGRATIONS.len();
 
-/// The maximum number of attempts to create the version's row.
+/// The maximum number of attempts to create the version's row. An attempt fails only if another
+/// node creates the row at the same moment, so a few attempts are enough in practice.
 const ATTEMPTS: usize = 50;
 
 /// Migrates the schema to this library's version. All migrations run in one transaction, so after a
-/// failure at any point the schema has its old version or the new one. An earlier transaction
-/// creates a schema that does not exist, with the version's row. Its old version is 0.
+/// failure at any point the schema has its old version or the new one. If the schema does not
+/// exist, an earlier transaction creates it, with the row of version 0.
 ///
 /// # Errors
 /// - [`StoreErrorKind::NewerSchema`] if a newer version of the library wrote the schema. Nothing is
@@ -38,14 +39,20 @@ pub(crate) async fn migrate(client: &mut Client, schema: &SchemaName) -> Result<
     migrate_with(client, schema, |_| ()).await
 }
 
-/// A point of a migration, named by the step that follows. Tests kill the process at these points.
+/// A point of a migration. Tests kill the process at these points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MigrationPoint {
+    /// Before the version's row is created.
     CreatingVersionRow,
+    /// Before the version's row is locked.
     Locking,
+    /// Before one of the migrations runs.
     Step,
+    /// Before the new version is written.
     Version,
+    /// Before the commit.
     Commit,
+    /// After the commit.
     End,
 }
 
@@ -96,8 +103,8 @@ async fn migrate_with(
     }
     for step in MIGRATIONS.iter().skip(done) {
         observe(MigrationPoint::Step);
-        // The migrations name the schema `dm`. Without that prefix, the search path selects the
-        // schema.
+        // The migrations name the schema `dm`. Without this name, the tables are created in the
+        // schema of the search path, which is the configured one.
         transaction.batch_execute(&step.replace("dm.", "")).await.map_err(from_postgres)?;
     }
     observe(MigrationPoint::Version);
@@ -120,7 +127,7 @@ fn refuse_newer(found: i32) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The version in the database; `None` while the version's row does not exist.
+/// The version in the database; `None` if the version's row does not exist.
 async fn version(client: &Client) -> Result<Option<i32>, StoreError> {
     if !SchemaContents::read(client).await?.has_version()? {
         return Ok(None);
@@ -132,8 +139,8 @@ async fn version(client: &Client) -> Result<Option<i32>, StoreError> {
 /// The statements that create the version's row, and also the schema if it does not exist. The
 /// server runs them as one transaction.
 ///
-/// The schema is not created with `IF NOT EXISTS`, because that needs the right to create schemas
-/// even if a user with more rights has created this one beforehand.
+/// The schema is not created with `IF NOT EXISTS`. This form needs the right to create schemas even
+/// if the schema exists, because a user with more rights created it.
 async fn version_row_sql(client: &Client, schema: &SchemaName) -> Result<String, StoreError> {
     let name = schema.as_str();
     let found = client
@@ -145,8 +152,8 @@ async fn version_row_sql(client: &Client, schema: &SchemaName) -> Result<String,
     } else {
         format!("CREATE SCHEMA \"{name}\";")
     };
-    // The check of `current_schema()`: a pooler may drop the options of a session, and the tables
-    // would be created in another schema.
+    // The `DO` block checks `current_schema()`: if a pooler drops the options of a session, the
+    // tables would be created in another schema.
     Ok(format!(
         "{create_schema}
          DO $$ BEGIN
@@ -200,6 +207,7 @@ mod tests {
     use crate::config::PostgresConfig;
     use crate::{PostgresStore, connection};
 
+    /// The name of the test that starts itself as another process, which is killed.
     const KILLED: &str =
         "schema::tests::a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one";
     const STEPS: [MigrationPoint; 6] = [
@@ -211,7 +219,7 @@ mod tests {
         MigrationPoint::End,
     ];
 
-    /// Migrates, and ends the process at a point, without any cleanup.
+    /// Migrates, and aborts the process at the point `end`, without any cleanup.
     async fn migrate_until(parameters: &str, end: MigrationPoint) {
         let config = PostgresConfig::default();
         let parameters = connection::parameters(parameters, &config).unwrap();

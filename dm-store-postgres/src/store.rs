@@ -37,8 +37,8 @@ impl PostgresStore {
     /// # Errors
     /// - [`NewerSchema`](StoreErrorKind::NewerSchema) when a newer version of the library wrote the
     ///   schema. Nothing is changed.
-    /// - [`ForeignTables`](StoreErrorKind::ForeignTables) when the schema holds tables of others.
-    ///   The error's source names one of them. Nothing is changed.
+    /// - [`ForeignTables`](StoreErrorKind::ForeignTables) when the schema holds tables of another
+    ///   program. The error's source names one of these tables. Nothing is changed.
     /// - [`Unavailable`](StoreErrorKind::Unavailable) when the server cannot be reached, or is a
     ///   standby, which accepts no writes.
     /// - [`Engine`](StoreErrorKind::Engine) when the server refuses the user or gives less than
@@ -67,7 +67,7 @@ impl PostgresStore {
         let parameters = connection::parameters(parameters, config)?;
         let reads = Connections::new(parameters.clone(), tls.clone(), config.read_connections, config)?;
         let connections = Connections::new(parameters, tls, config.commit_connections, config)?;
-        let mut first = connections.connect_once().await?;
+        let mut first = connections.first_connection().await?;
         let durability = durability::check(&first, config.least_durability).await?;
         schema::migrate(&mut first, &config.schema).await?;
         delete_stale_markers(&first).await.map_err(from_postgres)?;
@@ -134,8 +134,9 @@ impl Store for PostgresStore {
 
     /// The durability that the last check of the server's settings found. It is kept in memory.
     ///
-    /// Settings are checked at opening. A call within a tokio runtime starts another check when the
-    /// last one is older than [`durability_interval`](PostgresConfig::durability_interval).
+    /// The store checks the settings when it is opened. A call within a tokio runtime starts
+    /// another check when the last one is older than
+    /// [`durability_interval`](PostgresConfig::durability_interval).
     fn status(&self) -> StoreStatus {
         let mut status = StoreStatus::default();
         status.durability = self.durability.get(&self.reader);

@@ -1,14 +1,14 @@
 -- The first schema.
 --
--- The speed of a send depends on the number of pages that it changes. So wide rows are appended by
--- rowid, and narrow trees, which look rows up by conversation or by user, point at them. Users,
--- conversations, messages and devices have a short `ref` for this. Their public names are in one
--- table each.
+-- The speed of a send depends on the number of pages that it changes. So the wide rows of messages
+-- are appended in the order of their rowid. Narrow tables, whose keys begin with a conversation or
+-- a user, refer to these rows. Users, conversations, messages and devices have a short number `ref`
+-- for this purpose. The public id of each is stored in one table only.
 --
--- Numbers of 64 bits are kept bit for bit: a client's timestamp from 2^63 on is negative here. A
--- statement that compares times takes negative ones as later than all others.
+-- A 64-bit number is stored with the same bits, so a client's timestamp from 2^63 on is negative
+-- here. A statement that compares times treats a negative time as later than all others.
 --
--- SQLite keeps the comments inside a statement in the file. They do not change any more.
+-- SQLite stores the comments inside a CREATE statement in the file. So these comments never change.
 
 CREATE TABLE dm_schema (
     version INTEGER NOT NULL
@@ -36,8 +36,8 @@ CREATE TABLE dm_keys (
     PRIMARY KEY (user, version)
 ) WITHOUT ROWID;
 
--- Published keys of which some peers are not notified yet: those in the publisher's conversations
--- with a `ref` above `after`, up to `until`.
+-- Published keys about which some peers are not notified yet. Such a peer is in a conversation of
+-- the publisher with a `ref` above `after`, up to `until`.
 CREATE TABLE dm_announcements (
     publisher BLOB PRIMARY KEY,
     user INTEGER NOT NULL,
@@ -45,7 +45,8 @@ CREATE TABLE dm_announcements (
     until INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- One row per pair; `a` is the user with the smaller public key.
+-- One row per conversation, which is of one pair of users; `a` is the user with the smaller public
+-- key.
 CREATE TABLE dm_conversations (
     ref INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
@@ -76,8 +77,8 @@ CREATE TABLE dm_messages (
     ephemeral BLOB,
     payload BLOB NOT NULL
 );
--- The message that a client id of a sender stands for. The client id comes first in the key:
--- clients that make UUIDv7s then append to this tree, too.
+-- The message for which a sender used a client id. The client id is the first column of the key: if
+-- clients use UUIDv7s, new rows are added at the end of this table.
 CREATE TABLE dm_client_ids (
     client_id BLOB NOT NULL,
     sender INTEGER NOT NULL,
@@ -85,8 +86,8 @@ CREATE TABLE dm_client_ids (
     PRIMARY KEY (client_id, sender)
 ) WITHOUT ROWID;
 
--- The messages of a conversation in order. Its newest row is the conversation's head and last
--- activity.
+-- The messages of a conversation in order. The newest row has the conversation's head (the number
+-- of the newest message) and the time of its last activity.
 CREATE TABLE dm_sequence (
     conversation INTEGER NOT NULL,
     seq INTEGER NOT NULL,

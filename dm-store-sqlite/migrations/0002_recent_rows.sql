@@ -1,12 +1,12 @@
--- New rows of inboxes and conversations go into small trees first.
+-- New rows of inboxes and conversations are inserted into small tables first.
 --
 -- Each conversation and each inbox grows at another key, so that a new row of `dm_sequence` or
--- `dm_inbox` mostly changes a page of its own. In the small trees the rows of a batch share few
--- pages. From there rows are moved in the order of their keys, many at a time. See
--- `src/recent/mod.rs`.
+-- `dm_inbox` mostly changes a page that no other row of its batch changes. In the small tables the
+-- rows of a batch share a few pages. Rows are moved from the small tables in the order of their
+-- keys, many at a time. See `src/recent/mod.rs`.
 
--- The number and the time of the newest message in `dm_sequence`. Messages that are not moved there
--- yet are newer.
+-- The number and the time of the newest message in `dm_sequence`. Messages that are not moved to
+-- `dm_sequence` yet are newer.
 ALTER TABLE dm_conversations ADD COLUMN head INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE dm_conversations ADD COLUMN last_at INTEGER;
 UPDATE dm_conversations AS c SET (head, last_at) = (s.seq, s.at)
@@ -14,9 +14,10 @@ FROM dm_sequence s
 WHERE s.conversation = c.ref AND s.seq = (SELECT max(seq) FROM dm_sequence WHERE conversation = c.ref);
 ALTER TABLE dm_sequence DROP COLUMN at;
 
--- The newest rows of both, in two generations: the one that grows (in table 0 while
--- `dm_merge.generation` is even, in table 1 while it is odd), and the one before it, which is being
--- moved. A generation has a few runs, each of which is filled before the next one begins.
+-- The newest rows of `dm_sequence` and `dm_inbox`, in two generations. New rows go into the growing
+-- generation, which is in table 0 if `dm_merge.generation` is even and in table 1 if it is odd. The
+-- generation before it, in the other table, is being moved. A generation has a few runs. Each run
+-- is filled before the next one begins.
 CREATE TABLE dm_recent_sequence_0 (
     run INTEGER NOT NULL,
     conversation INTEGER NOT NULL,
@@ -34,9 +35,9 @@ CREATE TABLE dm_recent_sequence_1 (
     PRIMARY KEY (run, conversation, seq)
 ) WITHOUT ROWID;
 
--- Here an entry about a message also holds the message's conversation and number, so that a list of
--- conversations needs only the user's own rows. An entry that expires stays until its generation is
--- moved; `inbox_floor` hides it.
+-- In these tables an entry about a message also holds the message's conversation and number, so
+-- that a list of conversations needs only the user's own rows. An expired entry stays until its
+-- generation is moved. Reads skip such an entry, because its number is not above `inbox_floor`.
 CREATE TABLE dm_recent_inbox_0 (
     run INTEGER NOT NULL,
     user INTEGER NOT NULL,
@@ -62,9 +63,9 @@ CREATE TABLE dm_recent_inbox_1 (
     PRIMARY KEY (run, user, seq)
 ) WITHOUT ROWID;
 
--- One row: the generation that grows, and how far the one before it is moved, in the order of keys.
--- Entries are moved up to `user_seq` of `user`, messages up to `conversation_seq` of
--- `conversation`. The largest numbers mean that all of it is moved.
+-- One row: the number of the growing generation, and how far the generation before it is moved, in
+-- the order of keys. Entries are moved up to `user_seq` of `user`, messages up to
+-- `conversation_seq` of `conversation`. The largest numbers mean that all rows are moved.
 CREATE TABLE dm_merge (
     generation INTEGER NOT NULL,
     user INTEGER NOT NULL,

@@ -16,8 +16,8 @@ pub(crate) const MESSAGE_COLUMNS: &str = "m.id, c.id, m.seq, u.pubkey, m.client_
 /// The number of columns of [`MESSAGE_COLUMNS`].
 pub(crate) const MESSAGE_COLUMN_COUNT: usize = 11;
 
-/// A number of an entry or message, or another count, as an SQL value. A number above `i64::MAX`
-/// becomes `i64::MAX`, a number that no row has.
+/// The number of an entry or a message, or another number, as an SQL value. A number above
+/// `i64::MAX` becomes `i64::MAX`, a number that no row has.
 pub(crate) fn u64_to_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -28,17 +28,17 @@ pub(crate) fn usize_to_i64(number: usize) -> i64 {
 }
 
 /// A time in milliseconds as an SQL value with the same 64 bits. Times from 2^63 on are negative.
-pub(crate) fn time(at: Timestamp) -> i64 {
+pub(crate) fn time_to_i64(at: Timestamp) -> i64 {
     at.as_millis().cast_signed()
 }
 
-/// The reverse of [`time`].
-pub(crate) const fn to_time(at: i64) -> Timestamp {
+/// The reverse of [`time_to_i64`].
+pub(crate) const fn time_from_i64(at: i64) -> Timestamp {
     Timestamp::from_millis(at.cast_unsigned())
 }
 
 pub(crate) fn get_time(row: &Row<'_>, column: usize) -> Result<Timestamp> {
-    row.get(column).map(to_time)
+    row.get(column).map(time_from_i64)
 }
 
 pub(crate) fn get_number(row: &Row<'_>, column: usize) -> Result<u64> {
@@ -60,7 +60,7 @@ pub(crate) fn get_conversation(row: &Row<'_>, column: usize) -> Result<Conversat
 
 /// A device's name, from a column of text.
 pub(crate) fn get_device(row: &Row<'_>, column: usize) -> Result<DeviceId> {
-    text(row, column, |text| text.parse().ok())
+    parse_device(row, column, |text| text.parse().ok())
 }
 
 /// The two participants, from two columns of public keys starting at `column`.
@@ -69,7 +69,8 @@ pub(crate) fn get_participants(row: &Row<'_>, column: usize) -> Result<Participa
         .map_err(|_| damaged(column, Type::Blob, "both participants are the same user"))
 }
 
-/// The device that caused an entry, as an SQL value: NULL for none, empty for the default device.
+/// The device that caused an entry, as an SQL value: NULL if no device did, an empty text for the
+/// default device.
 pub(crate) fn origin(device: Option<&DeviceId>) -> Option<&str> {
     device.map(|device| if device.is_default() { "" } else { device.as_str() })
 }
@@ -79,8 +80,12 @@ pub(crate) fn get_origin(row: &Row<'_>, column: usize) -> Result<Option<DeviceId
     if row.get_ref(column)? == rusqlite::types::ValueRef::Null {
         return Ok(None);
     }
-    text(row, column, |text| if text.is_empty() { Some(DeviceId::default()) } else { text.parse().ok() })
-        .map(Some)
+    parse_device(
+        row,
+        column,
+        |text| if text.is_empty() { Some(DeviceId::default()) } else { text.parse().ok() },
+    )
+    .map(Some)
 }
 
 /// A key record of a user, from columns `key, version, published_at, binding` starting at
@@ -119,7 +124,7 @@ pub(crate) fn message(row: &Row<'_>, column: usize) -> Result<Message> {
     })
 }
 
-/// The error for a value in the file that the library does not write.
+/// The error for a value in the file that the library cannot have written.
 pub(crate) fn damaged(column: usize, kind: Type, reason: &'static str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, kind, reason.into())
 }
@@ -129,8 +134,9 @@ fn fixed_blob<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8; N]> {
     row.get(column)
 }
 
-/// A column of text, parsed as a device's name by `parse`.
-fn text<T>(row: &Row<'_>, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
+/// The name of a device in a column of text, converted by `parse`. An error if `parse` returns
+/// `None`.
+fn parse_device<T>(row: &Row<'_>, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     parse(text).ok_or_else(|| damaged(column, Type::Text, "not a device name"))
 }
@@ -140,9 +146,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_of_all_64_bits_survive() {
+    fn every_64_bit_time_round_trips() {
         for millis in [0, 1, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX] {
-            assert_eq!(time(Timestamp::from_millis(millis)).cast_unsigned(), millis);
+            assert_eq!(time_to_i64(Timestamp::from_millis(millis)).cast_unsigned(), millis);
         }
     }
 
@@ -171,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_beyond_sqlites_range_become_its_highest_number() {
+    fn a_number_above_the_range_becomes_the_highest_integer() {
         assert_eq!(u64_to_i64(7), 7);
         assert_eq!(u64_to_i64(u64::MAX), i64::MAX);
     }

@@ -24,8 +24,8 @@ pub struct SqliteConfig {
     /// The size of the writing connection's page cache, in bytes. Default 32 MiB. The cache of each
     /// reading connection has an eighth of this size.
     pub cache_bytes: usize,
-    /// Memory for the newest numbers of users and conversations, in bytes. Default 20 MiB, which
-    /// holds 65,536 users and 65,536 conversations.
+    /// Memory for the newest numbers of inboxes and conversations, in bytes. Default 20 MiB, which
+    /// is enough for 65,536 users and 65,536 conversations.
     ///
     /// - One user and one conversation together take [`HEAD_BYTES`](Self::HEAD_BYTES). At least one
     ///   user and one conversation are kept.
@@ -35,9 +35,9 @@ pub struct SqliteConfig {
     pub heads_bytes: usize,
     /// The number of inbox entries in a full generation of recent rows. Default 131,072.
     ///
-    /// New entries go into small tables. When these hold a full generation, the next generation
-    /// begins, and the full one is merged into the large main tables, some rows with each batch. So
-    /// the small tables hold up to twice this number of entries.
+    /// New entries go into small tables. When the newest generation in these tables is full, the
+    /// next generation begins, and the full one is merged into the large main tables, some rows
+    /// with each batch. So the small tables hold up to twice this number of entries.
     ///
     /// - With the default and 10,000 conversations, a send writes a quarter of the pages that it
     ///   would write without small tables.
@@ -54,7 +54,7 @@ pub struct SqliteConfig {
     ///
     /// - A commit that runs a checkpoint takes 5 to 10 ms longer than others.
     /// - With four times as many pages, such a commit takes 20 to 30 ms longer than others, and
-    ///   writes are 5 % faster overall.
+    ///   writes are 5 % faster on average.
     pub checkpoint_pages: u32,
     /// The maximum size of the file, in pages. Default `None`: the file may fill the disk.
     ///
@@ -74,7 +74,7 @@ pub struct SqliteConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FileOwner {
     /// The store. It creates the file if it is missing, with access for the process's user only,
-    /// and sets WAL mode.
+    /// and sets the journal mode to WAL (write-ahead log).
     #[default]
     Store,
     /// The host, which has tables of its own in the file. The file must exist. The store owns only
@@ -84,6 +84,7 @@ pub enum FileOwner {
     Host,
 }
 
+/// `n`, or one if `n` is zero.
 const fn at_least_one(n: usize) -> NonZeroUsize {
     match NonZeroUsize::new(n) {
         Some(n) => n,
@@ -92,8 +93,8 @@ const fn at_least_one(n: usize) -> NonZeroUsize {
 }
 
 impl SqliteConfig {
-    /// The maximum memory of one user and one conversation together, in bytes. Typically they take
-    /// some 250 bytes.
+    /// The maximum memory of one user and one conversation together, in bytes. Usually they take
+    /// about 250 bytes.
     pub const HEAD_BYTES: usize = 320;
 }
 
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_sizes_are_those_that_are_documented() {
+    fn the_default_sizes_are_as_documented() {
         let config = SqliteConfig::default();
         assert_eq!((config.cache_bytes, config.reserve_bytes), (32 << 20, 64 << 20));
         assert_eq!(

@@ -1,4 +1,5 @@
-//! The connection that writes, and the pool of connections that read.
+//! [`open_writer`], which opens the connection that writes, and [`ReaderPool`], the connections
+//! that read.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -105,11 +106,12 @@ pub(crate) fn open_writer(
 /// truncates the log.
 ///
 /// The checkpoint is needed after a failed `fsync`: Linux does not write the failed pages of the
-/// log again, although they can still be read. In the database file they are written and synced
-/// anew.
+/// log a second time, although they can be read from memory. The checkpoint writes these pages to
+/// the database file and syncs that file.
 ///
-/// While another process uses the file, the checkpoint copies as many pages as it can. The log's
-/// index, which that process keeps in shared memory, does not include a batch whose commit failed.
+/// While another process uses the file, the checkpoint copies as many pages as it can. It does not
+/// copy a batch whose commit failed, because the index of the log, which the other process keeps in
+/// shared memory, does not include such a batch.
 fn checkpoint_whole_wal(connection: &Connection) -> Result<(), StoreError> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(from_sqlite)
 }
@@ -120,12 +122,13 @@ const fn has_race(version: i32) -> bool {
 }
 
 /// The connections that read. They are opened with the store and kept open, so that a read works
-/// even when the process has no file descriptor left. A lost connection is opened again by the next
+/// even if the process cannot open any more files. A lost connection is opened again by the next
 /// read that needs it.
 pub(crate) struct ReaderPool {
     path: PathBuf,
     config: SqliteConfig,
     state: Mutex<PoolState>,
+    /// Wakes a waiting read when a connection returns to the pool or is lost.
     returned: Condvar,
 }
 
@@ -135,10 +138,10 @@ struct PoolState {
     open: usize,
 }
 
-/// A connection in use, which returns to the pool when dropped.
+/// A connection in use. Dropping this value returns the connection to the pool.
 pub(crate) struct PooledReader<'a> {
     pool: &'a ReaderPool,
-    /// `None` while it is being opened, and when opening it failed.
+    /// `None` while the connection is being opened, and if opening it failed.
     connection: Option<Database>,
 }
 
@@ -187,7 +190,7 @@ impl ReaderPool {
     }
 
     fn lock(&self) -> MutexGuard<'_, PoolState> {
-        // Nothing panics while the state is locked.
+        // No code panics while it holds this lock, so a poisoned lock has a complete state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -207,7 +210,7 @@ impl Drop for PooledReader<'_> {
 /// Opens a connection that reads.
 fn open_reader(path: &Path, config: &SqliteConfig) -> Result<Database, StoreError> {
     let connection = open(path, config, config.cache_bytes / 8)?;
-    // The first read opens the write-ahead log, so that its file descriptors are taken now.
+    // The first read opens the write-ahead log. It runs now, so that later reads open no file.
     connection
         .execute_batch("PRAGMA query_only = ON")
         .and_then(|()| connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))
@@ -218,7 +221,7 @@ fn open_reader(path: &Path, config: &SqliteConfig) -> Result<Database, StoreErro
 /// Opens a connection to an existing file, with a page cache of `cache_bytes`.
 fn open(path: &Path, config: &SqliteConfig, cache_bytes: usize) -> Result<Connection, StoreError> {
     // Without SQLITE_OPEN_CREATE a missing file is an error. Without SQLITE_OPEN_URI a path that
-    // begins with `file:` is a path.
+    // begins with `file:` is not read as a URI.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(from_sqlite)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
@@ -294,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_connection_is_opened_again_at_the_next_need() {
+    fn a_lost_connection_is_opened_again_by_the_next_read() {
         let config = SqliteConfig { readers: NonZeroUsize::MIN, ..SqliteConfig::default() };
         let (_folder, path, writer, readers) = opened(&config);
         let lose = || readers.acquire().unwrap().connection = None;

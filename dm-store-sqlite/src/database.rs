@@ -1,4 +1,4 @@
-//! A connection that replaces `dm_` in SQL statements by the store's table prefix.
+//! [`Database`], a connection that replaces `dm_` in SQL statements by the store's table prefix.
 
 use rusqlite::{CachedStatement, Connection, Params, Result, Row, Transaction, TransactionBehavior};
 
@@ -9,7 +9,7 @@ use crate::table_prefix::TablePrefix;
 pub(crate) struct Database {
     connection: Connection,
     prefix: TablePrefix,
-    /// The text of each statement that was prepared.
+    /// The texts of all statements that were prepared.
     #[cfg(test)]
     prepared: std::cell::RefCell<std::collections::BTreeSet<String>>,
 }
@@ -39,7 +39,7 @@ impl Database {
 
     /// The statements that SQLite planned more than once on this connection.
     #[cfg(test)]
-    pub(crate) fn planned_again(&self) -> Vec<String> {
+    pub(crate) fn replanned_statements(&self) -> Vec<String> {
         let again = |sql: &&String| {
             let statement = self.connection.prepare_cached(sql).unwrap();
             statement.get_status(rusqlite::StatementStatus::RePrepare) > 0

@@ -1,13 +1,13 @@
-//! The free space on the disk, and absolute paths.
+//! Functions about files: the free space on a disk, and absolute paths.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use dm_core::store::{StoreError, StoreErrorKind};
 
-/// The number of free bytes that this process may use on the disk of a file or folder. One system
-/// call on Unix. On other systems the number is unknown and `u64::MAX` is returned, so that no
-/// reserve is kept.
+/// The number of free bytes that this process may use on the disk of a file or folder. On Unix,
+/// this takes one system call. On other systems the number is unknown, and the function returns
+/// `u64::MAX`, so that the store keeps no reserve.
 ///
 /// # Errors
 /// An error of the operating system.

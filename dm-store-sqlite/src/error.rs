@@ -1,10 +1,10 @@
-//! The mapping from SQLite's errors to the core's.
+//! The conversion of SQLite's errors to [`StoreError`].
 
 use dm_core::store::{StoreError, StoreErrorKind};
 use rusqlite::ErrorCode;
 
-/// Maps an error of SQLite in a read, or in a write before the commit, when nothing of the batch is
-/// stored yet. The error's text does not contain values bound to statements.
+/// Converts an error of SQLite in a read, or in a write before its commit. Nothing of the batch is
+/// stored. The text of the error does not contain values that were bound to statements.
 pub(crate) fn from_sqlite(error: rusqlite::Error) -> StoreError {
     let kind = match &error {
         rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
@@ -27,8 +27,8 @@ pub(crate) fn from_sqlite(error: rusqlite::Error) -> StoreError {
 
 /// Whether it is certain that a failed `COMMIT` committed nothing.
 ///
-/// When SQLite cannot get its lock, it keeps the transaction open. When the disk is full, it has
-/// not written the commit record. After any other error, above all a failed fsync, the file may
+/// If SQLite cannot lock the file, it keeps the transaction open. If the disk is full, SQLite has
+/// not written the commit record. After any other error, for instance a failed fsync, the file may
 /// hold the transaction or not.
 pub(crate) fn did_not_commit(error: &rusqlite::Error) -> bool {
     matches!(
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_whether_waiting_helps_and_whether_the_file_is_damaged() {
+    fn each_sqlite_error_becomes_the_fitting_kind_of_store_error() {
         for (code, kind) in [
             (ffi::SQLITE_FULL, StoreErrorKind::Full),
             (ffi::SQLITE_BUSY, StoreErrorKind::Unavailable),

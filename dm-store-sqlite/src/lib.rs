@@ -17,8 +17,9 @@
 //! ```
 //!
 //! One connection writes, on a thread of its own: a batch is one transaction and one fsync. A pool
-//! of connections reads. A file of the store's own is in WAL mode. Every commit syncs
-//! (`synchronous = FULL`): after a commit has returned, it survives a power cut.
+//! of connections reads. A file of the store's own is in WAL mode (write-ahead log), in which reads
+//! do not wait for writes. Every commit syncs (`synchronous = FULL`): a commit that has returned
+//! survives a power cut.
 //!
 //! [`dm_core`](dm_core#terms) defines terms such as inbox, cursor, head and floor.
 //!
@@ -28,8 +29,8 @@
 //! It owns only names that begin with `dm_`, or with another [`TablePrefix`] of the host's choice.
 //! It refuses a file in which tables with such names are not the store's. The schema version is in
 //! a table of the store; the store does not change `user_version` and the journal mode. A host may
-//! write to its own tables as often as it likes. A row of the store names the last writer of the
-//! store's tables, so that a write of the host does not empty the store's caches.
+//! write to its own tables at any time. Such a write does not empty the store's caches, because a
+//! row of the store names the last writer of the store's tables.
 //!
 //! Several processes may share a file. Their commits wait for each other, and each process notices
 //! the commits of the others. All processes need the same version of the library. After a process
@@ -67,15 +68,27 @@
 //!
 //! After opening the file again, the store runs a WAL checkpoint, which copies the pages of the
 //! write-ahead log into the database file and syncs that file. The reason is a property of Linux:
-//! after a failed `fsync`, a page of the log can still be read from memory, but the system does not
-//! write it to the disk any more. Without the checkpoint, the store could return data that a power
-//! cut then loses.
+//! after a failed `fsync`, a page of the log can be read from memory, but the system does not try
+//! to write it to the disk again. Without the checkpoint, the store could return data that is lost
+//! in a later power cut.
 //!
 //! # Features
 //!
-//! `bundled` (default) compiles SQLite in. Turn this feature off in a host that links its own
-//! SQLite, and link 3.51.3 or later. Earlier versions have a rare race that can corrupt a database
-//! in WAL mode; opening a store with one of them logs a warning.
+//! `bundled` (default) compiles SQLite as a part of the program. Turn this feature off in a host
+//! that links its own SQLite, and link 3.51.3 or later. Earlier versions have a rare race that can
+//! corrupt a database in WAL mode. Opening a store with an earlier version logs a warning.
+//!
+//! # Modules, in reading order
+//!
+//! - `migrations/` documents the tables. `schema` runs the migrations. Before that, `ownership`
+//!   checks that tables with the store's names are the store's.
+//! - `config` is the configuration. `connection` opens the connections. `database` is a connection
+//!   that puts the [`TablePrefix`] into statements.
+//! - `recent` has the small tables of new rows, and merges them into the main tables.
+//! - `write` commits batches, with one file for each kind of write. `read` has the queries.
+//! - `store` is [`SqliteStore`], which opens these parts.
+//! - `codec` converts values to columns and back, `error` converts errors, `disk` reads the free
+//!   space.
 
 mod codec;
 mod config;

@@ -28,7 +28,7 @@ struct Column {
     /// The declared type.
     kind: String,
     not_null: bool,
-    /// The column's number in the primary key, from 1; zero when it is not part of it.
+    /// The column's position in the primary key, from 1; zero if the key does not include it.
     key: i64,
 }
 
@@ -42,13 +42,15 @@ pub(crate) fn version(database: &Database) -> Result<Option<usize>, StoreError> 
     let objects = objects(database).map_err(from_sqlite)?;
     let Some(schema) = objects.iter().find(|object| object.name == "schema") else {
         return match objects.first() {
-            Some(object) => Err(foreign(database, &object.name, "the store's table of versions is missing")),
+            Some(object) => {
+                Err(foreign_tables(database, &object.name, "the store's version table is missing"))
+            }
             None => Ok(None),
         };
     };
     let version = Column { name: "version".into(), kind: "INTEGER".into(), not_null: true, key: 0 };
     if schema.kind != "table" || schema.columns != [version] {
-        return Err(foreign(database, "schema", "its columns differ"));
+        return Err(foreign_tables(database, "schema", "its kind or its columns differ from the store's"));
     }
     let (rows, found): (i64, Option<i64>) = database
         .query_row(
@@ -60,7 +62,7 @@ pub(crate) fn version(database: &Database) -> Result<Option<usize>, StoreError> 
     match found {
         // A number that fits no version is newer than any known version.
         Some(version) if rows == 1 => Ok(Some(usize::try_from(version).unwrap_or(usize::MAX))),
-        _ => Err(foreign(database, "schema", "it does not hold exactly one version")),
+        _ => Err(foreign_tables(database, "schema", "it does not hold exactly one version")),
     }
 }
 
@@ -68,14 +70,20 @@ pub(crate) fn version(database: &Database) -> Result<Option<usize>, StoreError> 
 ///
 /// # Errors
 /// [`StoreErrorKind::ForeignTables`] when a table, index or view is missing or differs.
-pub(crate) fn refuse_foreign(database: &Database, migrations: &[&str]) -> Result<(), StoreError> {
+pub(crate) fn require_store_tables(database: &Database, migrations: &[&str]) -> Result<(), StoreError> {
     let found = objects(database).map_err(from_sqlite)?;
     for expected in expected(migrations).map_err(from_sqlite)? {
         match found.iter().find(|object| object.name == expected.name) {
             Some(object) if *object == expected => {}
-            Some(_) => return Err(foreign(database, &expected.name, "its kind or its columns differ")),
+            Some(_) => {
+                return Err(foreign_tables(
+                    database,
+                    &expected.name,
+                    "its kind or its columns differ from the store's",
+                ));
+            }
             None => {
-                return Err(foreign(database, "schema", "tables of its version are missing"));
+                return Err(foreign_tables(database, "schema", "tables of its version are missing"));
             }
         }
     }
@@ -121,8 +129,9 @@ fn columns(database: &Database, name: &str) -> Result<Vec<Column>> {
         .collect()
 }
 
-/// The error for a table `name` (without the prefix) that is not the store's.
-fn foreign(database: &Database, name: &str, reason: &str) -> StoreError {
+/// The error for a table, an index or a view that is not the store's. `name` is its name without
+/// the prefix.
+fn foreign_tables(database: &Database, name: &str, reason: &str) -> StoreError {
     let prefix = database.prefix().as_str();
     let text = format!("`{prefix}{name}` is not the store's: {reason}; give the store another table prefix");
     StoreError::new(StoreErrorKind::ForeignTables, text)

@@ -41,30 +41,30 @@ pub(crate) fn expect_current(database: &Database) -> Result<(), StoreError> {
     if version_in_file(database, MIGRATIONS)? == MIGRATIONS.len() {
         return Ok(());
     }
-    Err(StoreError::new(StoreErrorKind::Corrupt, "the file no longer has the tables of this version"))
+    Err(StoreError::new(StoreErrorKind::Corrupt, "the file does not have the tables of this version"))
 }
 
 /// Migrates the schema to this library's version in one transaction, so that the file has the old
 /// schema or the new one after a crash.
 pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
-    migrate_by(database, MIGRATIONS, |_| ())
+    migrate_with(database, MIGRATIONS, |_| ())
 }
 
-/// Does the work of [`migrate`], and calls `reached` at each point at which a test stops it. With
-/// *n* migrations, the argument of `reached` is:
+/// Migrates as [`migrate`] does, and calls `reached` at each point at which a test kills the
+/// process. With *n* migrations, the argument of `reached` is:
 ///
 /// - before a migration runs, its index;
 /// - before the version is written, *n*;
 /// - before the commit, *n* + 1;
 /// - after the commit, *n* + 2.
-fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize)) -> Result<(), StoreError> {
+fn migrate_with(database: &Database, migrations: &[&str], reached: impl Fn(usize)) -> Result<(), StoreError> {
     let snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
     if version_in_file(database, migrations)? == migrations.len() {
         return Ok(());
     }
     drop(snapshot);
     let transaction = database.transaction(TransactionBehavior::Immediate).map_err(from_sqlite)?;
-    // Another process may have migrated while this one waited for the lock.
+    // Another process may have migrated the schema while this process waited for the lock.
     let current = version_in_file(database, migrations)?;
     for (number, step) in migrations.iter().enumerate().skip(current) {
         reached(number);
@@ -87,7 +87,7 @@ fn version_in_file(database: &Database, migrations: &[&str]) -> Result<usize, St
     let Some(steps) = migrations.get(..version) else {
         return Err(newer_schema(version));
     };
-    ownership::refuse_foreign(database, steps)?;
+    ownership::require_store_tables(database, steps)?;
     Ok(version)
 }
 
@@ -126,11 +126,11 @@ mod tests {
     fn a_failed_migration_leaves_nothing_behind() {
         let database = empty();
         let broken = [MIGRATIONS, &["CREATE TABLE dm_more (x); INSERT INTO nowhere VALUES (1);"]].concat();
-        migrate_by(&database, &broken, |_| ()).unwrap_err();
+        migrate_with(&database, &broken, |_| ()).unwrap_err();
         assert!(names(&database).is_empty());
         migrate(&database).unwrap();
         let before = names(&database);
-        migrate_by(&database, &broken, |_| ()).unwrap_err();
+        migrate_with(&database, &broken, |_| ()).unwrap_err();
         assert_eq!(names(&database), before, "the schema of the earlier version is unchanged");
         assert_eq!(version(&database), MIGRATIONS.len());
     }
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn the_second_migration_fills_in_the_newest_message_of_each_conversation() {
         let database = empty();
-        migrate_by(&database, &MIGRATIONS[..1], |_| ()).unwrap();
+        migrate_with(&database, &MIGRATIONS[..1], |_| ()).unwrap();
         database
             .execute_batch(
                 "INSERT INTO dm_conversations VALUES (1, x'01', 1, 2, 10), (2, x'02', 1, 3, 10);
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn the_fourth_migration_fills_in_the_newest_entry_of_each_inbox() {
         let database = empty();
-        migrate_by(&database, &MIGRATIONS[..3], |_| ()).unwrap();
+        migrate_with(&database, &MIGRATIONS[..3], |_| ()).unwrap();
         database
             .execute_batch(
                 "INSERT INTO dm_users (ref, pubkey, inbox_floor) VALUES (1, x'01', 2), (2, x'02', 7), (3, x'03', 0);
@@ -193,12 +193,13 @@ mod tests {
         assert_eq!(heads, [4, 7, 0]);
     }
 
+    /// The name of the test that starts itself as another process, which is killed.
     const KILLED: &str =
         "schema::tests::a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one";
 
     /// Opens a file with a page cache so small that a migration writes to the write-ahead log
     /// before its commit.
-    fn at(path: &Path) -> Database {
+    fn open_at(path: &Path) -> Database {
         let connection = Connection::open(path).unwrap();
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA cache_size = 10").unwrap();
         Database::new(connection, TablePrefix::default())
@@ -213,15 +214,15 @@ mod tests {
                     std::process::abort()
                 }
             };
-            migrate_by(&at(Path::new(&path)), MIGRATIONS, end).unwrap();
+            migrate_with(&open_at(Path::new(&path)), MIGRATIONS, end).unwrap();
             return;
         }
         for old in 0..MIGRATIONS.len() {
             for kill in old..=MIGRATIONS.len() + 2 {
                 let folder = tempfile::tempdir().unwrap();
                 let path = folder.path().join("dm.db");
-                let database = at(&path);
-                migrate_by(&database, &MIGRATIONS[..old], |_| ()).unwrap();
+                let database = open_at(&path);
+                migrate_with(&database, &MIGRATIONS[..old], |_| ()).unwrap();
                 if old > 0 {
                     fill(&database);
                 }
@@ -235,7 +236,7 @@ mod tests {
                     .unwrap();
                 assert_eq!(child.status.code(), None, "from {old}, at {kill}: not killed: {child:?}");
 
-                let database = at(&path);
+                let database = open_at(&path);
                 let expected = if kill == MIGRATIONS.len() + 2 { MIGRATIONS.len() } else { old };
                 assert_eq!(version(&database), expected, "from {old}, killed at {kill}");
                 if expected == old {

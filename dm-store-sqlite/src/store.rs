@@ -1,4 +1,4 @@
-//! The public store type.
+//! [`SqliteStore`]: opening it, and the connections that it uses.
 
 use std::path::Path;
 
@@ -10,18 +10,20 @@ use crate::disk::{absolute, free_bytes};
 use crate::read::Reader;
 use crate::write::Writer;
 
-/// A [`Store`] in a SQLite file. Clones are handles to the same connections, which close with the
-/// last clone.
+/// A [`Store`] in a SQLite file. Clones share the same connections. The connections close when the
+/// last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     embedded: Embedded<Reader>,
 }
 
 impl SqliteStore {
-    /// Opens a file of the store's own, and creates it if it is missing. Its folder must exist.
+    /// Opens a file of the store's own, and creates it if it is missing. The file's folder must
+    /// exist.
     ///
-    /// Blocks on file operations, and after a crash while SQLite recovers its write-ahead log. Call
-    /// it before serving, or on a thread for blocking work. Needs no runtime.
+    /// Blocks on file operations. After a crash, it also blocks while SQLite recovers its
+    /// write-ahead log. Call it before the server accepts requests, or on a thread for blocking
+    /// work. It needs no runtime.
     ///
     /// # Errors
     /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the

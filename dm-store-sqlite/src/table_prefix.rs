@@ -14,12 +14,12 @@ impl TablePrefix {
     /// The maximum length of a prefix, in characters.
     pub const MAX_LEN: usize = 24;
 
-    /// A prefix of at most [`MAX_LEN`](Self::MAX_LEN) lower-case ASCII letters, digits and
-    /// underscores. It begins with a letter and ends with an underscore. It must not begin with
-    /// `sqlite_`, which SQLite reserves for its own names.
+    /// Checks a prefix. It must consist of lower-case ASCII letters, digits and underscores, begin
+    /// with a letter, end with an underscore, and have at most [`MAX_LEN`](Self::MAX_LEN)
+    /// characters. It must not begin with `sqlite_`, which SQLite reserves for its own names.
     ///
     /// # Errors
-    /// [`Invalid`] when the prefix breaks one of these rules.
+    /// [`Invalid`], with the rule that the prefix breaks.
     pub fn new(prefix: impl Into<String>) -> Result<Self, Invalid> {
         let prefix = prefix.into();
         let refused = |reason| Err(Invalid::new("table_prefix", reason));
@@ -30,10 +30,10 @@ impl TablePrefix {
             return refused("does not begin with a lower-case letter and end with an underscore");
         }
         if !prefix.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
-            return refused("not only lower-case letters, digits and underscores");
+            return refused("has characters other than lower-case letters, digits and underscores");
         }
         if prefix.starts_with("sqlite_") {
-            return refused("reserved by SQLite");
+            return refused("begins with `sqlite_`, which SQLite reserves");
         }
         Ok(Self(Cow::Owned(prefix)))
     }

@@ -1,4 +1,5 @@
-//! The newest numbers take no more memory than the configuration allows.
+//! The newest numbers of users and conversations take no more memory than
+//! [`SqliteConfig::heads_bytes`] allows.
 //!
 //! This test is a program of its own, because its allocator counts the memory of the whole process.
 
@@ -38,7 +39,7 @@ async fn store_bytes(path: &Path, heads: usize) -> usize {
 }
 
 #[tokio::test]
-async fn newest_numbers_take_no_more_than_the_configuration_says() {
+async fn newest_numbers_take_no_more_memory_than_configured() {
     let folder = tempfile::tempdir().unwrap();
     let heads = usize::try_from(CONVERSATIONS).unwrap();
     let few_heads_bytes = store_bytes(&folder.path().join("without"), 1).await;

@@ -12,7 +12,7 @@ pub(crate) const CONVERSATION: &str =
 
 /// Reads a page of a user's conversations, in the order of the core's
 /// [`ConversationCursor`](dm_core::ConversationCursor): by last activity, newest first, then by id,
-/// highest first. Conversations without a message come last.
+/// highest first. Conversations without a message are the last ones.
 ///
 /// The statement reads all conversations of the user. An index by last activity would avoid this,
 /// but every send would have to change the index for both users.
@@ -35,5 +35,5 @@ pub(super) fn state(row: &Row) -> Result<ConversationState, Fault> {
     };
     let head = ServerSequence::new(codec::get_number(row, 4)?);
     let last_at: Option<i64> = row.try_get(5)?;
-    Ok(ConversationState { conversation, head, last_activity: last_at.map(codec::from_time) })
+    Ok(ConversationState { conversation, head, last_activity: last_at.map(codec::time_from_i64) })
 }

@@ -17,7 +17,7 @@ use crate::error::Fault;
 /// The last row is the first message that does not fit into the page, so the server sends at most
 /// one message more than the page. The second message is always sent, even if it does not fit,
 /// because it shows that there are more messages. The column `cost` is the message's
-/// [`cost`](dm_core::Message::cost).
+/// [`cost`](dm_core::Message::cost): the length of the payload plus 248.
 pub(crate) fn statement(newest_first: bool) -> String {
     let order = if newest_first { "DESC" } else { "ASC" };
     format!(
@@ -39,8 +39,8 @@ pub(crate) fn statement(newest_first: bool) -> String {
 pub(super) fn bounds(range: HistoryRange) -> (bool, i64, i64) {
     match range {
         HistoryRange::Newest => (true, 0, i64::MAX),
-        HistoryRange::Before(sequence) => (true, 0, codec::number(sequence.get())),
-        HistoryRange::After(sequence) => (false, codec::number(sequence.get()), i64::MAX),
+        HistoryRange::Before(sequence) => (true, 0, codec::u64_to_i64(sequence.get())),
+        HistoryRange::After(sequence) => (false, codec::u64_to_i64(sequence.get()), i64::MAX),
     }
 }
 

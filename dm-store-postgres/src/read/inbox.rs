@@ -1,5 +1,5 @@
-//! Reading pages of an inbox, its head (the number of the newest entry), its depth (the number of
-//! entries pending for a device), and the user's devices.
+//! Reading pages of an inbox, the head of an inbox (the number of its newest entry), the depth of
+//! an inbox (the number of entries pending for a device), and a user's devices.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::error::Fault;
 /// The maximum number of inbox entries that the statement examines for one page, so that one read
 /// never examines a whole inbox. Entries that a device caused or acknowledged are examined and
 /// skipped. If the limit ends a page, the page has fewer entries than requested, and the caller
-/// reads on from [`InboxPage::through`].
+/// requests the next page after [`InboxPage::through`].
 const MAX_EXAMINED: u64 = 4_096;
 
 /// The highest entry number to which [`MAX_EXAMINED`] can be added without an overflow of `bigint`.
@@ -25,7 +25,8 @@ const MAX_START: u64 = i64::MAX.cast_unsigned() - MAX_EXAMINED;
 ///
 /// The last row is the first entry that does not fit into the page, so the server sends at most one
 /// entry more than the page. The second entry is always sent, even if it does not fit, because it
-/// shows where the page ends. The column `cost` is the entry's [`cost`](InboxEntry::cost).
+/// shows where the page ends. The column `cost` is the entry's [`cost`](InboxEntry::cost): the
+/// length of the payload plus 248 for a message, 256 for a notice.
 pub(crate) fn statement() -> String {
     format!(
         "SELECT {MESSAGE_COLUMNS}, e.seq, e.at, e.notice, e.origin, u.inbox_head, u.inbox_floor
@@ -51,7 +52,7 @@ pub(crate) fn statement() -> String {
 }
 
 /// Reads one head for each user of the array, in the order of the array; zero for a user without a
-/// row. It uses a subquery, because the planner might run a join by reading all users.
+/// row. The statement has a subquery, because the planner might read all users for a join.
 pub(crate) const INBOX_HEADS: &str = "SELECT coalesce(
         (SELECT u.inbox_head FROM users u WHERE u.id = asked.id), 0
     ) FROM unnest($1::bytea[]) WITH ORDINALITY AS asked(id, place) ORDER BY asked.place";
@@ -60,8 +61,8 @@ pub(crate) const INBOX_HEADS: &str = "SELECT coalesce(
 pub(crate) const DEVICES: &str =
     "SELECT d.device, d.cursor, d.registered_at FROM devices d WHERE d.user_id = $1 ORDER BY d.number";
 
-/// Counts the messages and the notices pending for a device, without the entries that the device
-/// caused.
+/// Counts the messages and the notices that are pending for a device. Entries that the device
+/// caused are never pending.
 pub(crate) const DEPTH: &str = "SELECT count(i.message_seq), count(i.notice)
     FROM users u
     LEFT JOIN devices d ON d.user_id = u.id AND d.device = $2

@@ -1,4 +1,4 @@
-//! Reading. Each call is one statement, so it reads from one snapshot.
+//! [`Reader`], the reads of the store. Each call is one statement, so it reads from one snapshot.
 
 mod conversations;
 mod history;
@@ -19,14 +19,14 @@ use crate::error::Fault;
 use conversations::{CONVERSATION, CONVERSATIONS};
 use history::statement as history_statement;
 use inbox::{DEPTH, DEVICES, INBOX_HEADS, statement as inbox_statement};
-use lease::ReadLease;
+use lease::read_rows;
 
 /// Reads a user's current key: one row, or none for a user who has no row.
 const KEY: &str =
     "SELECT u.key_version, u.key, u.key_binding, u.key_published_at FROM users u WHERE u.id = $1";
 
 /// Runs the reads, on connections that commits do not use. Every call is cancel safe, because it
-/// is in no transaction. Clones share the connections.
+/// uses no transaction. Clones share the connections.
 #[derive(Clone)]
 pub(crate) struct Reader {
     connections: Connections,
@@ -39,14 +39,7 @@ impl Reader {
 
     /// Runs one statement, which must only read, and returns its rows.
     pub(crate) async fn rows(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
-        let lease = ReadLease::acquire(&self.connections).await?;
-        let connection = lease.connection()?;
-        let answer = async {
-            let statement = connection.prepare_cached(sql).await?;
-            connection.query(&statement, params).await
-        };
-        let rows = self.connections.client(connection).with_timeout(answer).await;
-        lease.finish(rows)
+        read_rows(&self.connections, sql, params).await
     }
 
     pub(crate) async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, Fault> {
@@ -64,9 +57,9 @@ impl Reader {
         query: &ConversationsQuery,
     ) -> Result<Vec<ConversationState>, Fault> {
         let after = query.after.map(|after| codec::uuid(after.id.as_bytes()));
-        let after_at = query.after.and_then(|after| after.last_activity).map(codec::time);
+        let after_at = query.after.and_then(|after| after.last_activity).map(codec::time_to_i64);
         let params: &[&(dyn ToSql + Sync)] =
-            &[&query.user.as_bytes().as_slice(), &after, &after_at, &codec::count(query.limit)];
+            &[&query.user.as_bytes().as_slice(), &after, &after_at, &codec::usize_to_i64(query.limit)];
         self.rows(CONVERSATIONS, params).await?.iter().map(conversations::state).collect()
     }
 
@@ -77,8 +70,8 @@ impl Reader {
             &query.reader.as_bytes().as_slice(),
             &above,
             &below,
-            &codec::count(query.limit.max(1).saturating_add(1)),
-            &codec::count(query.max_bytes),
+            &codec::usize_to_i64(query.limit.max(1).saturating_add(1)),
+            &codec::usize_to_i64(query.max_bytes),
         ];
         let rows = self.rows(&history_statement(newest_first), params).await?;
         history::page(query, &rows)
@@ -89,9 +82,9 @@ impl Reader {
             &query.who.user.as_bytes().as_slice(),
             &query.who.device.as_str(),
             &inbox::excluded_origin(query),
-            &codec::number(query.after.get()),
-            &codec::count(query.limit.max(1).saturating_add(1)),
-            &codec::count(query.max_bytes),
+            &codec::u64_to_i64(query.after.get()),
+            &codec::usize_to_i64(query.limit.max(1).saturating_add(1)),
+            &codec::usize_to_i64(query.max_bytes),
             &(query.own == OwnEntries::ReceivedOnly),
         ];
         let rows = self.rows(&inbox_statement(), params).await?;
@@ -117,7 +110,7 @@ impl Reader {
     }
 }
 
-/// The statements of all reads.
+/// The statements of all reads, for the test `query_plans`.
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<String> {
     let fixed = [KEY, CONVERSATION, CONVERSATIONS, INBOX_HEADS, DEVICES, DEPTH].map(str::to_owned);

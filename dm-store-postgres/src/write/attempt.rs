@@ -1,8 +1,12 @@
-//! One attempt at a batch: one transaction, from `BEGIN` to `COMMIT`.
+//! [`Attempt`], one attempt at a batch: one transaction, from `BEGIN` to `COMMIT`.
+//!
+//! A batch is divided into segments, which are loaded, decided and written one after another
+//! ([`Segment`]). Its commit marker ([`CommitMarker`]) is a row that shows whether the commit took
+//! place.
 
 use dm_core::store::{Outcome, Write};
 
-use crate::connection::Client;
+use crate::connection::TimedClient;
 use crate::error::Fault;
 use crate::write::commit_marker::CommitMarker;
 use crate::write::load::{self, RowKind};
@@ -15,9 +19,9 @@ use crate::write::{direct, write_rows};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
-/// One attempt at a batch.
+/// One attempt at a batch, on the connection of `client`.
 pub(super) struct Attempt<'a> {
-    client: Client<'a>,
+    client: TimedClient<'a>,
     batch: &'a [Write],
     participants: &'a ParticipantsCache,
 }
@@ -26,8 +30,8 @@ pub(super) struct Attempt<'a> {
 pub(super) enum AttemptError {
     /// Nothing is committed.
     NotCommitted(Fault),
-    /// The connection was lost after `COMMIT` was sent and before it was answered. If the batch is
-    /// committed, these are the outcomes of its writes.
+    /// The connection was lost after `COMMIT` was sent and before it was answered. The outcomes are
+    /// those of the writes if the batch is committed.
     Unknown(Vec<Outcome>, Fault),
 }
 
@@ -39,7 +43,7 @@ impl From<Fault> for AttemptError {
 
 impl<'a> Attempt<'a> {
     pub(super) const fn new(
-        client: Client<'a>,
+        client: TimedClient<'a>,
         batch: &'a [Write],
         participants: &'a ParticipantsCache,
     ) -> Self {
@@ -50,13 +54,14 @@ impl<'a> Attempt<'a> {
     /// write, in order.
     pub(super) async fn run(self, marker: &CommitMarker) -> Result<Vec<Outcome>, AttemptError> {
         let client = self.client;
-        let lock_set = LockSet::of(self.batch, self.participants);
+        let lock_set = LockSet::collect(self.batch, self.participants);
         let mut state = BatchState::default();
         load::inbox_numbers(client, self.batch, &mut state).await?;
         let mut outcomes = Vec::with_capacity(self.batch.len());
         let mut is_begun = false;
         let mut segments = segments(self.batch).into_iter().peekable();
         while let Some(segment) = segments.next() {
+            // `kinds` has the kind of rows that each statement of the pipeline returns.
             let (mut pipeline, mut kinds) = (Pipeline::new(client), Vec::new());
             if !is_begun {
                 pipeline.add_command(BEGIN);
@@ -104,7 +109,8 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// Sends the statements of `pipeline`, the advance of the marker, and `COMMIT`, together.
+/// Sends the statements of `pipeline`, the statement that advances the marker, and `COMMIT`, all
+/// together.
 async fn finish(
     mut pipeline: Pipeline<'_>,
     outcomes: Vec<Outcome>,

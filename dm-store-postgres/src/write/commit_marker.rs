@@ -1,4 +1,4 @@
-//! Commit markers, which show whether a commit whose answer was lost took place.
+//! [`CommitMarker`], which shows whether a commit took place when the answer to `COMMIT` was lost.
 //!
 //! A commit marker is a row of `commits` with a token, which is a number. A node uses each of its
 //! markers for one batch at a time:
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use crate::connection::{Client, Connections, TransactionLease};
+use crate::connection::{Connections, TimedClient, TransactionLease};
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
@@ -34,12 +34,14 @@ pub(crate) const ADVANCE: &str = "WITH moved AS (
         WHERE slot = $1::text::uuid AND token = $2 RETURNING token
     ) SELECT 1 / count(*) FROM moved";
 
-/// Adds two to the token. Returns the token from before; no row if the marker does not exist.
+/// Adds two to the token. Returns the token before the addition; no row if the marker does not
+/// exist.
 const RESOLVE: &str = "UPDATE commits SET token = token + 2 WHERE slot = $1::text::uuid RETURNING token - 2";
 
 const DELETE_STALE: &str = "DELETE FROM commits WHERE used_at < now() - interval '7 days'";
 
-/// The pause between two attempts to resolve a commit.
+/// The pause between two attempts to resolve a commit, so that a server that refuses connections at
+/// once is not asked in a busy loop.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// A marker of this node. One batch uses it at a time.
@@ -47,7 +49,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct CommitMarker {
     /// The row's `slot`, a UUID.
     id: String,
-    /// The token that the row has, unless the answer to a statement that changed it was lost.
+    /// The token that the row has, unless the answer to a statement that changed the row was lost.
     token: i64,
 }
 
@@ -63,12 +65,13 @@ pub(crate) struct CommitMarkers(Mutex<Vec<CommitMarker>>);
 pub(super) enum Resolution {
     Committed,
     RolledBack,
+    /// The server did not answer, or the marker's row was deleted.
     Unknown,
 }
 
 impl CommitMarkers {
     /// Takes a free marker, or inserts a new one.
-    pub(super) async fn acquire(&self, client: Client<'_>) -> Result<CommitMarker, Fault> {
+    pub(super) async fn acquire(&self, client: TimedClient<'_>) -> Result<CommitMarker, Fault> {
         let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(marker) = free {
             return Ok(marker);
@@ -95,9 +98,9 @@ impl CommitMarker {
     }
 
     /// Asks on new connections whether the batch is committed, until the server answers. Returns
-    /// [`Resolution::Unknown`] if the server does not answer in the time `within`, or if the
+    /// [`Resolution::Unknown`] if the server does not answer within `time_limit`, or if the
     /// marker's row was deleted.
-    pub(super) async fn resolve(&mut self, connections: &Connections, within: Duration) -> Resolution {
+    pub(super) async fn resolve(&mut self, connections: &Connections, time_limit: Duration) -> Resolution {
         let resolution = async {
             loop {
                 match self.resolve_once(connections).await {
@@ -110,27 +113,27 @@ impl CommitMarker {
                 sleep(RETRY_PAUSE).await;
             }
         };
-        timeout(within, resolution).await.unwrap_or(Resolution::Unknown)
+        timeout(time_limit, resolution).await.unwrap_or(Resolution::Unknown)
     }
 
     /// Asks once whether the batch is committed.
     async fn resolve_once(&mut self, connections: &Connections) -> Result<Resolution, Fault> {
-        let lease = TransactionLease::acquire(connections).await?;
-        let client = lease.client()?;
+        let mut lease = TransactionLease::default();
+        let client = lease.connect(connections).await?;
         let row = client.with_timeout(client.connection().query_opt(RESOLVE, &[&self.id])).await?;
         lease.release();
         let Some(row) = row else { return Ok(Resolution::Unknown) };
-        // `RESOLVE` adds two, and may have run before without an answer. So an odd difference means
-        // that `ADVANCE` was committed.
+        // `ADVANCE` adds one. `RESOLVE` adds two, and an earlier `RESOLVE` may have run without an
+        // answer. So an odd difference means that `ADVANCE` was committed.
         let found: i64 = row.try_get(0)?;
-        let moved = found - self.token;
+        let difference = found - self.token;
         self.token = found + 2;
-        Ok(if moved % 2 == 1 { Resolution::Committed } else { Resolution::RolledBack })
+        Ok(if difference % 2 == 1 { Resolution::Committed } else { Resolution::RolledBack })
     }
 }
 
-/// Deletes the markers that no commit used for seven days. Most belong to nodes that no longer run.
-/// A running node whose marker was deleted inserts a new one.
+/// Deletes the markers that no commit used for seven days. Most of them belong to nodes that have
+/// stopped. A running node whose marker was deleted inserts a new one.
 pub(crate) async fn delete_stale_markers(
     client: &tokio_postgres::Client,
 ) -> Result<(), tokio_postgres::Error> {

@@ -1,5 +1,6 @@
-//! [`Committer`], which commits a batch: it repeats attempts that fail because of other
-//! transactions, and asks for the result of a commit whose answer was lost.
+//! [`Committer`], which commits a batch. It repeats attempts that fail because of other
+//! transactions. If the answer to `COMMIT` is lost, it finds out by the batch's commit marker
+//! ([`CommitMarker`]) whether the commit took place.
 
 use dm_core::store::{Outcome, StoreError, StoreErrorKind, Write};
 
@@ -79,8 +80,8 @@ impl Committer {
     async fn attempt(&self, batch: &[Write]) -> Result<Vec<Outcome>, FailedAttempt> {
         // A return before `lease.release` closes the connection, and the server rolls the
         // transaction back.
-        let lease = TransactionLease::acquire(&self.connections).await?;
-        let client = lease.client()?;
+        let mut lease = TransactionLease::default();
+        let client = lease.connect(&self.connections).await?;
         let mut marker = self.markers.acquire(client).await?;
         let outcomes = match Attempt::new(client, batch, &self.participants).run(&marker).await {
             Ok(outcomes) => outcomes,

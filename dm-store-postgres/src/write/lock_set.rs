@@ -1,4 +1,4 @@
-//! [`LockSet`], the users whose rows a batch locks.
+//! [`LockSet`], the users whose rows a batch locks, and the conversations that it appends to.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,8 +6,8 @@ use dm_core::store::{ConversationId, Participants, UserId, Write};
 
 use crate::write::participants_cache::ParticipantsCache;
 
-/// The users and conversations that the writes of a batch name. The users are in the order of their
-/// keys, in which they are locked.
+/// The users and conversations that the writes of a batch name. Users are sorted by their keys,
+/// because they are locked in this order.
 #[derive(Default)]
 pub(super) struct LockSet {
     /// The users for whom a row is inserted if they have none.
@@ -25,7 +25,7 @@ pub(super) struct LockSet {
 
 impl LockSet {
     /// Collects the users and conversations that `writes` name.
-    pub(super) fn of(writes: &[Write], cache: &ParticipantsCache) -> Self {
+    pub(super) fn collect(writes: &[Write], cache: &ParticipantsCache) -> Self {
         let mut lock_set = Self::default();
         for write in writes {
             match write {

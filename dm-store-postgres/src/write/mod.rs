@@ -23,8 +23,8 @@
 //! # Locks
 //!
 //! A batch locks the rows of all users that it names, and of the participants of all conversations
-//! that it names, in the order of their keys. It does so before it reads anything that another
-//! transaction can change. Each row that the batch changes belongs to one of these users: an inbox
+//! that it names, in the order of their keys. Only then does it read rows that another transaction
+//! can change. Each row that the batch changes belongs to one of these users: an inbox
 //! and its devices to their user, a conversation and its messages to both participants.
 //!
 //! So two batches that share a row share a user, and one of the two waits for this user's lock
@@ -32,8 +32,8 @@
 //! the locks were granted. This is why `READ COMMITTED` is enough, and why batches do not wait for
 //! each other in a cycle.
 //!
-//! A segment that sends raises inbox and conversation heads with the statements that lock: see
-//! `load/reserve.rs`.
+//! A segment that sends messages raises the heads of inboxes and conversations with the same
+//! statements that lock: see `load/reserve.rs`.
 
 mod attempt;
 mod commit_marker;

@@ -3,7 +3,7 @@
 //!
 //! A conversation's participants never change. So the cache needs no lock in the database and is
 //! never out of date. A batch that finds all its conversations in the cache knows the users to lock
-//! without a look-up. It can therefore reserve numbers with the statements that lock
+//! without a look-up. Such a batch can reserve numbers with the statements that lock users
 //! (`load/reserve.rs`).
 
 use std::num::NonZeroUsize;
@@ -29,7 +29,7 @@ impl ParticipantsCache {
     }
 
     fn lock(&self) -> MutexGuard<'_, LruCache<ConversationId, Participants>> {
-        // Nothing panics while this is locked, so a poisoned cache is complete.
+        // No code panics while it holds this lock, so a poisoned lock has a complete cache.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,7 +8,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, MaybeDone, join, join_all,
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use crate::connection::{Client, is_lost};
+use crate::connection::{TimedClient, is_lost};
 use crate::error::Fault;
 
 /// A parameter of a statement. Most are arrays, with one value for each row.
@@ -33,12 +33,12 @@ pub(super) enum CommitResult {
 /// within [`network_timeout`](crate::PostgresConfig::network_timeout), the connection counts as
 /// lost.
 pub(super) struct Pipeline<'a> {
-    client: Client<'a>,
+    client: TimedClient<'a>,
     statements: Vec<BoxFuture<'a, Answer>>,
 }
 
 impl<'a> Pipeline<'a> {
-    pub(super) const fn new(client: Client<'a>) -> Self {
+    pub(super) const fn new(client: TimedClient<'a>) -> Self {
         Self { client, statements: Vec::new() }
     }
 
@@ -81,7 +81,7 @@ impl<'a> Pipeline<'a> {
         let mut statements: Vec<_> = self.statements.into_iter().map(maybe_done).collect();
         let sent = poll_fn(|cx| {
             for statement in &mut statements {
-                // The poll sends the statement. The result is taken below.
+                // The poll sends the statement. A statement that cannot be sent fails at once.
                 let _ = statement.poll_unpin(cx);
             }
             let failed = |done: &&mut MaybeDone<_>| matches!(done, MaybeDone::Done(Err(_)));

@@ -1,4 +1,4 @@
-//! Dividing a batch into segments.
+//! [`Segment`], a part of a batch, and the division of a batch into segments.
 
 use std::collections::HashSet;
 
@@ -22,8 +22,8 @@ pub(super) enum Segment<'a> {
 /// that exist when a segment begins.
 pub(super) fn segments(batch: &[Write]) -> Vec<Segment<'_>> {
     let mut segments = Vec::new();
-    let mut rest = batch;
-    while let Some(first) = rest.first() {
+    let mut remaining = batch;
+    while let Some(first) = remaining.first() {
         let single = match first {
             Write::ForgetDevice(write) => Some(Segment::Forget(write)),
             Write::AnnounceKeys(write) => Some(Segment::Announce(write)),
@@ -31,14 +31,14 @@ pub(super) fn segments(batch: &[Write]) -> Vec<Segment<'_>> {
             _ => None,
         };
         let (segment, following) = match single {
-            Some(segment) => (segment, rest.split_at(1).1),
+            Some(segment) => (segment, remaining.split_at(1).1),
             None => {
-                let (writes, following) = rest.split_at(in_memory_length(rest));
+                let (writes, following) = remaining.split_at(in_memory_length(remaining));
                 (Segment::InMemory(writes), following)
             }
         };
         segments.push(segment);
-        rest = following;
+        remaining = following;
     }
     segments
 }

@@ -1,5 +1,6 @@
-//! [`BatchState`], the rows that a segment of a batch concerns, in memory. They are loaded under
-//! locks, changed by one decision after another, and then written to the database.
+//! [`BatchState`], the rows that a segment concerns, in memory. A segment is a part of a batch. Its
+//! rows are loaded under locks, changed by one write after another, and then written to the
+//! database.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use dm_core::store::{
     MessageId, Participants, Principal, Refusal, ServerSequence, Timestamp, UserId,
 };
 
-/// The rows of a segment. After the decisions, they are as the segment leaves them.
+/// The rows of a segment. After its writes are applied, they have the values that the segment
+/// stores.
 #[derive(Default)]
 pub(super) struct BatchState {
     /// The users whose rows are locked.
@@ -41,8 +43,8 @@ pub(super) struct BatchState {
 pub(super) struct User {
     /// The number of the newest inbox entry.
     pub(super) head: InboxSeq,
-    /// The head that the row in the database holds. It includes reserved numbers that are not used
-    /// yet.
+    /// The head that the row in the database holds. It includes the numbers that this segment
+    /// reserved.
     pub(super) head_in_row: InboxSeq,
     /// The number of the newest inbox entry that expired; zero if none has.
     pub(super) floor: InboxSeq,
@@ -55,6 +57,7 @@ pub(super) struct User {
     pub(super) key: Option<KeyRecord>,
     /// Whether the segment changed anything besides the head and the key.
     pub(super) is_changed: bool,
+    /// Whether the segment changed the key.
     pub(super) has_new_key: bool,
 }
 
@@ -63,13 +66,13 @@ pub(super) struct ConversationHead {
     pub(super) conversation: Conversation,
     /// The number of the newest message.
     pub(super) sequence: ServerSequence,
-    /// The number that the row in the database holds. It includes reserved numbers that are not
-    /// used yet.
+    /// The number that the row in the database holds. It includes the numbers that this segment
+    /// reserved.
     pub(super) sequence_in_row: ServerSequence,
     /// The time of the last message that this segment appended; `None` if it appended none.
     pub(super) last_activity: Option<Timestamp>,
-    /// For a conversation that the segment opens, its number among the conversations of its first
-    /// participant, and that among the conversations of its second participant.
+    /// For a conversation that the segment opens: its number among the conversations of the first
+    /// participant, and its number among those of the second participant. Otherwise `None`.
     pub(super) new_numbers: Option<(u64, u64)>,
 }
 
@@ -102,9 +105,10 @@ pub(super) struct Device {
     /// the segment needs: see `load/devices.rs`. The key is the entry's number. The value is the
     /// number of the highest entry below it that was acknowledged individually before this segment.
     pub(super) unacknowledged: BTreeMap<u64, Option<u64>>,
-    /// For a device that the segment registers, its number among the user's registrations, and the
-    /// time of its registration.
+    /// For a device that the segment registers: its number among the user's registrations, and the
+    /// time of its registration. Otherwise `None`.
     pub(super) registered_as: Option<(u64, Timestamp)>,
+    /// Whether the segment changed the cursor or acknowledged entries individually.
     pub(super) is_changed: bool,
 }
 
@@ -152,8 +156,8 @@ impl BatchState {
         self.users.get_mut(&user).ok_or(Stop::Retry)
     }
 
-    /// Appends an entry to a user's inbox. `content` and `event` describe the same thing, for the
-    /// row and for the notification that is returned.
+    /// Appends an entry to a user's inbox. `content` is for the entry's row, and `event` is for the
+    /// notification that is returned. Both must be about the same message or notice.
     ///
     /// # Errors
     /// [`Stop::Retry`] if the user's row is not locked.

@@ -1,4 +1,5 @@
-//! Reads whose callers stop polling them or drop them, and the connections that these reads hold.
+//! Reads whose callers stop polling them or drop them. Such a read must not block other reads or
+//! commits.
 
 use std::future::{Future, poll_fn};
 use std::num::NonZeroUsize;
@@ -17,13 +18,13 @@ use crate::common::{
     ONE_SESSION_WAITS, append_as, connect, conversation, open, texts, user, wait_until, who,
 };
 
-/// A store with one connection for reads, and with timeouts longer than the test.
+/// A store with one connection for reads, and with timeouts that are longer than the test.
 async fn store_with_one_read_connection(database: &Database) -> PostgresStore {
     let mut config = PostgresConfig::default();
-    let patience = Duration::from_secs(60);
+    let long_timeout = Duration::from_secs(60);
     config.read_connections = NonZeroUsize::MIN;
-    (config.lock_timeout, config.statement_timeout) = (patience, patience);
-    config.network_timeout = patience;
+    (config.lock_timeout, config.statement_timeout) = (long_timeout, long_timeout);
+    config.network_timeout = long_timeout;
     let store = PostgresStore::open_with(&database.parameters(), NoTls, &config).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     store
@@ -59,7 +60,7 @@ async fn a_read_that_is_not_polled_blocks_no_other_read() {
         let polled = poll_fn(|cx| Poll::Ready(held.as_mut().poll(cx).is_pending())).await;
         assert!(polled, "the read waits for the connection");
         lock.rollback().await.unwrap();
-        // Now the read that is not polled has the connection.
+        // The pool has now given the connection to the read that is not polled.
         assert!(matches!(other.await.unwrap(), Err(Error::NotFound)));
         let found = dm.key(user(9)).await;
         assert!(matches!(found, Err(Error::NotFound)), "{found:?}");
@@ -90,12 +91,13 @@ async fn commits_proceed_while_all_read_connections_are_in_use() {
 }
 
 #[tokio::test]
-async fn no_read_queues_behind_the_statement_of_a_dropped_read() {
+async fn no_read_waits_for_the_statement_of_a_dropped_read() {
     let database = fresh();
     let mut config = PostgresConfig::default();
     config.read_connections = NonZeroUsize::new(2).unwrap();
-    let patience = Duration::from_secs(60);
-    (config.lock_timeout, config.statement_timeout, config.network_timeout) = (patience, patience, patience);
+    let long_timeout = Duration::from_secs(60);
+    (config.lock_timeout, config.statement_timeout, config.network_timeout) =
+        (long_timeout, long_timeout, long_timeout);
     let store = PostgresStore::open_with(&database.parameters(), NoTls, &config).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     let dm = Service::builder(store).start().unwrap();

@@ -1,4 +1,5 @@
-//! Standbys, and servers that may lose answered messages.
+//! Opening the store on a standby, and on a server that may lose answered messages in a power cut
+//! or a failover.
 
 use std::error::Error as _;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Batches whose connection is lost, before `COMMIT` or before the answer to it.
+//! Batches whose connection is lost before `COMMIT` is sent, or before `COMMIT` is answered.
 
 use std::time::Duration;
 
@@ -115,7 +115,7 @@ async fn store_behind_proxy(database: &Database, config: &PostgresConfig) -> (Po
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_whose_answer_was_lost_is_found_to_be_done() {
+async fn a_commit_whose_answer_was_lost_is_reported_as_committed() {
     let database = fresh();
     let (store, proxy, _folder) = store_behind_proxy(&database, &PostgresConfig::default()).await;
     proxy.set(Mode::DropCommitAnswer);
@@ -125,7 +125,7 @@ async fn a_commit_whose_answer_was_lost_is_found_to_be_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_arrives_after_its_resolution_does_nothing() {
+async fn a_commit_that_arrives_after_its_resolution_stores_nothing() {
     let database = fresh();
     let (store, proxy, _folder) = store_behind_proxy(&database, &PostgresConfig::default()).await;
     proxy.set(Mode::HoldCommit);
@@ -136,9 +136,9 @@ async fn a_commit_that_arrives_after_its_resolution_does_nothing() {
     assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["2".to_owned()], 1));
 }
 
-/// Commits in a mode in which no server answers a question about the outcome, and commits again
-/// when the server answers.
-async fn assert_unknown_until_retried(config: &PostgresConfig, mode: Mode) {
+/// Commits in a mode of the proxy in which the store cannot ask a server about the outcome. Commits
+/// the same message again when the server answers.
+async fn assert_unknown_and_retry_returns_message(config: &PostgresConfig, mode: Mode) {
     let database = fresh();
     let (store, proxy, _folder) = store_behind_proxy(&database, config).await;
     proxy.set(mode);
@@ -155,10 +155,10 @@ async fn assert_unknown_until_retried(config: &PostgresConfig, mode: Mode) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_no_server_resolves_is_unknown_and_a_retry_resolves_it() {
+async fn a_commit_that_no_server_resolves_is_unknown_and_a_retry_returns_the_message() {
     let mut config = PostgresConfig::default();
     config.resolve_timeout = Duration::from_millis(100);
-    assert_unknown_until_retried(&config, Mode::DropCommitAnswerAndRefuse).await;
+    assert_unknown_and_retry_returns_message(&config, Mode::DropCommitAnswerAndRefuse).await;
 }
 
 /// A configuration with a short timeout for a server that stops answering.
@@ -192,10 +192,10 @@ async fn a_commit_that_is_not_answered_in_time_is_resolved_as_committed_and_its_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_without_answer_or_resolution_is_unknown_and_a_retry_resolves_it() {
+async fn a_commit_without_answer_or_resolution_is_unknown_and_a_retry_returns_the_message() {
     let mut config = short_network_timeout();
     config.resolve_timeout = Duration::from_millis(100);
-    assert_unknown_until_retried(&config, Mode::StallAllAfterCommit).await;
+    assert_unknown_and_retry_returns_message(&config, Mode::StallAllAfterCommit).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -225,7 +225,7 @@ async fn a_server_that_restarts_under_load_loses_no_answered_message() {
             tokio::spawn(async move {
                 for sent in 0..SENDS {
                     let id = n * SENDS + sent;
-                    // A client, too, sends the same message until it is answered.
+                    // Clients also send a message until they get an answer.
                     while store.commit(vec![append_as(n, n, id, id).into()]).await.is_err() {
                         tokio::task::yield_now().await;
                     }

@@ -1,6 +1,6 @@
-//! The conformance suite, which tests the contract of all stores, and the tests of this store only.
-//! All modules are one program, because each further program would link the client and the suite
-//! once more.
+//! The conformance suite, which tests the contract of all stores, and tests of this store's own
+//! properties. All modules are one program, because each further program would link the PostgreSQL
+//! client and the suite once more.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

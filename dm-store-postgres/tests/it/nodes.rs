@@ -39,7 +39,7 @@ async fn a_newer_schema_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn batches_of_three_nodes_in_opposite_orders_make_no_deadlock() {
+async fn batches_of_three_nodes_in_opposite_orders_cause_no_deadlock() {
     const USERS: u64 = 6;
     const ROUNDS: u64 = 20;
     let database = fresh();
@@ -100,15 +100,15 @@ async fn batches_of_three_nodes_in_opposite_orders_make_no_deadlock() {
     assert_eq!(database.sql(&deadlocks), "0");
 }
 
-/// Whether the batch of a task and round has a message for conversation `n`. That is so for two of
-/// five consecutive conversations. The batches of task 3 have messages for all conversations or for
-/// none.
+/// Whether the batch of a task and round has a message for conversation `n`. The batch has messages
+/// for two of five consecutive conversations. The batches of task 3 have messages for all
+/// conversations or for none.
 const fn is_in(task: u64, round: u64, n: u64) -> bool {
     (n * (task + 2) + round) % 5 < 2
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_nodes_that_open_a_conversation_at_once_open_one() {
+async fn two_nodes_that_open_a_conversation_at_once_create_one() {
     let database = fresh();
     let one = PostgresStore::open(&database.parameters()).await.unwrap();
     let other = PostgresStore::open(&database.parameters()).await.unwrap();

@@ -1,4 +1,5 @@
-//! Opening the store in a schema that holds tables of others, and in schemas with other names.
+//! Opening the store in a schema that holds tables of another program, and in schemas with other
+//! names than `dm`.
 
 use std::error::Error as _;
 
@@ -17,8 +18,8 @@ async fn open_in_schema(database: &Database, schema: &str) -> Result<PostgresSto
     PostgresStore::open_with(&database.parameters(), NoTls, &config).await
 }
 
-/// The contents of schema `dm`: relations with their OIDs and columns, and the version's row if
-/// there is one.
+/// The contents of schema `dm`: relations with their OIDs and columns, and the row of the version
+/// if it exists.
 fn schema_contents(database: &Database) -> String {
     let relations = database.sql(
         "SELECT c.oid, c.relname, c.relkind, a.attname, a.atttypid FROM pg_class c
@@ -87,7 +88,7 @@ async fn assert_refused(database: &Database, name: &str, sql: &str) {
 #[tokio::test]
 async fn stores_in_different_schemas_of_a_database_share_no_data() {
     let database = Cluster::shared().empty_database();
-    // The last one is a reserved word.
+    // `user` is a reserved word of SQL.
     let schemas = ["dm", "other", "user"];
     for (n, schema) in (1..).zip(schemas) {
         let store = open_in_schema(&database, schema).await.unwrap();

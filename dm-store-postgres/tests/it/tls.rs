@@ -38,7 +38,7 @@ fn connector_trusting(authority: CertificateDer<'static>) -> MakeRustlsConnect {
 }
 
 #[tokio::test]
-async fn tls_works_with_the_server_s_authority_and_no_other() {
+async fn tls_accepts_the_servers_authority_and_no_other() {
     let (ours, certificate, key) = authority();
     let (other, ..) = authority();
     let server = Cluster::with_tls(&certificate, &key);

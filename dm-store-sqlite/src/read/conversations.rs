@@ -1,4 +1,6 @@
-//! Reads single conversations and pages of a user's conversations.
+//! Reads single conversations and pages of a user's conversations. The newest rows are in runs,
+//! which are small groups of rows that are not merged into the main tables yet
+//! ([`recent`](crate::recent)).
 //!
 //! For the plus signs in statements, see
 //! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
@@ -30,7 +32,7 @@ pub(super) fn conversation(connection: &Database, id: ConversationId) -> Result<
     let Some((mut state, conversation_ref)) = found else { return Ok(None) };
     if let Some((seq, at)) = newest_message(connection, &Runs::read(connection)?, conversation_ref)? {
         state.head = ServerSequence::new(seq.cast_unsigned());
-        state.last_activity = Some(codec::to_time(at));
+        state.last_activity = Some(codec::time_from_i64(at));
     }
     Ok(Some(state))
 }
@@ -39,17 +41,17 @@ pub(super) fn conversation(connection: &Database, id: ConversationId) -> Result<
 /// Zero and `None` before the first message.
 type Activity = (i64, Option<Timestamp>);
 
-/// A conversation of a page: its sort key (last activity and id), its `ref`, and the number of its
-/// newest message.
+/// A conversation of a page: its sort key (time of the last activity, and id), its `ref`, and the
+/// number of its newest message.
 type Listed = ((Option<Timestamp>, ConversationId), i64, i64);
 
 /// A page of a user's conversations, sorted by last activity (newest first, conversations without
 /// messages last), then by id (highest first).
 ///
-/// The function reads the rows of all conversations of the user. They hold the activity up to the
-/// messages that are merged. The user's inbox entries in runs hold the later activity. Only the
-/// conversations of the page are then read with their participants. An index by activity would
-/// avoid reading all conversations, but every send would change two more pages.
+/// The function reads the rows of all conversations of the user. A conversation's row holds its
+/// newest message that is merged. The user's inbox entries in runs hold the newer messages. The
+/// participants are read only for the conversations of the page. An index by activity would avoid
+/// reading all conversations, but every send would change two more pages.
 pub(super) fn conversations(
     connection: &Database,
     run_times: &RunTimes,
@@ -72,7 +74,7 @@ pub(super) fn conversations(
             let conversation_ref: i64 = row.get(0)?;
             let mut newest: Activity = match recent.newest.get(&conversation_ref) {
                 Some((seq, at)) => (*seq, Some(*at)),
-                None => (row.get(2)?, row.get::<_, Option<i64>>(3)?.map(codec::to_time)),
+                None => (row.get(2)?, row.get::<_, Option<i64>>(3)?.map(codec::time_from_i64)),
             };
             if newest.1 < recent.min_activity {
                 continue;
@@ -80,7 +82,7 @@ pub(super) fn conversations(
             if recent.is_partial && !recent.newest.contains_key(&conversation_ref) {
                 // The skipped runs may hold newer messages of this conversation.
                 if let Some((seq, at)) = newest_message(connection, &runs, conversation_ref)? {
-                    newest = (seq, Some(codec::to_time(at)));
+                    newest = (seq, Some(codec::time_from_i64(at)));
                 }
             }
             let (seq, last_activity) = newest;
@@ -105,7 +107,7 @@ pub(super) fn conversations(
     page.into_sorted_vec()
         .into_iter()
         .map(|Reverse(((last_activity, _), conversation_ref, seq))| {
-            select.query_row(params![conversation_ref, seq, last_activity.map(codec::time)], state)
+            select.query_row(params![conversation_ref, seq, last_activity.map(codec::time_to_i64)], state)
         })
         .collect()
 }
@@ -119,6 +121,6 @@ fn state(row: &Row<'_>) -> Result<ConversationState> {
     };
     let head = ServerSequence::new(codec::get_number(row, 4)?);
     let at: Option<i64> = row.get(5)?;
-    let last_activity = at.map(codec::to_time);
+    let last_activity = at.map(codec::time_from_i64);
     Ok(ConversationState { conversation, head, last_activity })
 }

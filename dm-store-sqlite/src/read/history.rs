@@ -1,4 +1,5 @@
-//! Reads pages of a conversation's messages.
+//! Reads pages of a conversation's messages. The newest messages are in runs, which are small
+//! groups of rows that are not merged into the main tables yet ([`recent`](crate::recent)).
 //!
 //! For the plus signs in statements, see
 //! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
@@ -16,7 +17,7 @@ use crate::recent::runs::Runs;
 
 /// A page of messages in the order and range of `query`, at most `query.limit` messages and
 /// `query.max_bytes` bytes. The first message is returned even if it exceeds these limits. `None`
-/// when the conversation does not exist or `query.reader` is not a participant.
+/// if the conversation does not exist or `query.reader` is not a participant.
 pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Option<HistoryPage>> {
     let conversation: Option<i64> = connection
         .prepare_cached(
@@ -45,8 +46,8 @@ pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Opt
     let visit = |row: &Row<'_>| {
         let message = codec::message(row, 0)?;
         bytes = bytes.saturating_add(message.cost());
-        let full = page.messages.len() == query.limit || bytes > query.max_bytes;
-        if full && !page.messages.is_empty() {
+        let is_full = page.messages.len() == query.limit || bytes > query.max_bytes;
+        if is_full && !page.messages.is_empty() {
             page.has_more = true;
             return Ok(ControlFlow::Break(()));
         }

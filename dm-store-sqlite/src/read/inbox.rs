@@ -1,5 +1,6 @@
-//! Reads pages of an inbox, newest numbers of inboxes, devices of a user, and the number of pending
-//! entries.
+//! Reads pages of an inbox, the newest numbers of inboxes, the devices of a user, and the number of
+//! entries pending for a device. The newest entries are in runs, which are small groups of rows
+//! that are not merged into the main tables yet ([`recent`](crate::recent)).
 //!
 //! For the plus signs in statements, see
 //! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
@@ -19,10 +20,11 @@ use crate::database::Database;
 use crate::recent::read::{for_each_row, newest_entry};
 use crate::recent::runs::Runs;
 
-/// The maximum number of entries that the read of one page examines. The page then ends, even if
-/// few or none of these entries are shown to the device. So no read examines a whole inbox; the
-/// device continues with the next page.
-const NUMBERS_PER_PAGE: i64 = 4_096;
+/// The maximum number of entries that the read of one page examines, so that one read never
+/// examines a whole inbox. Entries that the device caused or acknowledged are examined and skipped.
+/// If the limit ends a page, the page has fewer entries than requested, and the caller requests the
+/// next page after [`InboxPage::through`].
+const MAX_EXAMINED: i64 = 4_096;
 
 /// The `ref`s of the user and the device that ask for a page.
 struct ReaderRefs {
@@ -39,7 +41,7 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
     let runs = Runs::read(connection)?;
     let Some(reader) = find_reader(connection, &runs, &query.who, &mut page)? else { return Ok(page) };
     let after = codec::u64_to_i64(query.after.max(page.floor).get());
-    let until = after.saturating_add(NUMBERS_PER_PAGE);
+    let until = after.saturating_add(MAX_EXAMINED);
     page.through = page.head.min(InboxSeq::new(until.cast_unsigned()));
 
     // The statement excludes entries that are not shown, so that they are not decoded.
@@ -132,7 +134,7 @@ fn event(connection: &Database, row: &Row<'_>) -> Result<Event> {
 }
 
 /// The newest number of each user's inbox, in the order of `users`; zero for an unknown user.
-pub(super) fn heads(connection: &Database, users: &[UserId]) -> Result<Vec<InboxSeq>> {
+pub(super) fn inbox_heads(connection: &Database, users: &[UserId]) -> Result<Vec<InboxSeq>> {
     let runs = Runs::read(connection)?;
     let mut select = connection
         .prepare_cached("SELECT u.ref, u.inbox_floor, u.inbox_head FROM dm_users u WHERE u.pubkey = +?1")?;
@@ -145,8 +147,8 @@ pub(super) fn heads(connection: &Database, users: &[UserId]) -> Result<Vec<Inbox
     users.iter().map(&mut head).collect()
 }
 
-/// The newest number of an inbox. Gets the user's `ref`, the number of the newest expired entry,
-/// and the number of the newest entry in the main table.
+/// The newest number of an inbox. The last argument is the user's `ref`, the number of the newest
+/// expired entry, and the number of the newest entry in the main table.
 fn newest_number(
     connection: &Database,
     runs: &Runs,
@@ -173,8 +175,8 @@ pub(super) fn devices(connection: &Database, user: UserId) -> Result<Vec<DeviceS
         .collect()
 }
 
-/// The numbers of messages and notices in an inbox that a device has neither caused nor
-/// acknowledged. For a device that is not registered, all entries count that it has not caused.
+/// How many messages and how many notices in an inbox a device has neither caused nor acknowledged.
+/// For a device that is not registered, all entries that it has not caused are counted.
 pub(super) fn depth(connection: &Database, who: &Principal) -> Result<Depth> {
     let mut depth = Depth { messages: 0, notices: 0 };
     let user: Option<(i64, i64, Option<i64>, Option<i64>)> = connection

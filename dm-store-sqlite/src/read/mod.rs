@@ -1,8 +1,8 @@
-//! The store's reads. Each call reads one snapshot of the file.
+//! [`Reader`], the reads of the store. Each call reads one snapshot of the file.
 //!
-//! Statements read inbox entries and messages of conversations with [`recent::read`], because the
-//! rows are in a main table and in runs ([`recent`]). Parameters are written `+?1` for the reason
-//! given at [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
+//! Inbox entries and messages of conversations are read with the functions of [`recent::read`],
+//! because their rows are in a main table and in runs ([`recent`]). Parameters are written `+?1`
+//! for the reason given at [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 //!
 //! [`recent`]: crate::recent
 //! [`recent::read`]: crate::recent::read
@@ -60,7 +60,7 @@ impl EngineReader for Reader {
     }
 
     fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
-        self.pool.read(|connection| inbox::heads(connection, &users))
+        self.pool.read(|connection| inbox::inbox_heads(connection, &users))
     }
 
     fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {

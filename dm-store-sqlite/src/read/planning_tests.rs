@@ -72,7 +72,7 @@ fn no_statement_is_planned_again() {
         key(&connection, user(n)).unwrap().unwrap();
         inbox::devices(&connection, user(n)).unwrap();
         inbox::depth(&connection, &who(n)).unwrap();
-        inbox::heads(&connection, &[user(n), user(n % USERS + 1)]).unwrap();
+        inbox::inbox_heads(&connection, &[user(n), user(n % USERS + 1)]).unwrap();
         conversations::conversation(&connection, conversation(n)).unwrap().unwrap();
         let page = ConversationsQuery { user: user(n), after: None, limit: 2 };
         conversations::conversations(&connection, &run_times, &page).unwrap();
@@ -103,6 +103,6 @@ fn no_statement_is_planned_again() {
             }
         }
     }
-    assert_eq!(connection.planned_again(), Vec::<String>::new(), "statements that read");
-    assert_eq!(writer.connection().planned_again(), Vec::<String>::new(), "statements that write");
+    assert_eq!(connection.replanned_statements(), Vec::<String>::new(), "statements that read");
+    assert_eq!(writer.connection().replanned_statements(), Vec::<String>::new(), "statements that write");
 }

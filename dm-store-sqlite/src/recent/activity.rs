@@ -1,5 +1,5 @@
-//! The newest messages in a user's conversations, found in the user's inbox entries that are in
-//! runs ([`recent`](crate::recent)).
+//! [`RecentActivity`], the newest messages in a user's conversations. They are found in the user's
+//! inbox entries that are in runs, which are small groups of new rows ([`recent`](crate::recent)).
 //!
 //! For the plus signs in statements, see
 //! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
@@ -16,15 +16,15 @@ use crate::database::Database;
 use crate::recent::runs::{RunId, Runs};
 
 /// The minimum number of a user's rows in one run for which the reader checks whether older runs
-/// can be skipped.
+/// can be skipped. With fewer rows, reading the older runs is cheap.
 const MANY_ROWS: usize = 512;
 
 /// The newest time in each run that gets no more rows. All readers share these times, because
-/// finding one means reading all rows of a run.
+/// finding the time of a run takes a read of all its rows.
 #[derive(Default)]
 pub(crate) struct RunTimes(Mutex<HashMap<RunId, Timestamp>>);
 
-/// The newest message of each conversation, as far as the user has entries in runs about it.
+/// The newest message of each conversation about which the user has entries in runs.
 pub(crate) struct RecentActivity {
     /// The number and the time of the newest message, by the `ref` of the conversation. If the
     /// user's entries in runs include a message of a conversation, they include its newest message,
@@ -38,8 +38,9 @@ pub(crate) struct RecentActivity {
 }
 
 impl RecentActivity {
-    /// Reads the user's entries in the runs of both generations. Merged entries are included,
-    /// because the entry of a message may be merged before the message's row in its conversation.
+    /// Reads the user's entries in the runs of both generations. Entries that are merged are read
+    /// as well, because an entry may be merged earlier than the row of its message in the
+    /// conversation.
     pub(crate) fn read(
         connection: &Database,
         runs: &Runs,
@@ -48,7 +49,7 @@ impl RecentActivity {
         query: &ConversationsQuery,
     ) -> Result<Self> {
         let mut recent = Self { newest: HashMap::new(), is_partial: false, min_activity: None };
-        // Runs are read from the newest to the oldest, and entries of a run as well. So the first
+        // Runs are read from the newest to the oldest, and the entries of a run also. So the first
         // entry that is found for a conversation is its newest.
         let mut remaining_runs: Vec<RunId> = runs.run_ids().collect();
         while let Some(run) = remaining_runs.pop() {
@@ -84,8 +85,8 @@ impl RecentActivity {
         Ok(count)
     }
 
-    /// The last activity of the page's last conversation. `None` while the conversations found so
-    /// far do not fill the page.
+    /// The last activity of the page's last conversation. `None` if the conversations in `newest`
+    /// do not fill the page.
     fn min_activity_of_page(&self, query: &ConversationsQuery) -> Option<Timestamp> {
         let before = query.after.map(|after| after.last_activity);
         let times = self.newest.values().map(|(_, at)| *at);
@@ -108,7 +109,8 @@ impl RunTimes {
                 None => newest_time_in_run(connection, *run)?,
             };
             if let Some(at) = at.filter(|_| !known.contains_key(run)) {
-                // Older generations than the previous one are deleted.
+                // Generations before the previous one are deleted from the file, so their times
+                // are dropped.
                 let mut known = lock();
                 known.retain(|known, _| known.generation >= run.generation - 1);
                 known.insert(*run, at);

@@ -1,5 +1,5 @@
-//! Merges rows from runs into the main tables, some with each batch. [`recent`](crate::recent)
-//! defines these terms.
+//! Merges rows from runs (small groups of new rows) into the main tables, some with each batch.
+//! [`recent`](crate::recent) defines these terms.
 
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Result, Row, params};
@@ -8,8 +8,9 @@ use crate::database::Database;
 use crate::recent::RecentRows;
 use crate::recent::runs::{MergeProgress, RUNS, Runs};
 
-/// The minimum number of inbox entries that are written between two merges, unless a full run has
-/// fewer. A merge costs some 20 µs in addition to the cost of its rows.
+/// The minimum number of inbox entries that are written between two merges, or the number of
+/// entries in a full run if that is lower. A merge takes about 20 µs in addition to the time for
+/// its rows.
 const MIN_ENTRIES_BETWEEN_MERGES: i64 = 256;
 
 impl RecentRows {
@@ -18,13 +19,13 @@ impl RecentRows {
     /// full, merges all remaining rows and begins the next generation. Does nothing until
     /// [`MIN_ENTRIES_BETWEEN_MERGES`] entries were written.
     pub(crate) fn merge(&mut self, connection: &Database) -> Result<()> {
-        let full = self.growing_entries >= RUNS * self.entries_per_run;
-        if self.entries_since_merge < MIN_ENTRIES_BETWEEN_MERGES.min(self.entries_per_run) && !full {
+        let is_full = self.growing_entries >= RUNS * self.entries_per_run;
+        if self.entries_since_merge < MIN_ENTRIES_BETWEEN_MERGES.min(self.entries_per_run) && !is_full {
             return Ok(());
         }
         let before = (self.runs.inbox_progress, self.runs.sequence_progress);
         let entries =
-            if full { i64::MAX } else { self.entries_since_merge + self.entries_since_merge / 4 + 1 };
+            if is_full { i64::MAX } else { self.entries_since_merge + self.entries_since_merge / 4 + 1 };
         self.entries_since_merge = 0;
         let merging_table = 1 - self.runs.growing_table();
         if self.runs.inbox_progress != MergeProgress::EVERYTHING {
@@ -32,14 +33,14 @@ impl RecentRows {
                 merge_entries(connection, merging_table, self.runs.inbox_progress, entries)?;
         }
         if self.runs.sequence_progress != MergeProgress::EVERYTHING {
-            let messages = if full { i64::MAX } else { entries / 2 + 1 };
+            let messages = if is_full { i64::MAX } else { entries / 2 + 1 };
             self.runs.sequence_progress =
                 merge_messages(connection, merging_table, self.runs.sequence_progress, messages)?;
         }
-        if full {
+        if is_full {
             self.next_generation(connection, merging_table)?;
         }
-        if full || before != (self.runs.inbox_progress, self.runs.sequence_progress) {
+        if is_full || before != (self.runs.inbox_progress, self.runs.sequence_progress) {
             let Runs { generation, inbox_progress: inbox, sequence_progress: sequence, .. } = self.runs;
             connection
                 .prepare_cached(
@@ -52,7 +53,7 @@ impl RecentRows {
     }
 
     /// Deletes the generation in the tables with index `table`, whose rows are all merged, and
-    /// begins a new generation in them.
+    /// begins a new generation in these tables.
     fn next_generation(&mut self, connection: &Database, table: i64) -> Result<()> {
         // A DELETE without WHERE frees whole pages and reads no rows.
         connection.prepare_cached(&format!("DELETE FROM dm_recent_inbox_{table}"))?.execute([])?;
@@ -69,8 +70,8 @@ impl RecentRows {
     }
 }
 
-/// Merges up to `limit` inbox entries with keys above `after`. Leaves out expired entries. Returns
-/// the progress.
+/// Merges up to `limit` inbox entries with keys above `after` from the tables with index `table`.
+/// Does not copy expired entries. Returns the progress.
 fn merge_entries(
     connection: &Database,
     table: i64,
@@ -114,7 +115,8 @@ fn merge_entries(
     Ok(progress_after(last, merged, limit))
 }
 
-/// Merges up to `limit` messages with keys above `after`. Returns the progress.
+/// Merges up to `limit` messages with keys above `after` from the tables with index `table`.
+/// Returns the progress.
 fn merge_messages(
     connection: &Database,
     table: i64,
@@ -145,8 +147,8 @@ fn merge_messages(
     Ok(progress_after(last.map(|(key, _)| key), merged, limit))
 }
 
-/// The progress after `merged` rows were merged, where `last` is the key of the last row: the end
-/// of the generation if there were fewer rows than `limit`.
+/// The progress after `merged` rows were merged. `last` is the key of the last row. Fewer rows than
+/// `limit` mean that all rows of the generation are merged.
 fn progress_after(last: Option<MergeProgress>, merged: i64, limit: i64) -> MergeProgress {
     last.filter(|_| merged == limit).unwrap_or(MergeProgress::EVERYTHING)
 }
@@ -183,7 +185,7 @@ mod tests {
     use crate::table_prefix::TablePrefix;
     use crate::write::Writer;
 
-    /// The number of entries in a full generation, so that a run has eight.
+    /// The number of entries in a full generation. A full run then has eight entries.
     const RECENT: NonZeroUsize = NonZeroUsize::new(128).unwrap();
 
     /// A writer on a new file in memory, with small runs.
@@ -202,10 +204,10 @@ mod tests {
     }
 
     #[test]
-    fn each_move_takes_a_quarter_more_rows_than_were_written() {
+    fn each_merge_takes_a_quarter_more_rows_than_were_written() {
         let mut writer = writer();
         writer.commit(vec![open(1, 1, 2)]).unwrap();
-        // Two entries per message: with the two of the opening they fill a generation.
+        // The opening has two entries, and each message has two. They fill a generation of 128.
         for id in 1..=63 {
             writer.commit(vec![append(1, 1, id).into()]).unwrap();
         }

@@ -1,5 +1,5 @@
-//! The newest numbers of the rows in runs, kept in memory. [`recent`](crate::recent) defines the
-//! term run.
+//! [`NewestNumbers`], the newest numbers of the rows in runs, kept in memory. A run is a small
+//! group of new rows ([`recent`](crate::recent)).
 
 use std::collections::HashMap;
 
@@ -9,8 +9,8 @@ use crate::database::Database;
 
 /// The newest number of each inbox and of each conversation that has rows in runs.
 ///
-/// Replaces a look-up in each of up to 32 runs by one in memory. Holds at most as many numbers as
-/// there are rows in runs. The numbers are always equal to those in the file.
+/// A look-up in memory replaces a look-up in each of up to 32 runs (16 in each generation). There
+/// are at most as many numbers as rows in runs. The numbers are always equal to those in the file.
 pub(crate) struct NewestNumbers([GenerationNumbers; 2]);
 
 /// The newest numbers of the rows of one generation. A number stays valid after its row is merged
@@ -73,8 +73,8 @@ impl GenerationNumbers {
             let mut select = connection.prepare_cached(&format!(
                 "SELECT {key}, max(seq) FROM dm_recent_{tree}_{table} GROUP BY run, {key} ORDER BY run, {key}"
             ))?;
-            // Later runs come later in this order. Their numbers are higher and replace the earlier
-            // ones in the map.
+            // The rows are in the order of runs. A later run has higher numbers, which replace
+            // those of earlier runs in the map.
             select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         };
         Ok(Self { entries: newest("inbox", "user")?, messages: newest("sequence", "conversation")? })
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_go_with_their_generation() {
+    fn clearing_a_generation_drops_its_numbers() {
         let generation = || GenerationNumbers { entries: HashMap::new(), messages: HashMap::new() };
         let mut newest = NewestNumbers([generation(), generation()]);
         newest.insert_entry(0, 1, 5);

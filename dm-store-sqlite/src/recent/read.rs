@@ -1,5 +1,5 @@
-//! Reads the main table and the runs as one sequence. [`recent`](crate::recent) defines these
-//! terms.
+//! Reads the main table and the runs (small groups of new rows) as one sequence.
+//! [`recent`](crate::recent) defines these terms.
 //!
 //! For the plus signs in statements, see
 //! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
@@ -18,20 +18,20 @@ pub(crate) struct RowSource {
     /// The index of the run's tables (0 or 1) and the number of the run; `None` for the main table.
     table_and_run: Option<(i64, i64)>,
     /// Only rows with higher numbers are to be read. Rows up to this number are merged, expired or
-    /// not asked for.
+    /// not requested.
     pub(crate) after: i64,
 }
 
 impl Runs {
-    /// The main table and the runs, in ascending order of a user's entries in them. `floor` is the
-    /// number after which entries are read. It must not be below the number of the newest expired
-    /// entry, because expired entries are still in runs.
+    /// The main table and the runs, in ascending order of a user's entries in them. Entries with
+    /// numbers above `after` are read. `after` must not be below the number of the newest expired
+    /// entry, because expired entries stay in runs.
     pub(crate) fn inbox_sources(
         &self,
         user_ref: i64,
-        floor: i64,
+        after: i64,
     ) -> impl DoubleEndedIterator<Item = RowSource> {
-        self.all_sources(self.inbox_progress, user_ref, floor)
+        self.all_sources(self.inbox_progress, user_ref, after)
     }
 
     /// The main table and the runs, in ascending order of a conversation's messages in them.
@@ -141,8 +141,7 @@ pub(crate) fn for_each_row<P: Params>(
     Ok(())
 }
 
-/// The number of an inbox's newest entry in runs. `None` when runs hold no entry of the inbox that
-/// is not merged.
+/// The number of an inbox's newest entry in runs, without merged entries. `None` if there is none.
 pub(crate) fn newest_entry(connection: &Database, runs: &Runs, user_ref: i64) -> Result<Option<i64>> {
     let statement = "SELECT max(r.seq) FROM {table} r WHERE {run_condition} AND r.user = +?2 AND r.seq > +?3";
     for source in runs.recent_inbox_sources(user_ref).rev() {
@@ -156,8 +155,8 @@ pub(crate) fn newest_entry(connection: &Database, runs: &Runs, user_ref: i64) ->
     Ok(None)
 }
 
-/// The number and the time of a conversation's newest message in runs. `None` when runs hold no
-/// message of the conversation that is not merged.
+/// The number and the time of a conversation's newest message in runs, without merged messages.
+/// `None` if there is none.
 pub(crate) fn newest_message(
     connection: &Database,
     runs: &Runs,

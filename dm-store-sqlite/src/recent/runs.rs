@@ -1,5 +1,5 @@
-//! The state of the runs in the file: the runs that exist, the growing generation, and the progress
-//! of merging the other one. [`recent`](crate::recent) defines these terms.
+//! [`Runs`], the state of the runs in the file: the runs that exist, the growing generation, and
+//! the progress of merging the other generation. [`recent`](crate::recent) defines these terms.
 
 use rusqlite::Result;
 
@@ -7,12 +7,14 @@ use crate::database::Database;
 
 /// The number of runs in a full generation.
 ///
-/// Every read looks into each run. Measured in messages written per second:
+/// Every read searches each run, so more runs make reads slower. More runs make writes faster,
+/// because more rows of a conversation are merged together. Messages written per second:
 ///
-/// - With 1.5 million messages stored, 16 runs of 8,192 entries reach 40,000, and 8 such runs reach
-///   30,000, because fewer rows of a conversation are merged together.
-/// - With 100,000 messages stored, both reach 45,000.
-/// - A single run of 65,536 entries reduced the throughput by a third.
+/// - With 1.5 million messages stored: 40,000 with 16 runs of 8,192 entries, and 30,000 with 8 such
+///   runs.
+/// - With 100,000 messages stored: 45,000 with 16 runs, and as many with 8 runs.
+///
+/// A single run of 65,536 entries reduced the throughput by a third.
 pub(crate) const RUNS: i64 = 16;
 
 /// The identity of a run: its generation, and its number in this generation from 0.
@@ -60,8 +62,9 @@ pub(crate) struct Runs {
     pub(crate) inbox_progress: MergeProgress,
     /// How far messages of conversations are merged.
     pub(crate) sequence_progress: MergeProgress,
-    /// The number of runs in tables 0 and in tables 1. They are counted in the tables of inbox
-    /// entries only, because a message is in the same run as the first of its entries.
+    /// The numbers of runs in the tables with index 0 and in those with index 1. Runs are counted
+    /// in the tables of inbox entries only, because a message is in the same run as the first of
+    /// its entries.
     run_counts: [i64; 2],
 }
 

@@ -44,13 +44,14 @@ impl Batch<'_> {
         Ok(found.unwrap_or(InboxSeq::ZERO))
     }
 
-    /// Advances a device's cursor and returns it. The new cursor is the last entry marked as
-    /// acknowledged before the first open message. The marks up to the cursor are deleted.
-    /// A message is open if the device neither caused nor acknowledged it.
+    /// Advances a device's cursor from `cursor` and returns it. The new cursor is the last entry
+    /// marked as acknowledged before the first entry that blocks the cursor. The marks up to the
+    /// cursor are deleted.
     ///
-    /// The device's own entries, notices and missing entries do not hold the cursor back. An
-    /// acknowledgement by message id cannot name notices and missing entries, and deliveries are in
-    /// order.
+    /// Only entries about messages block the cursor, and of these only entries that the device
+    /// neither caused nor acknowledged. A notice or an expired entry does not block the cursor if a
+    /// later entry is acknowledged: an acknowledgement by message ids cannot name such an entry,
+    /// and entries are delivered in order.
     fn advance_cursor(
         &self,
         who: &Principal,
@@ -63,13 +64,13 @@ impl Batch<'_> {
             .query_row([device.device_ref], |row| row.get(0))?;
         let mut advanced = codec::u64_to_i64(cursor.get());
         if newest.is_some_and(|newest| newest > advanced) {
-            let open = self.first_open(who, device, advanced)?.unwrap_or(i64::MAX);
+            let blocking = self.first_unacknowledged(who, device, advanced)?.unwrap_or(i64::MAX);
             let ahead: Option<i64> = self
                 .connection
                 .prepare_cached(
                     "SELECT max(seq) FROM dm_acked WHERE device = +?1 AND seq > +?2 AND seq < +?3",
                 )?
-                .query_row([device.device_ref, advanced, open], |row| row.get(0))?;
+                .query_row([device.device_ref, advanced, blocking], |row| row.get(0))?;
             advanced = ahead.unwrap_or(advanced);
         }
         if newest.is_some() {
@@ -86,8 +87,14 @@ impl Batch<'_> {
         Ok(advanced)
     }
 
-    /// The number of the first entry after `after` about an open message. `None` if there is none.
-    fn first_open(&self, who: &Principal, device: Device, after: i64) -> rusqlite::Result<Option<i64>> {
+    /// The number of the first entry above `after` that blocks the device's cursor: it is about a
+    /// message, and the device neither caused nor acknowledged it. `None` if there is none.
+    fn first_unacknowledged(
+        &self,
+        who: &Principal,
+        device: Device,
+        after: i64,
+    ) -> rusqlite::Result<Option<i64>> {
         let statement = "SELECT r.seq FROM {table} r
                          WHERE {run_condition} AND r.user = +?2 AND r.seq > +?3
                            AND r.message IS NOT NULL AND r.origin IS NOT +?4

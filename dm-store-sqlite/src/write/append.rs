@@ -11,8 +11,8 @@ use super::{Batch, WriteError};
 use crate::codec::{self, MESSAGE_COLUMN_COUNT, MESSAGE_COLUMNS};
 
 impl Batch<'_> {
-    /// Appends a message. Appends nothing if the sender has used the client id before: then returns
-    /// the stored message again, or refuses the write if it differs from that message.
+    /// Appends a message. If the sender has used the client id before, appends nothing, and returns
+    /// the stored message or refuses a write that differs from that message.
     pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, WriteError> {
         let conversation = self
             .heads
@@ -21,13 +21,13 @@ impl Batch<'_> {
         let sender = write.sender.user;
         let recipient = conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
         let sender_user = self.user_or_new(sender)?;
-        let stale = self.stale_key(&write, recipient)?;
+        let stale_key = self.stale_key(&write, recipient)?;
         let message_ref = self.heads.next_message_ref(self.connection)?;
         // A refused write must not store the client id. So all checks come before the insert.
-        if stale.is_some() || !self.insert_client_id(&write, sender_user, message_ref)? {
+        if stale_key.is_some() || !self.insert_client_id(&write, sender_user, message_ref)? {
             return match self.earlier_message(&write, sender_user)? {
                 Some((message, sender_seq)) => Ok(write.retry_answer(Arc::new(message), sender_seq)?),
-                None => Err(stale.unwrap_or(Refusal::ClientIdReused).into()),
+                None => Err(stale_key.unwrap_or(Refusal::ClientIdReused).into()),
             };
         }
 
@@ -41,19 +41,20 @@ impl Batch<'_> {
             conversation_ref: conversation.conversation_ref,
             seq: message.sequence,
         };
-        let sent = self.append_entry((sender, sender_user), at, Some(&device), content(), event())?;
-        let received = self.append_entry((recipient, recipient_user), at, None, content(), event())?;
+        let sender_entry = self.append_entry((sender, sender_user), at, Some(&device), content(), event())?;
+        let recipient_entry = self.append_entry((recipient, recipient_user), at, None, content(), event())?;
         self.heads.update_conversation(
             message.conversation,
             ConversationHead { head: message.sequence, ..conversation },
         );
-        let (sender_seq, appended) = (sent.entry.seq, vec![sent, received]);
+        let (sender_seq, appended) = (sender_entry.entry.seq, vec![sender_entry, recipient_entry]);
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }
 
-    /// Stores the client id of the message with the row `message_ref`. Returns `true` when it is
-    /// stored or the write has none. Returns `false` and changes nothing if the sender used the id
-    /// before. A single statement checks and inserts, which needs one search of the table.
+    /// Stores the client id of the message with the row `message_ref`. Returns `true` if the client
+    /// id is stored or the write has none. Returns `false` and changes nothing if the sender has
+    /// used the client id before. A single statement checks and inserts, which needs only one
+    /// search of the table.
     fn insert_client_id(
         &mut self,
         write: &AppendMessage,
@@ -61,12 +62,12 @@ impl Batch<'_> {
         message_ref: i64,
     ) -> rusqlite::Result<bool> {
         let Some(client_id) = write.client_id else { return Ok(true) };
-        let taken = self.statements.client_id()?.execute(params![
+        let inserted = self.statements.client_id()?.execute(params![
             client_id.as_bytes(),
             sender.user_ref,
             message_ref
         ])?;
-        Ok(taken > 0)
+        Ok(inserted > 0)
     }
 
     /// The message that the sender sent with this client id before, and the number of its entry in
@@ -114,7 +115,7 @@ impl Batch<'_> {
     ) -> rusqlite::Result<()> {
         let ciphertext = &message.ciphertext;
         let seq = codec::u64_to_i64(message.sequence.get());
-        let at = codec::time(message.received_at);
+        let at = codec::time_to_i64(message.received_at);
         self.statements.message()?.execute(params![
             message_ref,
             message.id.as_bytes(),
@@ -124,7 +125,7 @@ impl Batch<'_> {
             codec::u64_to_i64(sender.head.next().get()),
             codec::u64_to_i64(recipient.head.next().get()),
             message.client_id.as_ref().map(|id| id.as_bytes()),
-            codec::time(message.sent_at),
+            codec::time_to_i64(message.sent_at),
             at,
             ciphertext.suite().map(|suite| suite.0),
             ciphertext.nonce(),

@@ -14,7 +14,7 @@ impl Batch<'_> {
         let participants = write.participants;
         let a = self.user_or_new(participants.a())?;
         let b = self.user_or_new(participants.b())?;
-        let open = self
+        let existing = self
             .connection
             .prepare_cached("SELECT id, opened_at FROM dm_conversations WHERE a = ?1 AND b = ?2")?
             .query_row([a.user_ref, b.user_ref], |row| {
@@ -22,14 +22,14 @@ impl Batch<'_> {
                 Ok(Conversation { id, participants, opened_at })
             })
             .optional()?;
-        if let Some(conversation) = open {
+        if let Some(conversation) = existing {
             return Ok(Outcome::ConversationOpened { conversation, created: false, appended: Vec::new() });
         }
 
         let conversation = Conversation { id: write.id, participants, opened_at: write.at };
         self.connection
             .prepare_cached("INSERT INTO dm_conversations (id, a, b, opened_at) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![write.id.as_bytes(), a.user_ref, b.user_ref, codec::time(write.at)])?;
+            .execute(params![write.id.as_bytes(), a.user_ref, b.user_ref, codec::time_to_i64(write.at)])?;
         let conversation_ref = self.connection.last_insert_rowid();
         self.heads.insert_conversation(
             write.id,

@@ -57,7 +57,7 @@ impl Batch<'_> {
                 user.user_ref,
                 write.who.device.as_str(),
                 codec::u64_to_i64(cursor.get()),
-                codec::time(write.at)
+                codec::time_to_i64(write.at)
             ])?;
         Ok(Outcome::DeviceRegistered { cursor })
     }

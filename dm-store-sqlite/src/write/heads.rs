@@ -1,5 +1,5 @@
-//! The newest numbers (heads) of inboxes and conversations, kept in memory so that a send does not
-//! read them from the file.
+//! [`Heads`], a cache of the newest numbers (heads) of inboxes and conversations, so that a send
+//! does not read them from the file.
 
 use std::num::NonZeroUsize;
 
@@ -80,15 +80,16 @@ impl Heads {
 
     /// Updates a user that was just looked up. Does nothing if the user was dropped since then.
     ///
-    /// The order of use does not change. Changing it a second time would double the cost of these
-    /// maps for a send.
+    /// The look-up has made this user the most recently used one. Doing that a second time would
+    /// double the cost of these maps for a send.
     pub(super) fn update_user(&mut self, user: UserId, head: UserHead) {
         if let Some(known) = self.users.peek_mut(&user) {
             *known = head;
         }
     }
 
-    /// Updates a conversation in the same way.
+    /// Updates a conversation that was just looked up, as [`update_user`](Self::update_user)
+    /// updates a user.
     pub(super) fn update_conversation(&mut self, id: ConversationId, head: ConversationHead) {
         if let Some(known) = self.conversations.peek_mut(&id) {
             *known = head;
@@ -123,7 +124,7 @@ impl Heads {
         if let Some(known) = self.users.get(&user) {
             return Ok(Some(*known));
         }
-        let found = read_user(connection, recent, user)?;
+        let found = read_user_head(connection, recent, user)?;
         if let Some(found) = found {
             self.users.put(user, found);
         }
@@ -167,7 +168,7 @@ impl Heads {
         for (key, column) in [(0, 4), (1, 7)] {
             let user = codec::get_user(row, key)?;
             if !self.users.contains(&user) {
-                self.users.put(user, get_user(connection, recent, row, column)?);
+                self.users.put(user, user_head(connection, recent, row, column)?);
             }
         }
         let conversation_ref = row.get(2)?;
@@ -179,15 +180,15 @@ impl Heads {
 }
 
 /// Reads a user from the file. `None` if the user has no row.
-fn read_user(connection: &Database, recent: &mut RecentRows, user: UserId) -> Result<Option<UserHead>> {
+fn read_user_head(connection: &Database, recent: &mut RecentRows, user: UserId) -> Result<Option<UserHead>> {
     let mut select =
         connection.prepare_cached("SELECT ref, inbox_floor, inbox_head FROM dm_users WHERE pubkey = ?1")?;
     let mut rows = select.query([user.as_bytes()])?;
-    rows.next()?.map(|row| get_user(connection, recent, row, 0)).transpose()
+    rows.next()?.map(|row| user_head(connection, recent, row, 0)).transpose()
 }
 
 /// A user, from columns `ref, inbox_floor, inbox_head` starting at `column`.
-fn get_user(
+fn user_head(
     connection: &Database,
     recent: &mut RecentRows,
     row: &Row<'_>,

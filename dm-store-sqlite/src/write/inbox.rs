@@ -31,8 +31,9 @@ impl Batch<'_> {
         Ok(new)
     }
 
-    /// Appends an entry to the inbox of `owner`. `user` are the numbers of the owner before the
-    /// append. Returns the notification about the entry.
+    /// Appends an entry to the inbox of `owner`. `user` has the numbers of the owner before the
+    /// append. `content` is for the entry's row, and `event` is for the notification that is
+    /// returned. Both must be about the same message or notice.
     pub(super) fn append_entry(
         &mut self,
         (owner, user): (UserId, UserHead),
@@ -52,7 +53,7 @@ impl Batch<'_> {
             self.recent.current_run(),
             user.user_ref,
             codec::u64_to_i64(seq.get()),
-            codec::time(at),
+            codec::time_to_i64(at),
             message,
             notice,
             codec::origin(origin),
@@ -63,7 +64,7 @@ impl Batch<'_> {
         if user.is_empty {
             self.connection
                 .prepare_cached("UPDATE dm_users SET oldest_at = ?2 WHERE ref = ?1")?
-                .execute(params![user.user_ref, codec::time(at)])?;
+                .execute(params![user.user_ref, codec::time_to_i64(at)])?;
         }
         self.heads.update_user(owner, UserHead { head: seq, is_empty: false, ..user });
         Ok(Notification { user: owner, entry: InboxEntry { seq, at, origin: origin.cloned(), event } })

@@ -35,7 +35,7 @@ impl Batch<'_> {
                 record.version.get(),
                 record.key.as_bytes(),
                 record.binding.code(),
-                codec::time(record.published_at)
+                codec::time_to_i64(record.published_at)
             ])?;
         // The announcement covers all conversations that exist now. In a later conversation the
         // peer looks the key up.
@@ -54,8 +54,8 @@ impl Batch<'_> {
         while appended.len() < write.limit
             && let Some(announcement) = self.next_announcement()?
         {
-            let step = write.limit - appended.len();
-            let peers = self.peers(&announcement, step)?;
+            let max_notices = write.limit - appended.len();
+            let peers = self.next_peers(&announcement, max_notices)?;
             if let Some(record) = crate::read::key(self.connection, announcement.publisher)? {
                 let notice = Notice::PeerKeyChanged(record);
                 for (_, peer) in &peers {
@@ -76,7 +76,8 @@ impl Batch<'_> {
         Ok(Outcome::KeysAnnounced { appended, more: self.next_announcement()?.is_some() })
     }
 
-    /// The announcement that is worked on next; `None` when all peers are notified.
+    /// The announcement whose peers are notified next; `None` if all peers of all publishers are
+    /// notified.
     fn next_announcement(&self) -> rusqlite::Result<Option<Announcement>> {
         self.connection
             .prepare_cached(
@@ -93,9 +94,9 @@ impl Batch<'_> {
             .optional()
     }
 
-    /// The next conversations of an announcement, in the order in which they were opened: the `ref`
-    /// of each conversation and its peer.
-    fn peers(&self, announcement: &Announcement, limit: usize) -> rusqlite::Result<Vec<(i64, UserId)>> {
+    /// Up to `limit` conversations whose peers are not notified, in the order in which they were
+    /// opened: the `ref` of each conversation, and its peer.
+    fn next_peers(&self, announcement: &Announcement, limit: usize) -> rusqlite::Result<Vec<(i64, UserId)>> {
         self.connection
             .prepare_cached(
                 "SELECT t.ref, u.pubkey FROM (

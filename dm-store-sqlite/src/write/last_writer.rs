@@ -1,4 +1,4 @@
-//! Detects that another writer changed the store's tables.
+//! [`LastWriter`], which detects that another writer changed the store's tables.
 
 use dm_core::store::StoreError;
 use rusqlite::Result;
@@ -50,8 +50,8 @@ impl LastWriter {
         Ok(last == self.id)
     }
 
-    /// Must be called after a failed transaction, because the rollback may have undone
-    /// [`claim`](Self::claim).
+    /// Forgets that this writer was the last one. Must be called after a failed transaction,
+    /// because the rollback may have undone [`claim`](Self::claim).
     pub(super) const fn transaction_failed(&mut self) {
         self.data_version = None;
     }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn another_writer_is_noticed_also_after_a_failed_batch() {
+    fn another_writer_is_noticed_after_a_failed_batch() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm.db");
         let (mut one, mut other) = (writer(&path), writer(&path));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_that_a_newer_version_changed_are_not_written_to() {
+    fn a_writer_refuses_tables_that_a_newer_version_has_migrated() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm.db");
         let mut writer = writer(&path);

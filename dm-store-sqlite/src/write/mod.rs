@@ -1,8 +1,8 @@
-//! The store's writes. Each batch is one transaction.
+//! [`Writer`], the writes of the store. Each batch is one transaction.
 //!
-//! New inbox entries and messages go into runs, from which they are merged into the main tables
-//! ([`recent`](crate::recent)). Parameters are written `+?1` for the reason given at
-//! [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
+//! New inbox entries and messages are inserted into runs (small groups of new rows), and are merged
+//! into the main tables later ([`recent`](crate::recent)). Parameters are written `+?1` for the
+//! reason given at [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 
 mod acknowledge;
 mod append;
@@ -27,7 +27,7 @@ use heads::Heads;
 use last_writer::LastWriter;
 use statements::Statements;
 
-/// The only connection of this process that writes.
+/// The only connection of a store that writes, and the caches of its writes.
 pub(crate) struct Writer {
     connection: Database,
     heads: Heads,
@@ -126,8 +126,8 @@ impl Writer {
         self.heads.clear();
         self.recent = None;
         self.last_writer.transaction_failed();
-        // SQLite may have rolled back by itself. If this rollback fails, `begin` repeats it for the
-        // next batch.
+        // SQLite may have rolled the transaction back. If this rollback fails, `begin` repeats it
+        // for the next batch.
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {

@@ -1,4 +1,4 @@
-//! The prepared statements of a send, which one batch uses many times.
+//! [`Statements`], the prepared statements of a send, which one batch uses many times.
 
 use rusqlite::{CachedStatement, Result};
 

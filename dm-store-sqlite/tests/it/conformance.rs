@@ -1,5 +1,6 @@
-//! The conformance suite: the store keeps each clause of the contract, an answered batch survives a
-//! kill, and two processes that write to one file at the same time lose nothing.
+//! The conformance suite, which tests each clause of the [`Store`](dm_core::store::Store) contract.
+//! It also tests that an answered batch survives a kill of the process, and that two processes that
+//! write to one file at the same time lose nothing.
 
 use crate::common::harness::File;
 

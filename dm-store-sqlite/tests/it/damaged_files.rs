@@ -1,5 +1,5 @@
-//! Opening damaged files. Their creation was interrupted, they were copied in the middle of a
-//! commit, they were cut short, or bits in them were flipped.
+//! Opening damaged files: files whose creation was interrupted, files that were copied in the
+//! middle of a commit, files that were cut short, and files in which bits were flipped.
 
 use std::io::Write as _;
 use std::num::NonZeroUsize;
@@ -24,8 +24,8 @@ struct Files {
 
 impl Files {
     /// Copies the current files. Another program reads them, because a process that closes a file
-    /// loses its locks on it. The log is copied first: if a checkpoint then moves pages from the
-    /// log to the database, these pages are in both copies.
+    /// loses all its locks on this file. The log is copied first: if a checkpoint then moves pages
+    /// from the log to the database, these pages are in both copies.
     fn copy(folder: &Path) -> Self {
         let copied = |name: &str| {
             let copy = Command::new("cat").arg(folder.join(name)).output().unwrap();
@@ -70,7 +70,7 @@ async fn closed_files() -> (Files, Oracle) {
 }
 
 #[tokio::test]
-async fn a_store_whose_making_was_cut_off_is_made_again() {
+async fn a_store_whose_creation_was_interrupted_is_created_again() {
     let (folder, store, oracle) = new_store(100_000);
     let made = Files::copy(folder.path());
     drop(store);
@@ -92,7 +92,7 @@ async fn a_store_whose_making_was_cut_off_is_made_again() {
 }
 
 #[tokio::test]
-async fn copies_taken_while_a_commit_runs_hold_all_of_it_or_nothing() {
+async fn a_copy_taken_during_a_commit_has_the_whole_batch_or_none_of_it() {
     let (folder, store, mut oracle) = new_store(100_000);
     let (mut whole, mut absent) = (0_u32, 0_u32);
     for _ in 0..30 {
@@ -122,8 +122,8 @@ async fn copies_taken_while_a_commit_runs_hold_all_of_it_or_nothing() {
     ));
 }
 
-/// Most cuts are at the end of a page. When half a page is missing at the end of a database, SQLite
-/// reads zeros instead and does not notice.
+/// Most cuts are at the end of a page. If half a page is missing at the end of a database, SQLite
+/// reads zeros instead, and does not notice the damage.
 #[tokio::test]
 async fn a_database_cut_short_is_corrupt_and_never_empty() {
     let (whole, _) = closed_files().await;
@@ -144,7 +144,7 @@ async fn a_database_cut_short_is_corrupt_and_never_empty() {
 /// another value. The test prints how often this happened. It fails on a panic, an endless loop, or
 /// an untyped error.
 #[tokio::test]
-async fn bits_flipped_in_a_database_are_typed_errors_where_sqlite_notices() {
+async fn a_flipped_bit_that_sqlite_notices_is_a_typed_error() {
     let (whole, oracle) = closed_files().await;
     let (mut typed, mut harmless, mut unnoticed) = (0_u32, 0_u32, 0_u32);
     for at in (0..whole.database.len()).step_by(whole.database.len() / 150) {

@@ -1,4 +1,4 @@
-//! A full disk, a disk whose syncs fail, and a file that two processes write to.
+//! A full disk, a disk whose syncs fail, and a file to which two processes write.
 
 use std::path::Path;
 
@@ -20,9 +20,9 @@ impl DiskHarness for Sqlite {
 }
 
 #[tokio::test]
-async fn below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room() {
+async fn below_the_reserve_new_data_is_refused_until_there_is_enough_space() {
     full::nearly_full::<Sqlite>(test_path!(
-        below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room
+        below_the_reserve_new_data_is_refused_until_there_is_enough_space
     ))
     .await;
 }
@@ -43,7 +43,7 @@ async fn a_sync_that_fails_once_is_recovered_from() {
     trial::syncs_fail::<Sqlite>(test_path!(a_sync_that_fails_once_is_recovered_from), syncs).await;
 }
 
-/// The second failure comes while the file is closed and opened again.
+/// The second sync fails while the store closes its file and opens it again.
 #[tokio::test]
 async fn syncs_that_fail_twice_are_recovered_from() {
     let syncs = Syncs { well: 0, failing: 2 };

@@ -51,7 +51,7 @@ async fn a_failed_batch_does_not_change_the_numbers_of_the_next_one() {
     assert!(store.conversation(conversation(2)).await.unwrap().is_none());
     assert!(store.devices(user(3)).await.unwrap().is_empty());
 
-    // Expiry makes space. No other handle has written, so the writer uses its caches.
+    // Expiry frees space. No other handle has written, so the writer uses its caches.
     store.commit(vec![Write::Expire(Expire { before: at(6), limit: 100_000 })]).await.unwrap();
     let refused = store.commit(vec![append(2, 1, 30_001, 7)]).await.unwrap().remove(0);
     assert!(matches!(refused, Outcome::Refused(Refusal::NotFound)), "{refused:?}");

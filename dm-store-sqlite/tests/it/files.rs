@@ -1,4 +1,5 @@
-//! The file of a SQLite store: schema versions, a file shared with a host, lack of space, damage.
+//! The file of a SQLite store: reopening it, sharing it with a host, a full, locked or damaged
+//! file, and the number of open file descriptors.
 
 use std::path::Path;
 
@@ -26,7 +27,7 @@ fn pragma<T: rusqlite::types::FromSql>(path: &Path, name: &str) -> T {
 }
 
 #[tokio::test]
-async fn everything_is_there_after_reopening() {
+async fn stored_data_is_unchanged_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.db");
     let store = SqliteStore::open(&path).unwrap();
@@ -39,7 +40,7 @@ async fn everything_is_there_after_reopening() {
 }
 
 #[tokio::test]
-async fn numbers_go_on_after_everything_expired_and_the_store_was_reopened() {
+async fn numbers_continue_after_all_entries_expired_and_the_store_was_reopened() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.db");
     let store = SqliteStore::open(&path).unwrap();
@@ -75,7 +76,7 @@ async fn expiry_in_small_steps_ends_where_one_large_step_ends() {
 }
 
 #[tokio::test]
-async fn two_handles_that_write_to_one_file_in_turn_keep_the_numbers_dense() {
+async fn two_handles_that_write_to_one_file_leave_no_gap_in_the_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.db");
     let stores = [SqliteStore::open(&path).unwrap(), SqliteStore::open(&path).unwrap()];
@@ -94,7 +95,7 @@ async fn two_handles_that_write_to_one_file_in_turn_keep_the_numbers_dense() {
 }
 
 #[tokio::test]
-async fn in_a_hosts_file_the_hosts_tables_and_settings_stay_as_they_are() {
+async fn the_store_leaves_the_tables_and_settings_of_a_hosts_file_unchanged() {
     for wal in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("host.db");
@@ -156,7 +157,7 @@ fn a_newer_schema_is_refused_and_the_file_left_as_it_is() {
 }
 
 #[test]
-fn what_is_no_database_is_refused_and_left_as_it_is() {
+fn a_file_that_is_not_a_database_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.db");
     let text = "this is a letter, and not a database\n".repeat(200);
@@ -180,7 +181,7 @@ fn a_new_file_is_for_its_user_only() {
 }
 
 #[tokio::test]
-async fn a_file_without_room_fails_typed_and_recovers() {
+async fn a_full_file_is_a_typed_error_until_entries_expire() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("host.db");
     drop(Connection::open(&path).unwrap());
@@ -201,14 +202,14 @@ async fn a_file_without_room_fails_typed_and_recovers() {
     assert_eq!(error.kind(), StoreErrorKind::Full);
     let all: Vec<u64> = (1..=1 + stored * 8).collect();
     assert_eq!(numbers(&store, 2).await, all, "the failed batch left nothing");
-    // Expiry makes space in the same file.
+    // Expiry frees space in the same file.
     store.commit(vec![Write::Expire(Expire { before: at(100), limit: 10_000 })]).await.unwrap();
     store.commit(vec![append(1, 1, 900_000, 200)]).await.unwrap();
     assert_eq!(numbers(&store, 2).await, [2 + stored * 8]);
 }
 
 #[tokio::test]
-async fn a_locked_file_is_unavailable_and_then_available() {
+async fn a_locked_file_is_unavailable_until_the_lock_is_released() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.db");
     let mut config = SqliteConfig::default();

@@ -33,7 +33,7 @@ async fn a_list_is_right_when_most_rows_are_merged() {
 /// Runs have 1,250 entries, and half of them are the user's. When the newest runs fill the page,
 /// the store skips the older runs.
 #[tokio::test]
-async fn a_list_is_right_when_older_runs_are_left_out() {
+async fn a_list_is_right_when_older_runs_are_skipped() {
     check_list(20_000, 4_000, Last::default()).await;
 }
 
@@ -42,16 +42,17 @@ async fn a_list_is_right_when_a_clock_was_ahead_in_an_older_run() {
     check_list(20_000, 4_000, Last { ahead: Some(1_000), right: None }).await;
 }
 
-/// Three generations. The first is merged; in it, a clock was ahead in a conversation. The second
-/// is being merged and is skipped; it has the newest message of that conversation.
+/// There are three generations. The first one is merged. It has a message of a conversation with a
+/// clock that was ahead. The second generation is being merged, and is skipped. It has the newest
+/// message of that conversation.
 #[tokio::test]
-async fn a_list_is_right_when_a_run_that_is_left_out_has_the_newest_message() {
+async fn a_list_is_right_when_a_skipped_run_has_the_newest_message() {
     check_list(20_000, 20_900, Last { ahead: Some(100), right: Some(10_500) }).await;
 }
 
-/// A handle keeps the newest time in each run. These times stay valid after another handle wrote,
-/// after entries expired, and when a later generation uses the same table. Cursors that are not the
-/// end of a page are tested as well.
+/// A handle keeps the newest time in each run. These times stay valid after another handle has
+/// written, after entries have expired, and when a later generation uses the same table. The test
+/// also uses cursors that are not at the end of a page.
 #[tokio::test]
 async fn two_handles_list_the_same_over_several_generations() {
     const USERS: u64 = 200;
@@ -95,7 +96,7 @@ async fn two_handles_list_the_same_over_several_generations() {
 }
 
 #[tokio::test]
-async fn a_page_of_no_conversations_is_empty_however_many_entries_are_recent() {
+async fn a_page_with_a_limit_of_zero_is_empty() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();

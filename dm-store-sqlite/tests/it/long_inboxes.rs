@@ -1,4 +1,5 @@
-//! Inboxes with more consecutive hidden entries than the read of one page examines.
+//! Inboxes in which the read of a page skips more consecutive entries than it may examine. Entries
+//! are skipped if the device caused or acknowledged them.
 
 use dm_conformance::build::{ack_entries, ack_up_to};
 use dm_core::store::*;
@@ -87,7 +88,8 @@ async fn entries_after_many_acknowledged_entries_are_reached() {
     let last = EXAMINED + 1_000;
     store.commit(vec![open(1, 1, 2), register(who(2)), ack_up_to(who(2), 1)]).await.unwrap();
     commit_in_batches(&store, (1..=last).map(|id| append(1, 1, id, id))).await;
-    // The open entry 2 stops the cursor, so each entry above it keeps its own acknowledgement.
+    // The unacknowledged entry 2 blocks the cursor, so each entry above it keeps its own
+    // acknowledgement.
     store.commit(vec![ack_entries(who(2), 3..=last - 1)]).await.unwrap();
     for limit in [1, 2, 1_000] {
         let (shown, _) = read_all_pages(&store, 1, limit, usize::MAX).await;

@@ -1,5 +1,5 @@
-//! The names of the store's tables: names that a host's own tables already have, and other
-//! prefixes.
+//! The names of the store's tables: files in which tables of a host have these names, and other
+//! prefixes than `dm_`.
 
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ fn host_file(folder: &TempDir, sql: &str) -> PathBuf {
 
 /// Asserts that opening the file fails with an error about `name`, for either owner, and does not
 /// change the file. `sql` is the text for failed assertions.
-fn is_refused(path: &Path, name: &str, sql: &str) {
+fn assert_refused(path: &Path, name: &str, sql: &str) {
     let before = std::fs::read(path).unwrap();
     for owner in [FileOwner::Host, FileOwner::Store] {
         let mut config = host_config("dm_");
@@ -66,7 +66,7 @@ fn a_file_whose_tables_have_the_stores_names_is_refused_and_left_as_it_is() {
     for (sql, name) in table {
         let folder = tempfile::tempdir().unwrap();
         let path = host_file(&folder, sql);
-        is_refused(&path, name, sql);
+        assert_refused(&path, name, sql);
         // With another prefix the store can use the file.
         drop(SqliteStore::open_with(&path, &host_config("chat_")).unwrap());
     }
@@ -84,7 +84,7 @@ fn a_file_of_the_store_with_a_foreign_change_is_refused_and_left_as_it_is() {
         let path = folder.path().join("host.db");
         drop(SqliteStore::open(&path).unwrap());
         host_file(&folder, sql);
-        is_refused(&path, name, sql);
+        assert_refused(&path, name, sql);
     }
 }
 
@@ -107,12 +107,12 @@ async fn stores_with_different_prefixes_share_a_file_and_nothing_else() {
 }
 
 /// A store in a file that also holds another store, with conversations of the same users.
-struct Neighbour {
+struct StoreBesideAnother {
     path: PathBuf,
     _folder: TempDir,
 }
 
-impl Harness for Neighbour {
+impl Harness for StoreBesideAnother {
     type Store = SqliteStore;
 
     async fn fresh() -> Self {
@@ -125,17 +125,17 @@ impl Harness for Neighbour {
 
     async fn open(&self) -> Result<SqliteStore, StoreError> {
         let mut config = host_config("other_");
-        // So few entries that rows are merged after a few messages.
+        // With so few entries, rows are merged after a few messages.
         config.recent_entries = std::num::NonZeroUsize::new(24).unwrap();
         SqliteStore::open_with(&self.path, &config)
     }
 }
 
 #[test]
-fn beside_another_store_the_contract_is_kept() {
+fn the_contract_holds_beside_another_store() {
     let modules = ["dense", "three_rows", "announcements", "idempotent", "expiry", "acknowledging"];
     let chosen: Vec<_> =
-        cases::<Neighbour>().into_iter().filter(|case| modules.contains(&case.module)).collect();
+        cases::<StoreBesideAnother>().into_iter().filter(|case| modules.contains(&case.module)).collect();
     assert!(chosen.len() > 30, "{}", chosen.len());
     for case in chosen {
         case.run();

@@ -23,9 +23,9 @@ use dm_conformance::crash::{Fate, Oracle};
 use dm_core::store::{Store as _, StoreError, StoreErrorKind};
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
 
-/// The number of bytes that a disk writes as a whole.
+/// The number of bytes that a disk writes completely or not at all.
 const SECTOR: usize = 512;
-/// The size of the log's header, in bytes. It determines which frames belong to the log.
+/// The size of the log's header, in bytes. The header determines which frames belong to the log.
 const LOG_HEADER: usize = 32;
 /// The number of batches in a test.
 const BATCHES: u64 = 60;
@@ -70,8 +70,8 @@ impl SimulatedDisk {
     /// cut could leave the old header and old frames, and bring back pages from before the last
     /// checkpoint.
     fn log_after_cut(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
-        let begins_anew = before.len() >= LOG_HEADER && before[..LOG_HEADER] != after[..LOG_HEADER];
-        if !begins_anew {
+        let is_restarted = before.len() >= LOG_HEADER && before[..LOG_HEADER] != after[..LOG_HEADER];
+        if !is_restarted {
             return self.file_after_cut(before, after);
         }
         if self.chance.below(4) == 0 {
@@ -84,7 +84,8 @@ impl SimulatedDisk {
     /// A file that a power cut between the states `before` and `after` may leave: any of the
     /// changed sectors are written.
     fn file_after_cut(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
-        // Of eight changed sectors, this number is written on average: from none to all.
+        // The number of changed sectors, out of eight, that are written on average: from none to
+        // all.
         let odds = self.chance.below(9);
         // The new length may reach the disk before the content does, or after.
         let length = if self.chance.below(2) == 0 { before.len() } else { before.len().max(after.len()) };
@@ -127,7 +128,7 @@ fn new_store(disk: &SimulatedDisk) -> SqliteStore {
 }
 
 #[tokio::test]
-async fn what_was_answered_survives_a_power_cut() {
+async fn acknowledged_writes_survive_a_power_cut() {
     let (mut disk, mut oracle) = (SimulatedDisk::new(7), Oracle::new(7));
     let store = new_store(&disk);
     let (mut trials, mut whole, mut checkpoints) = (0_u32, 0_u32, 0_u32);
@@ -164,7 +165,7 @@ async fn what_was_answered_survives_a_power_cut() {
 }
 
 #[tokio::test]
-async fn a_damaged_log_gives_what_was_there_after_an_earlier_commit_or_a_typed_error() {
+async fn a_damaged_log_gives_the_state_after_an_earlier_commit_or_a_typed_error() {
     let (mut disk, mut oracle) = (SimulatedDisk::new(11), Oracle::new(11));
     let store = new_store(&disk);
     for _ in 0..BATCHES {
@@ -193,11 +194,11 @@ async fn a_damaged_log_gives_what_was_there_after_an_earlier_commit_or_a_typed_e
     assert!(earlier > 0, "no damage was noticed");
 }
 
-/// Shows that the trials can fail: the files are those of a store that answers before it syncs its
-/// log.
+/// Shows that the comparison can fail: the files are those of a store that answers before it syncs
+/// its log.
 #[tokio::test]
 #[should_panic(expected = "answered batches")]
-async fn a_log_that_was_not_synced_is_noticed() {
+async fn a_store_that_answers_before_it_syncs_is_noticed() {
     let (disk, mut oracle) = (SimulatedDisk::new(7), Oracle::new(7));
     let store = new_store(&disk);
     let mut before = disk.copy();

@@ -1,6 +1,6 @@
-//! A file that must not grow: the kernel refuses a write in the middle of a commit with `EFBIG`. A
-//! shell sets this limit for a child process. The store must return typed errors, and the file must
-//! be undamaged when it is opened without the limit.
+//! A limit for the size of files: the kernel refuses a write in the middle of a commit with
+//! `EFBIG`. A shell sets this limit for a child process. The store must return typed errors, and
+//! the file must be undamaged when it is opened without the limit.
 //!
 //! `disk.rs` tests a full disk and a failing `fsync`. `files.rs` tests a limit set in SQLite.
 
@@ -18,7 +18,7 @@ const CHILD: &str = "DM_WRITE_ERRORS_CHILD";
 const SEED: u64 = 11;
 
 #[tokio::test]
-async fn a_write_that_the_kernel_refuses_is_a_typed_error_and_leaves_the_file_whole() {
+async fn a_write_that_the_kernel_refuses_is_a_typed_error_and_damages_nothing() {
     if let Some(path) = std::env::var_os(CHILD) {
         return commit_until_refused(path.as_ref()).await;
     }
@@ -34,13 +34,13 @@ async fn a_write_that_the_kernel_refuses_is_a_typed_error_and_leaves_the_file_wh
         .env(CHILD, &path)
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success(), "{said}\n{}", String::from_utf8_lossy(&child.stderr));
-    let refused = said.lines().find_map(|line| line.strip_prefix("refused "));
-    let refused = refused.unwrap_or_else(|| panic!("nothing was refused: {said}"));
+    let output = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success(), "{output}\n{}", String::from_utf8_lossy(&child.stderr));
+    let refused = output.lines().find_map(|line| line.strip_prefix("refused "));
+    let refused = refused.unwrap_or_else(|| panic!("nothing was refused: {output}"));
 
     // The same seed gives the same batches as in the child, which checked their answers.
-    let answered = said.lines().filter(|line| *line == "answered").count();
+    let answered = output.lines().filter(|line| *line == "answered").count();
     let (mut oracle, model) = (Oracle::new(SEED), dm_core::MemoryStore::new());
     for _ in 0..answered {
         let outcomes = model.commit(oracle.ask()).await.unwrap();
@@ -53,10 +53,10 @@ async fn a_write_that_the_kernel_refuses_is_a_typed_error_and_leaves_the_file_wh
     let outcomes = store.commit(oracle.ask()).await.unwrap();
     oracle.answered(&outcomes).unwrap();
     oracle.judge(&store).await.unwrap();
-    let show = format!(
+    let summary = format!(
         "SQLite's file may not grow: {answered} batches answered, then {refused}; the batch is {fate:?}"
     );
-    writeln!(std::io::stderr(), "{show}").unwrap();
+    writeln!(std::io::stderr(), "{summary}").unwrap();
 }
 
 /// Commits batches until one fails. Prints a line for each answered batch and one for the error,

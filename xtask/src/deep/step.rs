@@ -4,8 +4,6 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::Context as _;
-
 use crate::bench::cargo;
 use crate::cargo_tool::DENY;
 use crate::test::{QUICK_TARGETS, programs};
@@ -105,8 +103,9 @@ impl Step {
                 tests
             }
             Runs::Xtask(args) => {
-                let mut xtask = Command::new(std::env::current_exe().context("the path of this program")?);
-                xtask.args(args).current_dir(root);
+                // Not the path of this program: a step that compiles the workspace may have replaced it.
+                let mut xtask = cargo(root);
+                xtask.arg("xtask").args(args);
                 xtask
             }
             Runs::Deny(args) => {

@@ -54,11 +54,13 @@ impl BatchState {
     }
 
     /// The cursor of a device after it has advanced from `cursor` over the acknowledged entries
-    /// that follow. It stops below the first unacknowledged entry, at the highest acknowledged one.
+    /// that follow. It stops at the highest acknowledged entry below the first entry that blocks
+    /// it.
     ///
-    /// An entry that the device caused does not block the cursor. A notice, or an expired entry,
-    /// does not block it if a later entry is acknowledged: an acknowledgement by message id cannot
-    /// name it, and deliveries are in order.
+    /// Only entries about messages block the cursor, and of these only entries that the device
+    /// neither caused nor acknowledged. A notice or an expired entry does not block the cursor if a
+    /// later entry is acknowledged: an acknowledgement by message ids cannot name such an entry,
+    /// and entries are delivered in order.
     fn advance_cursor(&self, who: &Principal, cursor: u64, floor: u64) -> u64 {
         let Some(device) = self.devices.get(who) else { return cursor };
         let highest = device.highest_acked.max(device.newly_acked.last().copied());

@@ -30,15 +30,15 @@ impl BatchState {
         }
         let event = || Event::Message(Arc::clone(&message));
         let content = || Content::Message(message.conversation, sequence);
-        let mine = self.append_entry(sender, at, Some(device), content(), event())?;
-        let theirs = self.append_entry(recipient, at, None, content(), event())?;
+        let sender_entry = self.append_entry(sender, at, Some(device), content(), event())?;
+        let recipient_entry = self.append_entry(recipient, at, None, content(), event())?;
         if let Some(client_key) = client_key {
             self.sent.insert(client_key, SentMessage { message: Arc::clone(&message), sender_seq });
         }
         let numbers = InboxNumbers { sender, recipient, sender_seq, recipient_seq };
         self.inbox_numbers.insert(message.id, numbers);
         self.messages.push((Arc::clone(&message), numbers));
-        let appended = vec![mine, theirs];
+        let appended = vec![sender_entry, recipient_entry];
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }
 }

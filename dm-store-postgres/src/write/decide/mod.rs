@@ -1,5 +1,5 @@
-//! Decisions. Each write of a segment (a part of the batch that is loaded and written at once) is
-//! applied to the [`BatchState`], without the database.
+//! Applying writes to the [`BatchState`] in memory, which decides the outcome of each write. The
+//! writes are those of one segment, a part of a batch that is loaded and written at once.
 
 mod acknowledge;
 mod append;

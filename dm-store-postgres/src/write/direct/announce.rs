@@ -1,17 +1,18 @@
 //! Announcing new keys: notices in the inboxes of the publishers' peers.
 //!
-//! A publisher is a user who published a new key. An announcement is a row for a publisher some of
-//! whose peers have no notice yet.
+//! A publisher is a user who published a new key. An announcement is a row for a publisher. The row
+//! exists until all peers of the publisher have the notice.
 //!
-//! The write names no user. It locks the rows of publishers and peers as it finds them, and skips
-//! rows that another transaction has locked. A publisher's row is locked before the publisher's
-//! announcement is read, because each transaction that writes an announcement holds this lock.
+//! The write [`AnnounceKeys`] names no user. It locks the rows of publishers and peers as it finds
+//! them, and skips rows that another transaction has locked. A publisher's row is locked before the
+//! publisher's announcement is read, because each transaction that writes an announcement holds
+//! this lock.
 
 use dm_core::notify::Notification;
 use dm_core::store::{AnnounceKeys, Event, InboxEntry, InboxSeq, KeyRecord, Notice, Outcome, UserId};
 
 use crate::codec;
-use crate::connection::Client;
+use crate::connection::TimedClient;
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
@@ -41,7 +42,7 @@ const RAISE_HEADS: &str = "UPDATE users u SET inbox_head = n.seq, oldest_at = co
     FROM unnest($1::bytea[], $2::bigint[]) AS n(id, seq) WHERE u.id = n.id";
 
 /// Appends up to `write.limit` notices, and says whether announcements remain.
-pub(crate) async fn announce(client: Client<'_>, write: &AnnounceKeys) -> Result<Outcome, Fault> {
+pub(crate) async fn announce(client: TimedClient<'_>, write: &AnnounceKeys) -> Result<Outcome, Fault> {
     let mut appended = Vec::new();
     let mut last = Vec::new();
     while appended.len() < write.limit
@@ -61,7 +62,7 @@ pub(crate) async fn announce(client: Client<'_>, write: &AnnounceKeys) -> Result
 /// transaction has locked. Returns the publisher and the current key; `None` if there is no such
 /// publisher.
 async fn next_publisher(
-    client: Client<'_>,
+    client: TimedClient<'_>,
     after: &[u8],
 ) -> Result<Option<(UserId, Option<KeyRecord>)>, Fault> {
     let mut pipeline = Pipeline::new(client);
@@ -74,7 +75,7 @@ async fn next_publisher(
 /// Adds to `appended` a notice for each peer of a locked publisher. Stops at the limit, or before
 /// the first peer whom another transaction has locked.
 async fn notify_peers(
-    client: Client<'_>,
+    client: TimedClient<'_>,
     write: &AnnounceKeys,
     publisher: UserId,
     record: Option<KeyRecord>,
@@ -85,7 +86,7 @@ async fn notify_peers(
     pipeline.add("SELECT told, until FROM announcements WHERE publisher = $1", vec![param(id)]).await?;
     let Some(row) = pipeline.execute().await?.flatten().next() else { return Ok(()) };
     let (told, until): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    let max_notices = codec::count(write.limit - appended.len());
+    let max_notices = codec::usize_to_i64(write.limit - appended.len());
     let end = until.min(told.saturating_add(max_notices));
 
     let mut pipeline = Pipeline::new(client);
@@ -93,8 +94,8 @@ async fn notify_peers(
     let rows = pipeline.execute().await?.next().unwrap_or_default();
     let (mut reached, mut peers, mut seqs) = (told, Vec::new(), Vec::new());
     for row in rows {
-        // The peer with the next number was skipped, because its row is locked. This peer and all
-        // later ones get their notices from a later write.
+        // The peer with the next number was skipped, because its row is locked. The skipped peer
+        // and all following peers get their notices from a later write.
         if row.try_get::<_, i64>(0)? != reached + 1 {
             break;
         }
@@ -106,7 +107,7 @@ async fn notify_peers(
     if let Some(record) = record {
         let notice = Notice::PeerKeyChanged(record);
         let ids: Vec<Vec<u8>> = peers.iter().map(|peer| peer.as_bytes().to_vec()).collect();
-        let at = codec::time(write.at);
+        let at = codec::time_to_i64(write.at);
         let params = vec![param(ids.clone()), param(seqs.clone()), param(at), param(notice.encode())];
         pipeline.add(INSERT_NOTICES, params).await?;
         pipeline.add(RAISE_HEADS, vec![param(ids), param(seqs.clone()), param(at)]).await?;

@@ -1,16 +1,17 @@
 //! Expiring the oldest entries of inboxes.
 //!
-//! The write names no user and never waits for a lock. It skips users whose rows another
-//! transaction has locked. Its outcome then says that more entries can expire.
+//! The write [`Expire`] names no user and never waits for a lock. It skips users whose rows another
+//! transaction has locked. If it skips some, its outcome says that more entries can expire.
 
 use dm_core::store::{Expire, Outcome};
 
 use crate::codec;
-use crate::connection::Client;
+use crate::connection::TimedClient;
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
-/// The maximum number of inboxes that one statement locks. The locks are held until the commit.
+/// The maximum number of inboxes that one statement locks, before their entries are counted. The
+/// locks are held until the commit, so a higher number would make more sends wait.
 const MAX_INBOXES: i64 = 16;
 
 /// Locks up to `$2` users who have entries from before `$1`, those with the oldest entries first.
@@ -49,13 +50,13 @@ struct InboxExpiry {
 
 /// Deletes up to `write.limit` entries from before `write.before`, from the inboxes with the oldest
 /// entries, and says whether such entries remain.
-pub(crate) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome, Fault> {
-    let before = codec::time(write.before);
+pub(crate) async fn expire(client: TimedClient<'_>, write: &Expire) -> Result<Outcome, Fault> {
+    let before = codec::time_to_i64(write.before);
     let mut entries = 0;
     while entries < write.limit {
         let max_entries = write.limit - entries;
         let mut pipeline = Pipeline::new(client);
-        let limit = MAX_INBOXES.min(codec::count(max_entries));
+        let limit = MAX_INBOXES.min(codec::usize_to_i64(max_entries));
         pipeline.add(LOCK_OLDEST, vec![param(before), param(limit)]).await?;
         let users = pipeline.execute().await?.next().unwrap_or_default();
         if users.is_empty() {
@@ -79,7 +80,7 @@ pub(crate) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome
 /// Sets the new floor of each inbox. Returns the number of entries to delete, at most
 /// `max_entries`.
 async fn find_floors(
-    client: Client<'_>,
+    client: TimedClient<'_>,
     inboxes: &mut [InboxExpiry],
     before: i64,
     max_entries: usize,
@@ -87,8 +88,8 @@ async fn find_floors(
     let mut pipeline = Pipeline::new(client);
     let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
     let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();
-    // One entry more than may be deleted, because it is the oldest entry that remains.
-    let max_rows = codec::count(max_entries.saturating_add(1));
+    // One entry more than may be deleted is read, because it is the oldest entry that remains.
+    let max_rows = codec::usize_to_i64(max_entries.saturating_add(1));
     pipeline.add(OLDEST_ENTRIES, vec![param(users), param(floors), param(max_rows)]).await?;
     let rows = pipeline.execute().await?.next().unwrap_or_default();
     let mut removed = 0;
@@ -113,7 +114,7 @@ async fn find_floors(
 
 /// Deletes the entries up to each inbox's new floor and their acknowledgements, and stores the
 /// floors.
-async fn delete(client: Client<'_>, inboxes: &[InboxExpiry]) -> Result<(), Fault> {
+async fn delete(client: TimedClient<'_>, inboxes: &[InboxExpiry]) -> Result<(), Fault> {
     let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
     let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();
     let oldest: Vec<Option<i64>> = inboxes.iter().map(|inbox| inbox.oldest_at).collect();

@@ -2,12 +2,12 @@
 
 use dm_core::store::{ForgetDevice, Outcome};
 
-use crate::connection::Client;
+use crate::connection::TimedClient;
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
 /// Deletes a device and its acknowledgements, if the device exists. The user's row must be locked.
-pub(crate) async fn forget(client: Client<'_>, write: &ForgetDevice) -> Result<Outcome, Fault> {
+pub(crate) async fn forget(client: TimedClient<'_>, write: &ForgetDevice) -> Result<Outcome, Fault> {
     let who = &write.who;
     let params = || vec![param(who.user.as_bytes().as_slice()), param(who.device.as_str())];
     let mut pipeline = Pipeline::new(client);

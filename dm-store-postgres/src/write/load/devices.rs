@@ -16,9 +16,9 @@ pub(super) const DEVICES: &str = "SELECT d.user_id, d.device, d.cursor,
     FROM devices d WHERE d.user_id = ANY ($1::bytea[])";
 
 /// Finds the entries that block the cursors of devices. For each device and each possible position
-/// of its cursor, these are the first entries above that are about a message and that the device
-/// neither caused nor acknowledged. The limit of rows is one more than the segment can acknowledge:
-/// the last of these entries then still blocks the cursor.
+/// of its cursor, these are the first entries above the position that are about a message and that
+/// the device neither caused nor acknowledged. The limit of rows is one more than the segment can
+/// acknowledge, so that at least one of the rows blocks the cursor after the segment.
 ///
 /// Only entries below the device's highest individually acknowledged entry are read, because the
 /// cursor never advances beyond that entry.
@@ -63,7 +63,7 @@ pub(super) async fn read_unacknowledged<'a>(
     writes: &'a [Write],
     state: &BatchState,
 ) -> Result<(), Fault> {
-    if let Some(acks) = AcksByDevice::of(writes, state) {
+    if let Some(acks) = AcksByDevice::collect(writes, state) {
         pipeline.add(UNACKNOWLEDGED, acks.into_params()).await?;
         kinds.push(RowKind::Unacknowledged);
     }
@@ -103,7 +103,7 @@ struct DeviceAcks {
 
 impl<'a> AcksByDevice<'a> {
     /// Collects the acknowledgements. `None` if the segment acknowledges nothing.
-    fn of(writes: &'a [Write], state: &BatchState) -> Option<Self> {
+    fn collect(writes: &'a [Write], state: &BatchState) -> Option<Self> {
         let mut by_device: BTreeMap<_, DeviceAcks> = BTreeMap::new();
         for write in writes {
             let Write::Acknowledge(write) = write else { continue };
@@ -143,9 +143,9 @@ impl<'a> AcksByDevice<'a> {
                 users.push(who.user.as_bytes().as_slice());
                 devices.push(who.device.as_str());
                 origins.push(codec::origin(Some(&who.device)));
-                starts.push(codec::number(start));
-                highest_acked.push(codec::number(acks.highest_acked));
-                max_rows.push(codec::count(acks.acked_count.saturating_add(1)));
+                starts.push(codec::u64_to_i64(start));
+                highest_acked.push(codec::u64_to_i64(acks.highest_acked));
+                max_rows.push(codec::usize_to_i64(acks.acked_count.saturating_add(1)));
             }
         }
         vec![

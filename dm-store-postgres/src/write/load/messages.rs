@@ -7,7 +7,7 @@ use dm_core::store::{AckTarget, MessageId, Write};
 use uuid::Uuid;
 
 use crate::codec::{self, MESSAGE_COLUMNS};
-use crate::connection::Client;
+use crate::connection::TimedClient;
 use crate::error::Fault;
 use crate::write::load::rows::RowKind;
 use crate::write::pipeline::{Pipeline, param};
@@ -31,7 +31,7 @@ pub(super) fn sent_statement() -> String {
 /// The read needs no lock, because the numbers of a message never change. A message that is not
 /// found was not committed before, so no device has received it.
 pub(in crate::write) async fn inbox_numbers(
-    client: Client<'_>,
+    client: TimedClient<'_>,
     batch: &[Write],
     state: &mut BatchState,
 ) -> Result<(), Fault> {

@@ -31,7 +31,7 @@ pub(super) async fn lock_and_read<'a>(
     writes: &'a [Write],
     state: &BatchState,
 ) -> Result<(), Fault> {
-    if let Some(reservation) = Reservation::of(writes, lock_set) {
+    if let Some(reservation) = Reservation::count(writes, lock_set) {
         reservation.reserve_entries(pipeline).await?;
         kinds.push(RowKind::ReservedEntries);
         reservation.reserve_messages(pipeline).await?;

@@ -1,13 +1,13 @@
-//! Reserving numbers with the statements that lock.
+//! [`Reservation`], the numbers that a segment reserves with the statements that lock.
 //!
 //! Nearly every message that is sent is stored. So a segment that sends raises the heads of its
 //! inboxes and conversations with the statements that lock them, by the number of entries and
 //! messages that it is going to append. It reads the rows that these statements return. So each row
-//! is changed once. With a lock first and a change later, a row would be written twice.
+//! is written once. A lock followed by a later change would write the row twice.
 //!
 //! A refused or repeated send does not use its reserved numbers. The statements that write the
-//! changed rows then lower the heads again, before the commit. Until the commit no other
-//! transaction sees the raised heads.
+//! changed rows then lower the heads to the used numbers. Until the commit no other transaction
+//! sees the raised heads.
 
 use std::collections::BTreeMap;
 
@@ -43,10 +43,11 @@ pub(super) struct Reservation {
 }
 
 impl Reservation {
-    /// Counts the entries and messages. `None` if the segment appends no message, if the batch
-    /// appends to a conversation that is not in the cache, or if the segment opens a conversation,
-    /// because the conversation's row may not exist yet.
-    pub(super) fn of(writes: &[Write], lock_set: &LockSet) -> Option<Self> {
+    /// Counts the entries and messages. Returns `None` if numbers cannot be reserved:
+    /// - if the segment appends no message;
+    /// - if the batch appends to a conversation that is not in the cache;
+    /// - if the segment opens a conversation, because the conversation's row may not exist.
+    pub(super) fn count(writes: &[Write], lock_set: &LockSet) -> Option<Self> {
         if !lock_set.uncached.is_empty() {
             return None;
         }
@@ -72,15 +73,16 @@ impl Reservation {
     /// Adds the statement that locks users and reserves entries.
     pub(super) async fn reserve_entries(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
         let users: Vec<Vec<u8>> = self.entries.keys().map(|user| user.as_bytes().to_vec()).collect();
-        let entries: Vec<i64> = self.entries.values().map(|entries| codec::count(*entries)).collect();
+        let entries: Vec<i64> = self.entries.values().map(|entries| codec::usize_to_i64(*entries)).collect();
         pipeline.add(RESERVE_ENTRIES, vec![param(users), param(entries)]).await
     }
 
     /// Adds the statement that reserves messages.
     pub(super) async fn reserve_messages(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
         let ids: Vec<Uuid> = self.messages.keys().map(|id| codec::uuid(id.as_bytes())).collect();
-        let counts: Vec<i64> = self.messages.values().map(|(count, _)| codec::count(*count)).collect();
-        let times: Vec<i64> = self.messages.values().map(|(_, last_at)| codec::time(*last_at)).collect();
+        let counts: Vec<i64> = self.messages.values().map(|(count, _)| codec::usize_to_i64(*count)).collect();
+        let times: Vec<i64> =
+            self.messages.values().map(|(_, last_at)| codec::time_to_i64(*last_at)).collect();
         pipeline.add(RESERVE_MESSAGES, vec![param(ids), param(counts), param(times)]).await
     }
 }

@@ -58,7 +58,7 @@ impl BatchState {
         Ok(())
     }
 
-    /// Adds a user, from a row of which `reserved` entries are reserved.
+    /// Adds a user. The head in the row includes `reserved` reserved entries.
     fn load_user(&mut self, row: &Row, reserved: u64) -> Result<(), Fault> {
         let id = codec::get_user(row, 0)?;
         let oldest_at: Option<i64> = row.try_get(3)?;
@@ -67,7 +67,7 @@ impl BatchState {
             head: InboxSeq::new(without_reserved(head_in_row, reserved)?),
             head_in_row: InboxSeq::new(head_in_row),
             floor: codec::get_seq(row, 2)?,
-            oldest_at: oldest_at.map(codec::from_time),
+            oldest_at: oldest_at.map(codec::time_from_i64),
             conversations: codec::get_number(row, 4)?,
             registrations: codec::get_number(row, 5)?,
             key: codec::key_record(id, row, 6)?,
@@ -78,7 +78,7 @@ impl BatchState {
         Ok(())
     }
 
-    /// Adds a conversation, from a row of which `reserved` messages are reserved.
+    /// Adds a conversation. The head in the row includes `reserved` reserved messages.
     fn load_conversation(&mut self, row: &Row, reserved: u64) -> Result<(), Fault> {
         let conversation = Conversation {
             id: codec::get_conversation(row, 0)?,

@@ -37,7 +37,8 @@ pub(in crate::write) async fn ensure_users(
     Ok(())
 }
 
-/// Adds the statement that locks all users of a batch. Does not add its kind of rows.
+/// Adds the statement that locks all users of a batch. The caller adds the kind of its rows, which
+/// it may read or ignore.
 pub(in crate::write) async fn lock_users(
     pipeline: &mut Pipeline<'_>,
     lock_set: &LockSet,

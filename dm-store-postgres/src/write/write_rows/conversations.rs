@@ -17,8 +17,8 @@ pub(super) const UPDATE_CONVERSATIONS: &str =
         (SELECT m.received_at FROM messages m WHERE m.conversation = n.id AND m.seq = n.head))
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, head, last_at) WHERE c.id = n.id";
 
-/// Adds the statements that insert new conversations and update existing ones. An existing one is
-/// updated if its row does not hold the right head.
+/// Adds the statements that insert new conversations and update existing ones. An existing
+/// conversation is updated if the head in its row is not the number of its newest message.
 pub(super) async fn write_conversations<'a>(
     state: &'a BatchState,
     pipeline: &mut Pipeline<'a>,
@@ -26,7 +26,7 @@ pub(super) async fn write_conversations<'a>(
     let new: Vec<_> = state
         .conversations
         .values()
-        // Only new conversations have these numbers.
+        // Only conversations that the segment opens have these numbers.
         .filter_map(|head| head.new_numbers.map(|numbers| (head, numbers)))
         .collect();
     if !new.is_empty() {
@@ -39,11 +39,11 @@ pub(super) async fn write_conversations<'a>(
             column!(|head, _numbers| codec::uuid(head.conversation.id.as_bytes())),
             column!(|head, _numbers| head.conversation.participants.a().as_bytes().to_vec()),
             column!(|head, _numbers| head.conversation.participants.b().as_bytes().to_vec()),
-            column!(|head, _numbers| codec::time(head.conversation.opened_at)),
-            column!(|_head, numbers| codec::number(numbers.0)),
-            column!(|_head, numbers| codec::number(numbers.1)),
-            column!(|head, _numbers| codec::number(head.sequence.get())),
-            column!(|head, _numbers| head.last_activity.map(codec::time)),
+            column!(|head, _numbers| codec::time_to_i64(head.conversation.opened_at)),
+            column!(|_head, numbers| codec::u64_to_i64(numbers.0)),
+            column!(|_head, numbers| codec::u64_to_i64(numbers.1)),
+            column!(|head, _numbers| codec::u64_to_i64(head.sequence.get())),
+            column!(|head, _numbers| head.last_activity.map(codec::time_to_i64)),
         ];
         pipeline.add(INSERT_CONVERSATIONS, params).await?;
     }
@@ -53,8 +53,8 @@ pub(super) async fn write_conversations<'a>(
     if !changed.is_empty() {
         let params = vec![
             param(changed.iter().map(|h| codec::uuid(h.conversation.id.as_bytes())).collect::<Vec<_>>()),
-            param(changed.iter().map(|h| codec::number(h.sequence.get())).collect::<Vec<_>>()),
-            param(changed.iter().map(|h| h.last_activity.map(codec::time)).collect::<Vec<_>>()),
+            param(changed.iter().map(|h| codec::u64_to_i64(h.sequence.get())).collect::<Vec<_>>()),
+            param(changed.iter().map(|h| h.last_activity.map(codec::time_to_i64)).collect::<Vec<_>>()),
         ];
         pipeline.add(UPDATE_CONVERSATIONS, params).await?;
     }

@@ -34,9 +34,9 @@ pub(super) async fn write_devices<'a>(
         let params = vec![
             param(new.iter().map(|(who, ..)| who.user.as_bytes().as_slice()).collect::<Vec<_>>()),
             param(new.iter().map(|(who, ..)| who.device.as_str()).collect::<Vec<_>>()),
-            param(new.iter().map(|(_, _, (number, _))| codec::number(*number)).collect::<Vec<_>>()),
-            param(new.iter().map(|(_, device, _)| codec::number(device.cursor)).collect::<Vec<_>>()),
-            param(new.iter().map(|(_, _, (_, at))| codec::time(*at)).collect::<Vec<_>>()),
+            param(new.iter().map(|(_, _, (number, _))| codec::u64_to_i64(*number)).collect::<Vec<_>>()),
+            param(new.iter().map(|(_, device, _)| codec::u64_to_i64(device.cursor)).collect::<Vec<_>>()),
+            param(new.iter().map(|(_, _, (_, at))| codec::time_to_i64(*at)).collect::<Vec<_>>()),
         ];
         pipeline.add(INSERT_DEVICES, params).await?;
     }
@@ -51,7 +51,7 @@ pub(super) async fn write_devices<'a>(
     let params = vec![
         param(changed.iter().map(|(who, _)| who.user.as_bytes().as_slice()).collect::<Vec<_>>()),
         param(changed.iter().map(|(who, _)| who.device.as_str()).collect::<Vec<_>>()),
-        param(changed.iter().map(|(_, device)| codec::number(device.cursor)).collect::<Vec<_>>()),
+        param(changed.iter().map(|(_, device)| codec::u64_to_i64(device.cursor)).collect::<Vec<_>>()),
     ];
     pipeline.add(UPDATE_DEVICES, params).await?;
 
@@ -65,7 +65,7 @@ pub(super) async fn write_devices<'a>(
         let params = vec![
             param(acked.iter().map(|(who, _)| who.user.as_bytes().as_slice()).collect::<Vec<_>>()),
             param(acked.iter().map(|(who, _)| who.device.as_str()).collect::<Vec<_>>()),
-            param(acked.iter().map(|(_, seq)| codec::number(*seq)).collect::<Vec<_>>()),
+            param(acked.iter().map(|(_, seq)| codec::u64_to_i64(*seq)).collect::<Vec<_>>()),
         ];
         pipeline.add(INSERT_ACKED, params).await?;
     }
@@ -74,7 +74,7 @@ pub(super) async fn write_devices<'a>(
         let params = vec![
             param(compacted.iter().map(|(who, _)| who.user.as_bytes().as_slice()).collect::<Vec<_>>()),
             param(compacted.iter().map(|(who, _)| who.device.as_str()).collect::<Vec<_>>()),
-            param(compacted.iter().map(|(_, device)| codec::number(device.cursor)).collect::<Vec<_>>()),
+            param(compacted.iter().map(|(_, device)| codec::u64_to_i64(device.cursor)).collect::<Vec<_>>()),
         ];
         pipeline.add(DELETE_ACKED, params).await?;
     }

@@ -31,15 +31,15 @@ pub(super) async fn insert_messages<'a>(
     }
     let params = vec![
         column!(|m, _f| codec::uuid(m.conversation.as_bytes())),
-        column!(|m, _f| codec::number(m.sequence.get())),
+        column!(|m, _f| codec::u64_to_i64(m.sequence.get())),
         column!(|m, _f| codec::uuid(m.id.as_bytes())),
         column!(|m, _f| m.sender.as_bytes().as_slice()),
         column!(|_m, f| f.recipient.as_bytes().as_slice()),
-        column!(|_m, f| codec::number(f.sender_seq.get())),
-        column!(|_m, f| codec::number(f.recipient_seq.get())),
+        column!(|_m, f| codec::u64_to_i64(f.sender_seq.get())),
+        column!(|_m, f| codec::u64_to_i64(f.recipient_seq.get())),
         column!(|m, _f| m.client_id.as_ref().map(|id| codec::uuid(id.as_bytes()))),
-        column!(|m, _f| codec::time(m.sent_at)),
-        column!(|m, _f| codec::time(m.received_at)),
+        column!(|m, _f| codec::time_to_i64(m.sent_at)),
+        column!(|m, _f| codec::time_to_i64(m.received_at)),
         column!(|m, _f| m.ciphertext.suite().map(|suite| i64::from(suite.0))),
         column!(|m, _f| m.ciphertext.nonce().as_slice()),
         column!(|m, _f| m.ciphertext.ephemeral().map(<[u8; 32]>::as_slice)),
@@ -63,14 +63,14 @@ pub(super) async fn insert_entries<'a>(
     }
     let params = vec![
         column!(|e| e.user.as_bytes().as_slice()),
-        column!(|e| codec::number(e.seq.get())),
-        column!(|e| codec::time(e.at)),
+        column!(|e| codec::u64_to_i64(e.seq.get())),
+        column!(|e| codec::time_to_i64(e.at)),
         column!(|e| match &e.content {
             Content::Message(conversation, _) => Some(codec::uuid(conversation.as_bytes())),
             Content::Notice(_) => None,
         }),
         column!(|e| match &e.content {
-            Content::Message(_, sequence) => Some(codec::number(sequence.get())),
+            Content::Message(_, sequence) => Some(codec::u64_to_i64(sequence.get())),
             Content::Notice(_) => None,
         }),
         column!(|e| match &e.content {

@@ -1,5 +1,5 @@
-//! Writes the changed rows of a [`BatchState`] with a fixed set of statements, each for all its
-//! rows at once. A statement without rows is left out.
+//! Writes the changed rows of a [`BatchState`] with a fixed set of statements. Each statement
+//! writes all its rows at once, and is left out if it has none.
 
 mod conversations;
 mod devices;
@@ -10,7 +10,7 @@ use crate::error::Fault;
 use crate::write::pipeline::Pipeline;
 use crate::write::state::BatchState;
 
-/// Adds the statements that write the changes of a segment, a part of a batch, to `pipeline`.
+/// Adds the statements that write the changes of a segment (a part of a batch) to `pipeline`.
 pub(super) async fn add_statements<'a>(
     state: &'a BatchState,
     pipeline: &mut Pipeline<'a>,

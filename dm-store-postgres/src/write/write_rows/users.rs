@@ -19,7 +19,7 @@ pub(super) const UPDATE_KEYS: &str = "UPDATE users u SET key_version = n.version
     WHERE u.id = n.id";
 
 /// Inserts announcements: the peers in the publisher's conversations numbered above `told`, up to
-/// `until`, still need the notice. An announcement that exists starts again with the first one.
+/// `until`, need the notice. An announcement that exists starts again with the first conversation.
 const UPSERT_ANNOUNCEMENTS: &str = "INSERT INTO announcements (publisher, told, until)
     SELECT n.publisher, 0, n.until FROM unnest($1::bytea[], $2::bigint[]) AS n(publisher, until)
     ON CONFLICT (publisher) DO UPDATE SET told = 0, until = excluded.until";
@@ -31,10 +31,10 @@ pub(super) async fn write_users<'a>(state: &'a BatchState, pipeline: &mut Pipeli
     if !changed.is_empty() {
         let params = vec![
             param(changed.iter().map(|(id, _)| id.as_bytes().as_slice()).collect::<Vec<_>>()),
-            param(changed.iter().map(|(_, user)| codec::number(user.head.get())).collect::<Vec<_>>()),
-            param(changed.iter().map(|(_, user)| user.oldest_at.map(codec::time)).collect::<Vec<_>>()),
-            param(changed.iter().map(|(_, user)| codec::number(user.conversations)).collect::<Vec<_>>()),
-            param(changed.iter().map(|(_, user)| codec::number(user.registrations)).collect::<Vec<_>>()),
+            param(changed.iter().map(|(_, user)| codec::u64_to_i64(user.head.get())).collect::<Vec<_>>()),
+            param(changed.iter().map(|(_, user)| user.oldest_at.map(codec::time_to_i64)).collect::<Vec<_>>()),
+            param(changed.iter().map(|(_, user)| codec::u64_to_i64(user.conversations)).collect::<Vec<_>>()),
+            param(changed.iter().map(|(_, user)| codec::u64_to_i64(user.registrations)).collect::<Vec<_>>()),
         ];
         pipeline.add(UPDATE_USERS, params).await?;
     }
@@ -46,14 +46,14 @@ pub(super) async fn write_users<'a>(state: &'a BatchState, pipeline: &mut Pipeli
             param(keys.iter().map(|key| i64::from(key.version.get())).collect::<Vec<_>>()),
             param(keys.iter().map(|key| key.key.as_bytes().as_slice()).collect::<Vec<_>>()),
             param(keys.iter().map(|key| i16::from(key.binding.code())).collect::<Vec<_>>()),
-            param(keys.iter().map(|key| codec::time(key.published_at)).collect::<Vec<_>>()),
+            param(keys.iter().map(|key| codec::time_to_i64(key.published_at)).collect::<Vec<_>>()),
         ];
         pipeline.add(UPDATE_KEYS, params).await?;
     }
     if !state.announcements.is_empty() {
         let params = vec![
             param(state.announcements.keys().map(|id| id.as_bytes().as_slice()).collect::<Vec<_>>()),
-            param(state.announcements.values().map(|until| codec::number(*until)).collect::<Vec<_>>()),
+            param(state.announcements.values().map(|until| codec::u64_to_i64(*until)).collect::<Vec<_>>()),
         ];
         pipeline.add(UPSERT_ANNOUNCEMENTS, params).await?;
     }

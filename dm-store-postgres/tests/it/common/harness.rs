@@ -39,10 +39,10 @@ impl CrashHarness for PostgresHarness {
     }
 }
 
-/// A new database with the schema.
+/// A new database with the schema, copied from a template database.
 pub fn fresh() -> Database {
     Cluster::shared().database(&template(), |parameters| {
-        // In a thread, because the test's thread is already in a runtime.
+        // `block_on` runs in another thread, because the test's thread is in a runtime.
         std::thread::scope(|scope| {
             let made = scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -53,8 +53,8 @@ pub fn fresh() -> Database {
     })
 }
 
-/// The name of the template database. It contains a hash of the migration, because the server keeps
-/// running when the migration changes.
+/// The name of the template database. It contains a hash of the migration, because the server may
+/// have a template of an earlier text of the migration.
 fn template() -> String {
     use std::hash::{DefaultHasher, Hash as _, Hasher as _};
     let mut hasher = DefaultHasher::new();

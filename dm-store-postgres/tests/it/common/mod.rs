@@ -1,4 +1,4 @@
-//! Helpers of the store's tests, and the builders of the conformance suite.
+//! Helpers for the store's own tests, and the builders of the conformance suite.
 
 #![allow(unreachable_pub, reason = "tests")]
 
@@ -28,8 +28,8 @@ pub async fn inbox(store: &PostgresStore, who: Principal) -> InboxPage {
     }
 }
 
-/// The payloads of the messages of conversation `n` as texts, in order. Asserts that no message
-/// number is missing.
+/// The payloads of the messages of conversation `n` as texts, in the order of their numbers, read
+/// by the user `reader`. Asserts that no message number is missing.
 pub async fn texts(store: &PostgresStore, reader: u64, n: u64) -> Vec<String> {
     let range = HistoryRange::After(ServerSequence::ZERO);
     let (reader, conversation, limit, max_bytes) = (user(reader), conversation(n), 1_000_000, usize::MAX);

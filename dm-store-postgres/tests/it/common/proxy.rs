@@ -17,8 +17,8 @@ use tokio::sync::Notify;
 pub enum Mode {
     /// Forwards everything.
     Forward = 0,
-    /// Forwards `COMMIT`, and closes the connection when the server has answered. The client does
-    /// not get the answer. New connections are forwarded.
+    /// Forwards `COMMIT`. Closes the connection when the server has answered, so that the client
+    /// does not get the answer. New connections are forwarded.
     DropCommitAnswer = 1,
     /// Acts as `DropCommitAnswer`, and refuses all new connections after that.
     DropCommitAnswerAndRefuse = 2,
@@ -29,10 +29,10 @@ pub enum Mode {
     HoldCommit = 4,
     /// Forwards nothing, in either direction, and leaves all connections open.
     Stall = 5,
-    /// Forwards `COMMIT`, and then nothing on this connection, which stays open. Other connections
-    /// are forwarded.
+    /// Forwards `COMMIT`, and nothing after it on this connection, which stays open. Other
+    /// connections are forwarded.
     StallAfterCommit = 6,
-    /// Forwards `COMMIT`, and then nothing on any connection. All connections stay open.
+    /// Forwards `COMMIT`, and nothing after it on any connection. All connections stay open.
     StallAllAfterCommit = 7,
     /// Forwards everything but the `options` of new sessions, as some poolers do.
     DropOptions = 8,

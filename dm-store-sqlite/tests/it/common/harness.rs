@@ -1,4 +1,4 @@
-//! The store that the conformance suite tests.
+//! [`File`], the harness by which the conformance suite opens stores.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -28,11 +28,11 @@ impl Harness for File {
         let mut config = SqliteConfig::default();
         // Checkpoints after every few commits, so that tests include many of them.
         config.checkpoint_pages = 50;
-        // So few entries that rows are merged and generations change in every test that sends more
+        // With so few entries, rows are merged and generations change in every test that sends more
         // than a few messages.
         config.recent_entries = NonZeroUsize::new(24).unwrap();
-        // So little memory that some users and conversations of a test are in memory and others are
-        // not.
+        // With so little memory, some users and conversations of a test are in memory and others
+        // are not.
         config.heads_bytes = 2 * SqliteConfig::HEAD_BYTES;
         SqliteStore::open_with(&self.path, &config)
     }
