@@ -40,14 +40,14 @@ impl Conversation {
     }
 }
 
-/// A page of the user's conversations, most recently active first.
+/// A page of the user's conversations, most recently active first. The text of
+/// [`next`](Self::next) is opaque: only the server reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConversationPage {
     /// The conversations.
     pub conversations: Vec<Conversation>,
-    /// The cursor of the next page, to pass to
-    /// [`Client::conversations`](crate::Client::conversations); `None` if this page is the last.
-    /// Its text is opaque: only the server reads it.
+    /// The cursor of the next page, for [`Client::conversations`](crate::Client::conversations);
+    /// `None` on the last page.
     pub next: Option<String>,
 }
 
