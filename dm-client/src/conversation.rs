@@ -40,12 +40,14 @@ impl Conversation {
     }
 }
 
-/// A page of the user's conversations, most recently active first.
+/// A page of the user's conversations, most recently active first. The text of
+/// [`next`](Self::next) is opaque: only the server reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConversationPage {
     /// The conversations.
     pub conversations: Vec<Conversation>,
-    /// The cursor of the next page; `None` on the last page.
+    /// The cursor of the next page, for [`Client::conversations`](crate::Client::conversations);
+    /// `None` on the last page.
     pub next: Option<String>,
 }
 

@@ -1,11 +1,12 @@
-//! The limits and modes of a service.
+//! [`Config`], the limits and modes of a service. The crate's front page explains the
+//! [terms](crate#terms), such as window, batch and lane.
 
 use std::time::Duration;
 
 use crate::invalid::Invalid;
 
 /// The limits and modes of a service. Start from [`Config::default`] and change fields;
-/// [`ServiceBuilder::start`](crate::ServiceBuilder::start) validates the whole.
+/// [`ServiceBuilder::start`](crate::ServiceBuilder::start) checks all fields.
 ///
 /// ```
 /// let mut config = dm_core::Config::default();
@@ -17,7 +18,7 @@ use crate::invalid::Invalid;
 pub struct Config {
     /// Maximum size of an encrypted payload in bytes. Default 64 KiB.
     ///
-    /// This is enough for text and thumbnails. Files belong elsewhere.
+    /// 64 KiB are enough for text and thumbnails. Files should be stored elsewhere.
     pub max_payload: usize,
     /// Maximum number of messages in a page of history. Default 100.
     pub history_page: usize,
@@ -25,28 +26,29 @@ pub struct Config {
     /// single message may exceed it. Default 1 MiB.
     pub history_bytes: usize,
     /// Maximum number of entries in one fetch of pending entries. Default 1,000, because
-    /// [seed clients](crate#terms) fetch only once.
+    /// [seed clients](crate#terms) ask for one page only.
     pub pending_page: usize,
     /// Maximum number of bytes in one fetch of pending entries, by
     /// [`InboxEntry::cost`](crate::InboxEntry::cost). A single entry may exceed it. Default 8 MiB.
     pub pending_bytes: usize,
     /// Maximum number of conversations in a page of a list. Default 1,000.
     ///
-    /// One acknowledgement may name as many entries or messages as the larger of this and
-    /// [`pending_page`](Self::pending_page).
+    /// The larger of this and [`pending_page`](Self::pending_page) is also the maximum number of
+    /// entries or messages that one acknowledgement names.
     pub list_page: usize,
     /// Maximum number of devices of a user. Default 8.
     pub devices_per_user: usize,
     /// Maximum number of deliveries of a session that are not acknowledged. Default 256.
     ///
-    /// - It bounds the memory for a client that never acknowledges.
-    /// - It is large enough that other clients do not wait for the commits of their
-    ///   acknowledgements.
+    /// - The window bounds the memory for a client that never acknowledges.
+    /// - 256 are enough for a client that acknowledges: its acknowledgements are committed before
+    ///   the window is full.
     pub window: usize,
-    /// The time after which a waiting session asks the store for the head of its inbox, in case
-    /// every hint was lost. Default 30 s.
+    /// The time after which a waiting session asks the store for the number of the newest entry, in
+    /// case every hint was lost. Default 30 s.
     ///
-    /// From 10 s on it is lengthened by up to 0.1 s, so that sessions ask in groups.
+    /// An interval of 10 s or more is lengthened by up to 0.1 s, so that many sessions ask at the
+    /// same time and share one read.
     pub poll_interval: Duration,
     /// The time for which an inbox entry is kept after it was appended, delivered or not. Default
     /// 30 days. Messages stay in the history of their conversation.
@@ -69,25 +71,26 @@ pub struct Config {
     /// A write counts 64 bytes, plus its payload or the entries that an acknowledgement names. A
     /// write that counts more than the maximum waits until the queues are empty.
     pub queue_bytes: usize,
-    /// Maximum number of writes in one commit. Default 512: with so many writes, each one's share
-    /// of the fsync is small already.
+    /// Maximum number of writes in one commit. Default 512. A larger batch saves little, because
+    /// 512 writes already share the time of one fsync.
     pub batch: usize,
     /// Maximum number of bytes in one commit, counted as in [`queue_bytes`](Self::queue_bytes). A
     /// single write may exceed it. Default 4 MiB.
     pub batch_bytes: usize,
-    /// Maximum age of a running commit with which [`Service::health`](crate::Service::health) is
-    /// ready. Default 10 s: a batch takes some milliseconds.
+    /// The age of a running commit above which the service is not ready (see
+    /// [`Service::health`](crate::Service::health)). Default 10 s. A commit usually takes some
+    /// milliseconds, so an older one means that the store hangs.
     pub commit_bound: Duration,
-    /// Maximum age of a running read with which [`Service::health`](crate::Service::health) is
-    /// ready. Default 10 s.
+    /// The age of a running read above which the service is not ready (see
+    /// [`Service::health`](crate::Service::health)). Default 10 s.
     pub read_bound: Duration,
-    /// The event that acknowledges an entry. Default [`AckMode::Explicit`].
+    /// Whether clients acknowledge entries, or each fetch does. Default [`AckMode::Explicit`].
     pub ack_mode: AckMode,
     /// The keys that may be published. Default [`KeyPolicy::Derived`].
     pub key_policy: KeyPolicy,
 }
 
-/// The event that acknowledges an inbox entry.
+/// The event that acknowledges an entry of an inbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AckMode {
     /// An acknowledgement by the client, and nothing else.
@@ -142,11 +145,12 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Checks that the service can work with every limit.
+    /// Checks that every limit is in its allowed range.
     ///
     /// # Errors
     /// [`Invalid`] with the first field that is out of bounds.
     pub fn validate(&self) -> Result<(), Invalid> {
+        // Each limit has its field, its value and the largest allowed value.
         let counts = [
             ("max_payload", self.max_payload, 16 * 1024 * 1024),
             ("history_page", self.history_page, 10_000),
@@ -204,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zero_or_too_large_limit_is_refused_by_name() {
+    fn the_error_of_a_limit_out_of_range_names_the_field() {
         let refused = |change: fn(&mut Config)| {
             let mut config = Config::default();
             change(&mut config);

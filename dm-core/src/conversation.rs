@@ -1,4 +1,5 @@
-//! Conversations between two users.
+//! [`Conversation`], which two users have with each other, and the order in which a user's
+//! conversations are listed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,29 +28,31 @@ pub struct Conversation {
 pub struct ConversationState {
     /// The conversation.
     pub conversation: Conversation,
-    /// The number of its newest message; zero before the first.
+    /// The number of its newest message; zero if it has no message.
     pub head: ServerSequence,
-    /// The time at which the service received the newest message; `None` before the first.
+    /// The time at which the service received the newest message; `None` if there is none.
     pub last_activity: Option<Timestamp>,
 }
 
 impl ConversationState {
-    /// The cursor of the list page that starts after this conversation.
+    /// The cursor at this conversation. The page after it starts with the next conversation of the
+    /// list.
     #[must_use]
     pub const fn cursor(&self) -> ConversationCursor {
         ConversationCursor { last_activity: self.last_activity, id: self.conversation.id }
     }
 }
 
-/// A cursor in a user's list of conversations. The text form of a cursor is opaque.
+/// A position in a user's list of conversations, after which the next page starts. Clients treat
+/// the text form as opaque. It has nothing to do with the cursor of a device.
 ///
 /// The list is ordered by last activity, newest first. Conversations without messages come last.
 /// Conversations with equal activity are ordered by id, highest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConversationCursor {
-    /// The last activity of the conversation before the cursor; `None` if it has no messages.
+    /// The last activity of the conversation at the cursor; `None` if it has no messages.
     pub last_activity: Option<Timestamp>,
-    /// The conversation before the cursor.
+    /// The conversation at the cursor, which is the last one of the previous page.
     pub id: ConversationId,
 }
 
@@ -61,6 +64,7 @@ impl ConversationCursor {
     }
 }
 
+/// The last activity as 16 hexadecimal digits, if there is one, and the id as 32.
 impl fmt::Display for ConversationCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(at) = self.last_activity {
@@ -75,7 +79,8 @@ impl FromStr for ConversationCursor {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let invalid = Invalid::new("cursor", "not a cursor of this list");
-        // The length is checked before decoding, because the text is untrusted input.
+        // 32 digits for an id alone, 48 for a time and an id. The length is checked before
+        // decoding, because the text is untrusted input.
         if text.len() != 32 && text.len() != 48 {
             return Err(invalid);
         }

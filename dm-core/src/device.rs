@@ -1,4 +1,4 @@
-//! Devices of a user, and the caller of a request.
+//! [`DeviceId`], which names a device of a user, and [`Principal`], the caller of a request.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,10 @@ use crate::user::UserId;
 ///
 /// A host without devices uses [`DeviceId::default`], whose text form is `default`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct DeviceId(Option<Arc<str>>);
+pub struct DeviceId(
+    /// `None` for the default device.
+    Option<Arc<str>>,
+);
 
 impl DeviceId {
     /// The length of the longest text form, in bytes.
@@ -56,7 +59,8 @@ impl fmt::Debug for DeviceId {
     }
 }
 
-/// The caller: a user on one of the user's devices. The host authenticates; the library authorizes.
+/// The caller of a request: a user, and the device that the user calls from. The host authenticates
+/// the caller. The library checks what the caller may do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Principal {
     /// The authenticated user.

@@ -1,4 +1,4 @@
-//! The host's user directory.
+//! [`Directory`], the host's list of users and their names.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use async_trait::async_trait;
 
 use crate::user::UserId;
 
-/// The facts about a user that the host shows to others.
+/// The facts about a user that the host shows to other users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// The name shown beside the user's messages.
     pub display_name: String,
 }
 
-/// The directory could not answer. Cheap to clone.
+/// The error of a directory that cannot answer now. Clones share the cause.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the user directory is unavailable")]
 pub struct DirectoryError(#[source] Arc<dyn std::error::Error + Send + Sync>);
@@ -26,12 +26,14 @@ impl DirectoryError {
     }
 }
 
-/// The users that exist, and their names. The host implements it, because the accounts are its own.
+/// The users that exist, and their names. The host implements this trait, because it has the
+/// accounts.
 ///
-/// The service polls the future in a task of its own until it is done or dropped, even if its
-/// caller stops polling. Code that calls a directory directly, and not through
-/// [`Service::profiles`](crate::Service::profiles), has to do the same if the future may hold a
-/// lock or a connection.
+/// The service polls the future of a call in a task of its own. So the call finishes even if the
+/// service's caller stops polling, and does not keep a lock or a connection of the host for longer.
+/// If the caller drops its future, the call is dropped, too. Code that calls a directory directly,
+/// and not through [`Service::profiles`](crate::Service::profiles), has to do the same if the
+/// future may hold a lock or a connection.
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
     /// The profiles of some users. Profile *i* belongs to user *i*; `None` for a user that the host

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::device::DeviceId;
 use crate::user::UserId;
 
-/// The reason why a host ends sessions. Clients learn the variant, and nothing else from the host.
+/// The reason why a host ends sessions. Clients are told the variant and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
@@ -31,22 +31,22 @@ pub struct EndSessions {
 
 /// The result of a request to end sessions.
 ///
-/// A node that did not confirm may not have got the request, or it did not answer in time. Its
-/// sessions may go on until the host's own check refuses them. `dm-axum` makes that check at the
-/// pings of each WebSocket.
+/// A node that did not confirm has not got the request, or did not answer in time. Sessions on that
+/// node may stay until the host's own check ends them. `dm-axum` makes that check at the pings of
+/// each WebSocket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Disconnected {
+pub struct DisconnectReport {
     /// The number of sessions that the confirming nodes ended.
     pub sessions: usize,
     /// The nodes that confirmed, the caller's own first.
     pub confirmed: Vec<NodeId>,
-    /// The number of nodes that should confirm, the caller's own included; `None` if it is not
-    /// known, for instance while the connection to the other nodes is down.
+    /// The number of nodes that should confirm, the caller's own included; `None` if the
+    /// number is not known, for instance while the connection to the other nodes is down.
     pub expected: Option<usize>,
 }
 
-impl Disconnected {
-    /// Whether every node confirmed. It is false if the number of nodes is not known.
+impl DisconnectReport {
+    /// Whether every node confirmed; false if the number of nodes is not known.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.expected.is_some_and(|expected| self.confirmed.len() >= expected)

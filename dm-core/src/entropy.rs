@@ -1,4 +1,5 @@
-//! The source of random bytes, which is passed in.
+//! [`Entropy`], the source of random bytes for ids. It is passed to the service, so that tests can
+//! replace it.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -26,7 +27,8 @@ impl Entropy for OsEntropy {
     }
 }
 
-/// Bytes from a seed (SplitMix64): the same seed gives the same bytes. For tests and simulation.
+/// Bytes from a seed (SplitMix64): the same seed gives the same bytes. For tests and simulations.
+/// [`OsEntropy`] uses it only if the operating system's source fails.
 #[derive(Debug)]
 pub struct SeededEntropy(Mutex<u64>);
 
@@ -37,6 +39,7 @@ impl SeededEntropy {
         Self(Mutex::new(seed))
     }
 
+    /// A source with a seed that differs from process to process.
     fn from_process() -> Self {
         use std::hash::{BuildHasher, RandomState};
         Self::new(RandomState::new().hash_one(std::process::id()))
@@ -58,8 +61,8 @@ impl Entropy for SeededEntropy {
     }
 }
 
-/// A UUIDv7 (RFC 9562) of a time. Ids that are close in time are close in key order, so the stores
-/// append to their indexes of ids.
+/// A UUIDv7 (RFC 9562) that starts with a time. Such ids sort by their times, so a store adds new
+/// ids at the end of its indexes.
 pub(crate) fn uuid_v7(at: Timestamp, entropy: &dyn Entropy) -> Uuid {
     let mut random = [0; 10];
     entropy.fill(&mut random);

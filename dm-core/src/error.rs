@@ -1,4 +1,5 @@
-//! The errors of calls.
+//! [`Error`], the reason why a call of the service failed, and [`Retry`], which tells whether a
+//! repeated call can succeed.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ pub enum Error {
     /// which of the two is the case.
     #[error("not found")]
     NotFound,
-    /// A value has the right form but is not acceptable.
+    /// A value is not acceptable. [`Invalid`] has the field and the reason.
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// A value is larger than the configuration allows.
@@ -69,7 +70,7 @@ pub enum Error {
 pub enum Retry {
     /// The same request will fail again.
     Never,
-    /// The same request may succeed after this time.
+    /// The same request may succeed after this time, which is one second for every error.
     After(Duration),
 }
 

@@ -1,4 +1,4 @@
-//! Ids that are UUIDs.
+//! The ids of conversations and messages, which are UUIDs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::invalid::Invalid;
 
+/// Defines the type of one kind of id. `$field` is the field's name on the wire, for errors.
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident, $field:literal) => {
         $(#[$doc])*
@@ -62,14 +63,15 @@ uuid_id! {
 }
 
 uuid_id! {
-    /// The id of a message: a UUIDv7 made by the service. Opaque to clients: the order of ids is not
-    /// the order of messages.
+    /// The id of a message: a UUIDv7 made by the service. Opaque to clients: the order of ids is
+    /// not the order of messages.
     MessageId, "message_id"
 }
 
 uuid_id! {
-    /// The id that a client gives a message before it sends it, so that a repeated send is
-    /// recognized. Any UUID, unique per sender.
+    /// The id that a client chooses for a message before sending it, so that the service recognizes
+    /// a second send of the same message. Any UUID that the sender has not used for another
+    /// message.
     ClientMessageId, "client_message_id"
 }
 

@@ -1,4 +1,5 @@
-//! The inbox: an append-only log per user, and its entries.
+//! [`InboxEntry`], an entry of a user's inbox. The inbox is an append-only log per user. The
+//! crate's front page explains the [terms](crate#terms), such as notice and gap.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ pub struct InboxEntry {
     pub seq: InboxSeq,
     /// The time at which it was appended, by the service's clock.
     pub at: Timestamp,
-    /// The user's own device that caused it, if one did. That device is not shown the entry.
+    /// The device of this user that caused the entry; `None` if none did. The entry is not pending
+    /// for that device.
     pub origin: Option<DeviceId>,
     /// The event.
     pub event: Event,
@@ -29,8 +31,8 @@ pub struct InboxEntry {
 /// The event that an [`InboxEntry`] tells of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A message in one of the user's conversations, received or sent. The entries of both users
-    /// share it.
+    /// A message in one of the user's conversations, received or sent. The entries in the inboxes
+    /// of both users share the message in memory.
     Message(Arc<Message>),
     /// Any other event.
     Notice(Notice),
@@ -43,8 +45,8 @@ pub enum Event {
 pub enum Notice {
     /// A conversation with the user was opened.
     ConversationOpened(Conversation),
-    /// A peer in one of the user's conversations published a new key. It was the peer's current key
-    /// when the entry was appended.
+    /// A peer in one of the user's conversations published a new key. The record is the peer's key
+    /// at the time of the entry; the peer may have published another one since.
     PeerKeyChanged(KeyRecord),
 }
 
@@ -129,7 +131,8 @@ impl InboxEntry {
     }
 
     /// The number of bytes that the entry counts in a page or a queue: [`Message::cost`] for a
-    /// message, 256 for a notice.
+    /// message, 256 for a notice. A notice has at most 128 encoded bytes, to which the entry's
+    /// other fields are added.
     #[must_use]
     pub fn cost(&self) -> usize {
         self.message().map_or(256, |message| message.cost())
@@ -138,8 +141,8 @@ impl InboxEntry {
 
 /// A hint that an entry was appended to a user's inbox.
 ///
-/// It has the entry, so that a session needs no read to deliver it. The device in
-/// [`InboxEntry::origin`] caused the entry and is not notified.
+/// The hint contains the entry, so that a session delivers the entry without reading the store. The
+/// device in [`InboxEntry::origin`] is not shown the entry.
 #[derive(Clone, Debug)]
 pub struct Notification {
     /// The owner of the inbox.
@@ -149,8 +152,8 @@ pub struct Notification {
 }
 
 /// A range of a user's inbox that was removed. A device that had not acknowledged the whole range
-/// is told of the gap before it gets any newer entry. It reads the history of its conversations
-/// instead.
+/// is told of the gap before it gets any newer entry. Its client reads the history of its
+/// conversations instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// The number of the first missing entry.
@@ -177,10 +180,11 @@ impl fmt::Display for GapReason {
     }
 }
 
-/// Reads fixed-width fields off the front of a slice.
+/// The bytes of a notice that are not decoded yet.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
+    /// Removes and returns the first `N` bytes.
     fn take<const N: usize>(&mut self) -> Result<[u8; N], UnknownNotice> {
         let (field, rest) = self.0.split_first_chunk::<N>().ok_or(UnknownNotice)?;
         self.0 = rest;
@@ -210,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn every_notice_comes_back_from_its_bytes() {
+    fn every_notice_is_decoded_from_its_encoded_bytes() {
         for notice in notices() {
             let bytes = notice.encode();
             assert!(bytes.len() <= 128);

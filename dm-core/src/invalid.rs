@@ -1,6 +1,8 @@
-//! Input that is not acceptable.
+//! [`Invalid`], the error for a value that is refused: a value from a client, or a field of the
+//! configuration.
 
-/// Input that is not acceptable: the field and the reason, never the value.
+/// The error for a value that is refused. It has the field and the reason, never the value, so that
+/// it can be logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct Invalid {
@@ -9,7 +11,7 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// An error about a field, for a reason. Both are texts for people.
+    /// An error about the field with this name. `reason` is a text for people.
     #[must_use]
     pub const fn new(field: &'static str, reason: &'static str) -> Self {
         Self { field, reason }

@@ -21,7 +21,7 @@ use crate::user::UserId;
 pub struct X25519Key([u8; 32]);
 
 impl X25519Key {
-    /// Checks 32 bytes and takes them as a key.
+    /// A key from its 32 bytes, which are checked.
     ///
     /// # Errors
     /// [`Invalid`] when the key is zero or of small order.
@@ -33,7 +33,8 @@ impl X25519Key {
         Ok(Self(bytes))
     }
 
-    /// Takes bytes that were an [`X25519Key`] when a store wrote them. Never for input.
+    /// A key from bytes that a store wrote for an [`X25519Key`]. The bytes are not checked, so this
+    /// must not be used for input.
     #[must_use]
     pub const fn from_stored(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -101,14 +102,14 @@ impl KeyVersion {
         self.0
     }
 
-    /// The version after this one.
+    /// The version after this one. The largest version is returned unchanged.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 }
 
-/// The proof that a published key belongs to its user.
+/// Whether a published key is proven to belong to its user, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyBinding {
@@ -160,7 +161,7 @@ pub struct KeyRecord {
     pub version: KeyVersion,
     /// The time at which this version was published.
     pub published_at: Timestamp,
-    /// The proof that the key belongs to the user.
+    /// The proof that the key belongs to the user, if there is one.
     pub binding: KeyBinding,
 }
 
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_form_of_a_key_is_read_back_in_either_case_and_at_its_length_only() {
+    fn a_key_is_parsed_in_either_case_and_only_at_its_exact_length() {
         let key = X25519Key::from_bytes(user(1).to_montgomery().unwrap()).unwrap();
         let text = key.to_string();
         assert_eq!(text.parse(), Ok(key));

@@ -11,8 +11,8 @@
 //!
 //! # Embedding it
 //!
-//! Give it a [`Store`](store::Store), and for each call a [`Principal`] that your server has
-//! authenticated:
+//! Start a [`Service`] on a [`Store`](store::Store). Each call takes the [`Principal`] that your
+//! server has authenticated:
 //!
 //! ```
 //! use dm_core::{
@@ -65,7 +65,8 @@
 //! - **Inbox**: the log of one user. Its **entries** are numbered 1, 2, 3 … ([`InboxSeq`]). An
 //!   entry is about a message, or it is a **notice** of another event ([`Notice`]).
 //! - **Device**: one of a user's clients, named by a [`DeviceId`]. Each device has its own cursor.
-//! - **Cursor**: the number up to which a device has acknowledged every entry.
+//! - **Cursor**: the number up to which a device has acknowledged every entry. (A
+//!   [`ConversationCursor`] is a position in a list of conversations.)
 //! - **Pending**: not yet acknowledged by a device, and not caused by it.
 //! - **Own entry**: an entry that the device itself caused, for instance by sending a message
 //!   ([`InboxEntry::origin`]).
@@ -76,7 +77,8 @@
 //! - **Gap**: a range of expired entries that a device has not acknowledged ([`Gap`]).
 //! - **Hint**: a notification that an inbox has a new entry ([`notify::Notification`]). It may be
 //!   lost, repeated or late.
-//! - **Session**: the stream of entries to one connected client ([`Session`]).
+//! - **Session**: the stream of entries to one connected client ([`Session`]). A **follower** is a
+//!   session from [`Service::follow`], which starts after the newest entry and registers no device.
 //! - **Window**: the maximum number of unacknowledged deliveries of a session ([`Config::window`]).
 //! - **Batch**: the writes that one commit applies.
 //! - **Lane**: a task that commits batches, one after the other. A service has
@@ -120,7 +122,7 @@ pub use config::{AckMode, Config, KeyPolicy};
 pub use conversation::{Conversation, ConversationCursor, ConversationState};
 pub use device::{DeviceId, Principal};
 pub use directory::{Directory, DirectoryError, OpenDirectory, Profile};
-pub use disconnect::{DisconnectReason, Disconnected};
+pub use disconnect::{DisconnectReason, DisconnectReport};
 pub use error::{Error, Retry};
 pub use hub::Hub;
 pub use ids::{ClientMessageId, ConversationId, MessageId};

@@ -74,15 +74,15 @@ impl Ciphertext {
         self.ephemeral.as_ref()
     }
 
-    /// The suite that the client named; `None` stands for the suite of clients of the [first
-    /// generation](crate#terms).
+    /// The suite that the client named; `None` stands for the suite of [seed
+    /// clients](crate#terms), which name none.
     #[must_use]
     pub const fn suite(&self) -> Option<Suite> {
         self.suite
     }
 
-    /// The number of bytes that this counts in a page or a batch: the length of the payload plus 56
-    /// for a nonce and an ephemeral key, even if there is no ephemeral key.
+    /// The number of bytes that the ciphertext counts in a page or a batch: the length of the
+    /// payload plus 56 for a nonce and an ephemeral key, even if there is no ephemeral key.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.payload.len() + Self::NONCE_LEN + Self::EPHEMERAL_LEN
@@ -116,9 +116,10 @@ pub struct Message {
     pub sequence: ServerSequence,
     /// The user who sent it.
     pub sender: UserId,
-    /// The id that the sender's client gave it, if it gave one.
+    /// The id that the sender's client chose for the message; `None` if it chose none.
     pub client_id: Option<ClientMessageId>,
-    /// The time by the sender's clock. Opaque: nothing is decided by it.
+    /// The time by the sender's clock, which may be wrong. The service uses it only to recognize a
+    /// second send of the same message.
     pub sent_at: Timestamp,
     /// The time at which the service received it.
     pub received_at: Timestamp,
@@ -127,8 +128,8 @@ pub struct Message {
 }
 
 impl Message {
-    /// The number of bytes that the message counts in a page. It is about the size of the message
-    /// on the wire.
+    /// The number of bytes that the message counts in a page: those of its ciphertext, and 192 for
+    /// its other fields. It is about the size of the message on the wire.
     #[must_use]
     pub const fn cost(&self) -> usize {
         self.ciphertext.len() + 192
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ciphertext_of_wrong_shape_is_refused_naming_the_field() {
+    fn the_error_of_a_malformed_ciphertext_names_the_field() {
         let payload = || Bytes::from_static(b"x");
         let field = |result: Result<Ciphertext, Invalid>| result.unwrap_err().field();
         assert_eq!(field(Ciphertext::new(Bytes::new(), &[0; 24], None, None)), "encrypted_payload");

@@ -1,10 +1,11 @@
-//! The notifier. It passes hints of new entries, and requests to end sessions, to connected
-//! clients.
+//! [`Notifier`], the trait that passes hints of new entries, and requests to end sessions, to
+//! connected clients. The [`Hub`](crate::Hub) is the notifier of one node, [`NullNotifier`] passes
+//! nothing on. The crate's front page explains the [terms](crate#terms), such as hint and node.
 
 use async_trait::async_trait;
 
 use crate::device::DeviceId;
-use crate::disconnect::{Disconnected, EndSessions};
+use crate::disconnect::{DisconnectReport, EndSessions};
 use crate::inbox::Notification;
 use crate::numbers::InboxSeq;
 use crate::user::UserId;
@@ -18,7 +19,8 @@ pub struct SeqHint {
     pub user: UserId,
     /// The entry's number in that inbox.
     pub seq: InboxSeq,
-    /// The user's own device that caused the entry, if one did. It is not notified.
+    /// The device of this user that caused the entry; `None` if none did. The entry is not pending
+    /// for that device.
     pub origin: Option<DeviceId>,
 }
 
@@ -55,15 +57,16 @@ pub trait Notifier: Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// A future that was polled once has ended the sessions of this process.
-    async fn end_sessions(&self, request: &EndSessions) -> Disconnected;
+    async fn end_sessions(&self, request: &EndSessions) -> DisconnectReport;
 }
 
 /// Whether a hint reached a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// At least one connection of the user got the hint.
+    /// At least one connection of the user got the hint. Connections of the device that caused the
+    /// entry do not count.
     Connected,
-    /// The user has no connection that the hint is for.
+    /// The user has no connection, except perhaps connections of the device that caused the entry.
     Absent,
 }
 
@@ -72,7 +75,8 @@ pub enum Reach {
 #[error("notifications could not be passed on")]
 pub struct NotifyError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// A notifier that drops every hint: for hosts whose clients only fetch.
+/// A notifier that drops every hint and ends no session. For hosts whose clients only fetch,
+/// without sessions.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NullNotifier;
 
@@ -82,8 +86,8 @@ impl Notifier for NullNotifier {
         Ok(vec![Reach::Absent; notifications.len()])
     }
 
-    /// Ends no session. The result has no node that confirmed.
-    async fn end_sessions(&self, _: &EndSessions) -> Disconnected {
-        Disconnected::default()
+    /// Ends no session. The result says that no node confirmed.
+    async fn end_sessions(&self, _: &EndSessions) -> DisconnectReport {
+        DisconnectReport::default()
     }
 }

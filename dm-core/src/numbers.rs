@@ -1,7 +1,9 @@
-//! Sequence numbers of logs: dense, starting at 1.
+//! The numbers of items in a log: of messages in a conversation, and of entries in an inbox. They
+//! start at 1 and have no holes.
 
 use std::fmt;
 
+/// Defines the type of the numbers of one kind of log.
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -9,7 +11,7 @@ macro_rules! number {
         pub struct $name(u64);
 
         impl $name {
-            /// The number before the first: the head of a log that never held anything.
+            /// Zero, the number before the first. It is the head of a log that has had no item.
             pub const ZERO: Self = Self(0);
 
             /// A number from the wire or from a store.

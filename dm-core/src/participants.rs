@@ -1,10 +1,11 @@
-//! The normalized pair of users in a conversation.
+//! [`Participants`], the pair of users in a conversation.
 
 use crate::invalid::Invalid;
 use crate::user::UserId;
 
 /// The two users of a conversation. They are normalized: [`a`](Self::a) is the smaller [`UserId`].
-/// So two values are equal if they name the same two users, in whatever order these were given.
+/// So two values with the same two users are equal, whatever the order of the arguments of
+/// [`new`](Self::new).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Participants {
     a: UserId,
@@ -24,7 +25,7 @@ impl Participants {
     /// The pair of two users. Their order does not matter.
     ///
     /// # Errors
-    /// [`Invalid`] when both are the same user.
+    /// [`Invalid`] when the two arguments are the same user.
     pub fn new(one: UserId, other: UserId) -> Result<Self, Invalid> {
         match one.cmp(&other) {
             std::cmp::Ordering::Less => Ok(Self { a: one, b: other }),
@@ -57,9 +58,9 @@ impl Participants {
         }
     }
 
-    /// The user on a side.
+    /// The participant on a side.
     #[must_use]
-    pub const fn on(&self, side: Side) -> UserId {
+    pub const fn participant(&self, side: Side) -> UserId {
         match side {
             Side::A => self.a,
             Side::B => self.b,
@@ -69,7 +70,7 @@ impl Participants {
     /// The other participant, or `None` for a user who is not in the pair.
     #[must_use]
     pub fn peer_of(&self, user: UserId) -> Option<UserId> {
-        self.side(user).map(|side| self.on(side.other()))
+        self.side(user).map(|side| self.participant(side.other()))
     }
 }
 
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_no_pair_with_themselves() {
+    fn a_pair_of_one_user_is_refused() {
         assert!(Participants::new(user(1), user(1)).is_err());
     }
 

@@ -1,4 +1,5 @@
-//! The clock, which is passed in, and times.
+//! [`Timestamp`], a point in time, and [`Clock`], the source of the current time. The clock is
+//! passed to the service, so that tests can replace it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,7 @@ impl Timestamp {
         Self(millis)
     }
 
-    /// Unix milliseconds.
+    /// The time in Unix milliseconds.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0
@@ -43,18 +44,18 @@ impl Timestamp {
     /// once per group.
     #[must_use]
     pub fn grouped(self, span: Duration) -> Duration {
-        if span < SHORT {
+        if span < MIN_LENGTHENED {
             return span;
         }
-        let past = self.after(span).0 % GROUP;
-        span.saturating_add(Duration::from_millis((GROUP - past) % GROUP))
+        let past = self.after(span).0 % GROUP_MILLIS;
+        span.saturating_add(Duration::from_millis((GROUP_MILLIS - past) % GROUP_MILLIS))
     }
 }
 
-/// Shorter spans are not lengthened.
-const SHORT: Duration = Duration::from_secs(10);
-/// The milliseconds between two possible ends of lengthened spans.
-const GROUP: u64 = 100;
+/// Spans below this length are not lengthened. So a span becomes longer by one percent at most.
+const MIN_LENGTHENED: Duration = Duration::from_secs(10);
+/// A lengthened span ends at a multiple of this number of milliseconds.
+const GROUP_MILLIS: u64 = 100;
 
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,13 +95,14 @@ impl Clock for SystemClock {
 /// A clock that moves only when it is told to, for tests of hosts and stores.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
+    /// The time that [`now`](Clock::now) returns.
     wall: Arc<Mutex<Timestamp>>,
     /// The time that has passed for sleepers. Unlike the wall clock it never goes back.
     elapsed: watch::Sender<Duration>,
 }
 
 impl ManualClock {
-    /// A clock that shows a time.
+    /// A clock that shows `now` until the test moves it.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
         Self { wall: Arc::new(Mutex::new(now)), elapsed: watch::Sender::new(Duration::ZERO) }

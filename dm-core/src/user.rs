@@ -1,4 +1,4 @@
-//! The id of a user: an Ed25519 public key.
+//! [`UserId`], the id of a user: an Ed25519 public key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,8 +21,8 @@ impl UserId {
     /// Length of the key in bytes.
     pub const LEN: usize = 32;
 
-    /// Checks 32 bytes and takes them as a user. Costs one point decompression (a few
-    /// microseconds).
+    /// A user from the 32 bytes of the key, which are checked. The check decompresses a curve
+    /// point, which takes a few microseconds.
     ///
     /// # Errors
     /// [`Invalid`] when the bytes are not a curve point, not the canonical encoding of one, or a
@@ -41,10 +41,11 @@ impl UserId {
         Ok(Self(bytes))
     }
 
-    /// Takes bytes that were a [`UserId`] when a store wrote them, without checking them again.
+    /// A user from bytes that a store wrote for a [`UserId`]. The bytes are not checked, so this
+    /// must not be used for input.
     ///
-    /// For implementers of [`Store`](crate::store::Store), who read the same keys very often. Never
-    /// for input.
+    /// A [`Store`](crate::store::Store) reads the same keys very often, and the check would slow
+    /// down each read.
     #[must_use]
     pub const fn from_stored(bytes: [u8; 32]) -> Self {
         Self(bytes)

@@ -178,7 +178,7 @@
 //! a subscribed node.
 //!
 //! ```
-//! use dm_core::Disconnected;
+//! use dm_core::DisconnectReport;
 //! use dm_core::notify::{EndSessions, Notification, Notifier, NotifyError, Reach};
 //! # use dm_notify_nats::NatsNotifier;
 //!
@@ -204,7 +204,7 @@
 //!         Ok(reach)
 //!     }
 //!
-//!     async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
+//!     async fn end_sessions(&self, order: &EndSessions) -> DisconnectReport {
 //!         self.0.end_sessions(order).await
 //!     }
 //! }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_nats::Client;
 use async_trait::async_trait;
 use dm_core::notify::{EndSessions, NodeId, Notification, Notifier, NotifyError, Reach};
-use dm_core::{Disconnected, Hub, UserId};
+use dm_core::{DisconnectReport, Hub, UserId};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
@@ -223,7 +223,7 @@ impl Notifier for NatsNotifier {
     /// known nodes have confirmed, at the latest after [`NatsConfig::confirm_timeout`]. If the
     /// servers cannot be reached, only this node confirms, and the expected number of nodes is
     /// unknown.
-    async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
+    async fn end_sessions(&self, order: &EndSessions) -> DisconnectReport {
         self.inner.orders.issue(&self.inner.shared, order).await
     }
 }

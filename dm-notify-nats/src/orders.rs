@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dm_core::Disconnected;
+use dm_core::DisconnectReport;
 use dm_core::notify::{EndSessions, NodeId, Notifier as _};
 use tokio::sync::Semaphore;
 
@@ -32,10 +32,10 @@ impl Orders {
 
     /// Ends sessions here, and orders the other nodes to end theirs. Returns the nodes that
     /// confirmed within the time limit.
-    pub(crate) async fn issue(&self, shared: &Arc<Shared>, order: &EndSessions) -> Disconnected {
+    pub(crate) async fn issue(&self, shared: &Arc<Shared>, order: &EndSessions) -> DisconnectReport {
         let here = shared.hub.end_sessions(order).await;
         // The expected number of nodes stays unknown unless the other nodes are known.
-        let mut result = Disconnected { expected: None, ..here };
+        let mut result = DisconnectReport { expected: None, ..here };
         if shared.is_connected() {
             // The order does not wait for nodes that are not verified, because their heartbeats may
             // be replayed. But such a node may have sessions, so the expected number is unknown.
@@ -57,7 +57,7 @@ impl Orders {
 
     /// Sends an order, and adds the confirming nodes to `result` until all known nodes have
     /// confirmed.
-    async fn send(&self, shared: &Arc<Shared>, order: &EndSessions, result: &mut Disconnected) {
+    async fn send(&self, shared: &Arc<Shared>, order: &EndSessions, result: &mut DisconnectReport) {
         let nodes = shared.subjects.nodes().clone();
         let frame = |nonce| shared.writer.order(shared.new_stamp(), nonce, order);
         let Ok(Ok(_permit)) = tokio::time::timeout(self.timeout / 2, self.permits.acquire()).await else {
@@ -77,7 +77,7 @@ async fn collect_confirmations(
     shared: &Shared,
     replies: &mut Replies,
     peers: Option<Vec<NodeId>>,
-    result: &mut Disconnected,
+    result: &mut DisconnectReport,
 ) {
     let mut missing = peers.map(HashSet::<NodeId>::from_iter);
     while missing.as_ref().is_none_or(|missing| !missing.is_empty()) {

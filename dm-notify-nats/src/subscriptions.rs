@@ -243,7 +243,7 @@ impl Shared {
                 }
             }
             UserContent::Objection(Objection { device, session, objecting_term, .. }) => {
-                self.hub.objection(user, &device, session, objecting_term);
+                self.hub.handle_objection(user, &device, session, objecting_term);
             }
             UserContent::Probe(_) => {}
         }

@@ -31,7 +31,7 @@ impl Shared {
     /// Compares another node's claim with the session here, and objects if the session here has the
     /// higher term.
     pub(crate) async fn answer_claim(&self, claim: &SessionClaim) {
-        if let Some(objecting_term) = self.hub.contend(claim) {
+        if let Some(objecting_term) = self.hub.handle_claim(claim) {
             let (device, session) = (claim.device.clone(), claim.term.session);
             let objection = Objection { stamp: self.new_stamp(), device, session, objecting_term };
             self.publish(self.subjects.user(claim.user), self.writer.objection(&objection)).await;

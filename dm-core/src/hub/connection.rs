@@ -1,5 +1,5 @@
-//! The hub's side of a session: the hints that wait for it, its outstanding deliveries, its
-//! [term](super::term), and its end.
+//! [`Connection`], the hub's side of a session. It has the hints that wait for the session, the
+//! session's deliveries that are not acknowledged, its [term](super::term), and its end.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,20 +15,21 @@ use crate::inbox::InboxEntry;
 use crate::numbers::InboxSeq;
 use crate::store::AckTarget;
 
-/// Maximum number of hints that wait for one session. With a further hint all of them are dropped
-/// and the session reads the store, so that a slow reader does not take more memory.
+/// Maximum number of hints that wait for one session. If a further hint arrives, all hints are
+/// dropped and the session reads the store. So the memory for a slow client is bounded.
 const MAX_HINTS: usize = 64;
-/// Maximum number of bytes of the hints that wait for one session. A single larger hint is still
-/// kept.
+/// Maximum number of bytes of the hints that wait for one session. A hint that is larger is kept if
+/// no other hint waits.
 const MAX_HINT_BYTES: usize = 64 * 1024;
 
 /// The kind of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectionKind {
-    /// A device with a cursor and a window. It has one connection at a time and is not shown its
-    /// own entries.
+    /// A session of a device, which has a cursor and a window. A device has one such session at a
+    /// time, and is not shown its own entries.
     Device,
-    /// A session of [`Service::follow`](crate::Service::follow).
+    /// A session from [`Service::follow`](crate::Service::follow), which has no window and is shown
+    /// all new entries.
     Follower,
 }
 
@@ -36,13 +37,13 @@ pub(crate) enum ConnectionKind {
 pub(crate) struct Connection {
     device: DeviceId,
     kind: ConnectionKind,
-    /// The start of the session, by the machine's monotonic clock. The service's clock may be set,
-    /// so it cannot measure ages.
+    /// The start of the session, by the machine's monotonic clock. The service's clock cannot
+    /// measure the session's age, because it may be set to another time.
     started: Instant,
     state: Mutex<State>,
     /// Notified when the state has changed. Only the session waits for it.
     changed: Notify,
-    /// Notified when the session has to end, for tasks that wait for the end alone.
+    /// Notified when the session has to end. Tasks that wait only for the end use this.
     end: Notify,
 }
 
@@ -52,22 +53,22 @@ struct State {
     hints: VecDeque<Hint>,
     /// The number of bytes of `hints`.
     hint_bytes: usize,
-    /// Whether hints were dropped since the session last took one. Then the session has to read the
-    /// store.
-    behind: bool,
-    /// The reason why the session has to end; `None` if it goes on.
+    /// Whether hints were dropped since the session last took one. If so, the session has to read
+    /// the store.
+    is_behind: bool,
+    /// The reason why the session has to end; `None` while it need not end.
     end_cause: Option<EndCause>,
     /// The rank of the session among those of its device; `None` for a session of
     /// [`Service::follow`](crate::Service::follow).
     term: Option<Term>,
-    /// Whether `take_unannounced_term` has returned the term, which is then sent to the other
-    /// nodes.
-    announced: bool,
+    /// Whether `take_unannounced_term` has returned the term. Its caller sends the term to the
+    /// other nodes.
+    is_announced: bool,
     /// The number of times that another node answered a claim of this session with a higher term of
-    /// the same device. After too many, the session ends.
+    /// the same device. After `MAX_RAISES` in [`takeover`](super::takeover) the session ends.
     objections: u8,
-    /// The entries that are delivered and not acknowledged, oldest first. Each has the id of its
-    /// message if it is about one.
+    /// The deliveries that are not acknowledged, oldest first: the number of each entry, and the id
+    /// of its message; `None` for a notice or a gap.
     outstanding: VecDeque<(InboxSeq, Option<MessageId>)>,
 }
 
@@ -76,7 +77,7 @@ impl State {
     fn fall_behind(&mut self) {
         self.hints = VecDeque::new();
         self.hint_bytes = 0;
-        self.behind = true;
+        self.is_behind = true;
     }
 }
 
@@ -85,7 +86,7 @@ impl State {
 pub(crate) enum EndCause {
     /// A newer session of the device took over.
     Replaced,
-    /// The host asked for it, or the device was forgotten.
+    /// The host requested the end, or the device was forgotten.
     Requested(DisconnectReason),
 }
 
@@ -101,7 +102,7 @@ pub(crate) enum Hint {
     },
 }
 
-/// The answer to [`Connection::next_hint`].
+/// The result of [`Connection::next_hint`].
 pub(crate) enum NextHint {
     /// The oldest hint.
     Hint(Hint),
@@ -135,21 +136,24 @@ impl Connection {
         self.kind
     }
 
-    /// Adds a hint with an entry. If there is no room, all hints are dropped instead.
+    /// Adds a hint with an entry. If the queue has no room for the hint, all hints are dropped.
     pub(crate) fn push_entry(&self, entry: &InboxEntry) {
         self.push(|| Hint::Entry(entry.clone()), entry.cost());
     }
 
-    /// Adds a hint with the number of an entry. If there is no room, all hints are dropped instead.
+    /// Adds a hint with the number of an entry. If the queue has no room for the hint, all hints
+    /// are dropped.
     pub(crate) fn push_number(&self, seq: InboxSeq, is_own: bool) {
         let hint = Hint::Number { seq, is_own };
         let cost = hint.cost();
         self.push(|| hint, cost);
     }
 
+    /// Adds the hint that `hint` returns, which counts `cost` bytes. While the session is behind,
+    /// hints are not kept, because the session will read their entries from the store.
     fn push(&self, hint: impl FnOnce() -> Hint, cost: usize) {
         let mut state = self.lock();
-        if !state.behind {
+        if !state.is_behind {
             let is_full = state.hints.len() == MAX_HINTS || state.hint_bytes + cost > MAX_HINT_BYTES;
             if is_full && !state.hints.is_empty() {
                 state.fall_behind();
@@ -169,24 +173,25 @@ impl Connection {
         self.changed.notify_one();
     }
 
-    /// Ends the session. Returns whether this call ended it. If an earlier call did, its cause
+    /// Ends the session. Returns false if an earlier call has ended it; the cause of that call
     /// stays.
     pub(crate) fn end(&self, cause: EndCause) -> bool {
         let mut state = self.lock();
-        let first = state.end_cause.is_none();
+        let is_first = state.end_cause.is_none();
         state.end_cause.get_or_insert(cause);
         drop(state);
         self.changed.notify_one();
         self.end.notify_waiters();
-        first
+        is_first
     }
 
-    /// The time since the session started, in whole milliseconds, which is the unit of claims.
+    /// The time since the session started, in whole milliseconds, because claims carry ages in
+    /// milliseconds.
     pub(crate) fn age(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// Ends the session of a device that is not registered any more.
+    /// Ends the session because its device is not registered.
     pub(crate) fn end_as_forgotten(&self) {
         self.end(EndCause::Requested(DisconnectReason::DeviceForgotten));
     }
@@ -196,13 +201,14 @@ impl Connection {
         self.lock().term
     }
 
-    /// The term; `None` if an earlier call has returned it.
+    /// The term; `None` if an earlier call has returned this term.
     pub(crate) fn take_unannounced_term(&self) -> Option<Term> {
         let mut state = self.lock();
-        if std::mem::replace(&mut state.announced, true) { None } else { state.term }
+        if std::mem::replace(&mut state.is_announced, true) { None } else { state.term }
     }
 
-    /// Counts an objection to the session. Returns the number so far, this one included.
+    /// Counts an objection of another node to this session (see [`takeover`](super::takeover)).
+    /// Returns the number of objections, this one included.
     pub(crate) fn count_objection(&self) -> u8 {
         let mut state = self.lock();
         state.objections = state.objections.saturating_add(1);
@@ -212,15 +218,15 @@ impl Connection {
     /// Sets a new term, which has to be announced to other nodes.
     pub(crate) fn set_term(&self, term: Term) {
         let mut state = self.lock();
-        (state.term, state.announced) = (Some(term), false);
+        (state.term, state.is_announced) = (Some(term), false);
     }
 
-    /// The reason why the session has to end; `None` if it goes on.
+    /// The reason why the session has to end; `None` while it need not end.
     pub(crate) fn end_cause(&self) -> Option<EndCause> {
         self.lock().end_cause
     }
 
-    /// Waits until the session has to end. It does not consume a notification of
+    /// Waits until the session has to end. A task may wait here while another one waits in
     /// [`wait_for_change`](Self::wait_for_change). Cancel safe.
     pub(crate) async fn wait_for_end(&self) -> EndCause {
         loop {
@@ -238,14 +244,14 @@ impl Connection {
     /// [`NextHint::Behind`] instead.
     pub(crate) fn next_hint(&self) -> NextHint {
         let mut state = self.lock();
-        if std::mem::take(&mut state.behind) {
+        if std::mem::take(&mut state.is_behind) {
             return NextHint::Behind;
         }
         match state.hints.pop_front() {
             Some(hint) => {
                 state.hint_bytes -= hint.cost();
                 if state.hints.is_empty() {
-                    // An idle session keeps no buffer.
+                    // The buffer is freed, because most sessions are idle most of the time.
                     state.hints = VecDeque::new();
                 }
                 NextHint::Hint(hint)
@@ -259,8 +265,8 @@ impl Connection {
         self.changed.notified().await;
     }
 
-    /// Adds a delivery to the session's window: the entry's number, and the id of its message if it
-    /// is about one.
+    /// Adds a delivery to the session's window: the number of the entry, and the id of its message;
+    /// `None` for a notice or a gap.
     pub(crate) fn add_outstanding(&self, seq: InboxSeq, message: Option<MessageId>) {
         self.lock().outstanding.push_back((seq, message));
     }
@@ -278,12 +284,13 @@ impl Connection {
             let named = match target {
                 Some(AckTarget::Entries(seqs)) => seqs.contains(seq),
                 Some(AckTarget::Messages(ids)) => message.is_some_and(|id| ids.contains(&id)),
-                // The cursor is at the named number or beyond it.
+                // `cursor` is at the named number or beyond it, and is compared below.
                 Some(AckTarget::UpTo(_)) | None => false,
             };
             *seq > cursor && !named
         });
         if state.outstanding.is_empty() {
+            // The buffer is freed, because most sessions are idle most of the time.
             state.outstanding = VecDeque::new();
         }
         drop(state);

@@ -3,7 +3,7 @@
 use super::connection::EndCause;
 use super::registry::Hub;
 use crate::device::DeviceId;
-use crate::disconnect::{DisconnectReason, Disconnected, EndSessions};
+use crate::disconnect::{DisconnectReason, DisconnectReport, EndSessions};
 use crate::user::UserId;
 
 impl Hub {
@@ -27,8 +27,8 @@ impl Hub {
 
     /// Ends the sessions of this process that a request names. The result is that of a single node:
     /// one node is expected, and it has confirmed.
-    pub(super) fn end_local_sessions(&self, request: &EndSessions) -> Disconnected {
+    pub(super) fn end_local_sessions(&self, request: &EndSessions) -> DisconnectReport {
         let sessions = self.disconnect(request.user, request.device.as_ref(), request.reason);
-        Disconnected { sessions, confirmed: vec![self.node()], expected: Some(1) }
+        DisconnectReport { sessions, confirmed: vec![self.node()], expected: Some(1) }
     }
 }

@@ -1,16 +1,16 @@
-//! The hub: the connections of this process, and the [`Notifier`](crate::notify::Notifier) that
-//! passes hints to them. A notifier between nodes passes the hints of other nodes to the hub. The
+//! [`Hub`], the connections of this process. It is also the [`Notifier`](crate::notify::Notifier)
+//! that passes hints to them. A notifier between nodes gives the hub the hints of other nodes. The
 //! crate's front page explains the [terms](crate#terms), such as hint and node.
 //!
 //! - [`connection`] is the hub's side of one session, with the hints that wait for the session.
-//! - [`term`] has the rank of a session among the sessions of its device on all nodes.
+//! - [`term`] has the term of a session: its rank among the sessions of its device on all nodes.
 //! - [`registry`] has all connections by user.
 //! - [`watch`] tells which users connect and disconnect.
 //! - [`takeover`] ends all sessions of a device but the newest, on all nodes.
 //! - [`disconnect`] ends sessions at the host's request.
 //! - [`notifier`] passes hints on.
 //!
-//! A [session](crate::session) takes its hints from its connection.
+//! Each [session](crate::session) has one connection, from which it takes its hints.
 
 mod connection;
 mod disconnect;

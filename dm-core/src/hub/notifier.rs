@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::registry::Hub;
-use crate::disconnect::{Disconnected, EndSessions};
+use crate::disconnect::{DisconnectReport, EndSessions};
 use crate::inbox::Notification;
 use crate::notifier::{Notifier, NotifyError, Reach};
 
@@ -16,7 +16,7 @@ impl Notifier for Hub {
         Ok(notifications.iter().map(deliver).collect())
     }
 
-    async fn end_sessions(&self, request: &EndSessions) -> Disconnected {
+    async fn end_sessions(&self, request: &EndSessions) -> DisconnectReport {
         self.end_local_sessions(request)
     }
 }

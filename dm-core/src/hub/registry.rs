@@ -1,4 +1,5 @@
-//! The hub: the registry of the connections of this process.
+//! [`Hub`], the registry of the connections of this process. A claim is a message between nodes: it
+//! says that a session is the newest of its device (see [`takeover`](super::takeover)).
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -22,7 +23,7 @@ use crate::user::UserId;
 const SHARDS: usize = 64;
 
 /// The connections of a service in this process, and the [`Notifier`] that passes hints to their
-/// sessions. Clones share them.
+/// sessions. Clones share the connections.
 ///
 /// Every service has a hub. [`Service::connect`](crate::Service::connect) and
 /// [`Service::follow`](crate::Service::follow) add connections to it. A notifier between nodes gets
@@ -30,13 +31,13 @@ const SHARDS: usize = 64;
 /// nodes.
 #[derive(Clone)]
 pub struct Hub {
-    /// Each session holds a clone as well.
+    /// Shared by all clones. Each session holds a clone.
     pub(super) inner: Arc<Inner>,
 }
 
 pub(super) struct Inner {
     pub(super) shards: [Mutex<Connections>; SHARDS],
-    /// Chooses the shard of a user.
+    /// Hashes a user's id to choose the user's shard.
     pub(super) hasher: RandomState,
     /// The watches of users who connect and disconnect.
     pub(super) watches: Watches,
@@ -44,10 +45,12 @@ pub(super) struct Inner {
     pub(super) new_claims: Watches,
     /// The id of this process.
     pub(super) node: NodeId,
-    /// The number of device sessions that have started here, from which their ids are made.
+    /// The number of device sessions that have started here, which is the number in the id of the
+    /// next one.
     pub(super) sessions_started: AtomicU64,
 }
 
+/// The connections of each user. A user without connections has no key.
 type Connections = HashMap<UserId, Vec<Arc<Connection>>>;
 
 impl Hub {
@@ -66,13 +69,13 @@ impl Hub {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The id of this process among the nodes, made when the hub was made.
+    /// The id of this process among the nodes. Every new hub has a new id.
     #[must_use]
     pub fn node(&self) -> NodeId {
         self.inner.node
     }
 
-    /// The number of connections at this moment.
+    /// The number of connections in this process.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.inner.shards.iter().map(|shard| lock(shard).values().map(Vec::len).sum::<usize>()).sum()
@@ -102,15 +105,17 @@ impl Hub {
         self.inner.new_claims.new_watch(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
     }
 
-    /// Passes on a hint that has a number and no entry. Sessions that have not got that entry read
-    /// the store. A hint with its entry goes through [`notify`](Notifier::notify).
+    /// Passes on a hint that has the number of an entry but not the entry. Sessions that have not
+    /// delivered the entry read it from the store. A hint with its entry goes through
+    /// [`notify`](Notifier::notify).
     pub fn hint(&self, hint: &SeqHint) -> Reach {
         self.for_each_connection(hint.user, hint.origin.as_ref(), |connection| {
             connection.push_number(hint.seq, hint.origin.as_ref() == Some(connection.device()));
         })
     }
 
-    /// Makes the sessions of a user read the store, after hints may have been lost.
+    /// Makes the sessions of a user read the store. A notifier between nodes calls this when hints
+    /// for the user may have been lost.
     pub fn recheck(&self, user: UserId) {
         self.for_each_connection(user, None, Connection::fall_behind);
     }
@@ -133,8 +138,8 @@ impl Hub {
         reach
     }
 
-    /// Adds a connection, which stays until the guard is dropped. A connection of a device ends an
-    /// older one of the same device.
+    /// Adds a connection, which stays until the guard is dropped. If it is a device session, an
+    /// older session of the same device is ended.
     pub(crate) fn add_connection(
         &self,
         who: &Principal,
@@ -142,26 +147,26 @@ impl Hub {
         now: Timestamp,
     ) -> ConnectionGuard {
         let mut connections = self.shard(who.user);
-        let of_user = connections.entry(who.user).or_default();
-        if of_user.is_empty() {
+        let user_connections = connections.entry(who.user).or_default();
+        if user_connections.is_empty() {
             self.inner.watches.record_change(who.user);
         }
         let mut term = None;
         if kind == ConnectionKind::Device {
             let mut replaced_term = None;
-            of_user.retain(|other| {
-                let same = other.kind() == ConnectionKind::Device && *other.device() == who.device;
-                if same {
+            user_connections.retain(|other| {
+                let is_same_device = other.kind() == ConnectionKind::Device && *other.device() == who.device;
+                if is_same_device {
                     other.end(EndCause::Replaced);
                     replaced_term = replaced_term.max(other.term());
                 }
-                !same
+                !is_same_device
             });
             term = Some(self.next_term(now, replaced_term));
             self.inner.new_claims.add(who.user);
         }
         let connection = Arc::new(Connection::new(who.device.clone(), kind, term));
-        of_user.push(Arc::clone(&connection));
+        user_connections.push(Arc::clone(&connection));
         drop(connections);
         metrics::gauge!("dm_sessions").increment(1);
         ConnectionGuard { hub: self.clone(), user: who.user, connection }
@@ -170,9 +175,9 @@ impl Hub {
     fn remove_connection(&self, user: UserId, connection: &Arc<Connection>) {
         metrics::gauge!("dm_sessions").decrement(1);
         let mut connections = self.shard(user);
-        if let Some(of_user) = connections.get_mut(&user) {
-            of_user.retain(|other| !Arc::ptr_eq(other, connection));
-            if of_user.is_empty() {
+        if let Some(user_connections) = connections.get_mut(&user) {
+            user_connections.retain(|other| !Arc::ptr_eq(other, connection));
+            if user_connections.is_empty() {
                 connections.remove(&user);
                 self.inner.watches.record_change(user);
                 self.inner.new_claims.remove(user);
@@ -182,13 +187,13 @@ impl Hub {
 
     /// The term of a session that starts now. It is above the term of the session that it replaces.
     fn next_term(&self, now: Timestamp, replaced_term: Option<Term>) -> Term {
-        let session = self.next_session();
+        let session = self.next_session_id();
         let term = Term { at: now, session };
         replaced_term.and_then(|replaced| term.raised_above(replaced)).unwrap_or(term)
     }
 
     /// A session id that no other call returns.
-    fn next_session(&self) -> SessionId {
+    fn next_session_id(&self) -> SessionId {
         SessionId {
             node: self.inner.node,
             number: self.inner.sessions_started.fetch_add(1, Ordering::Relaxed),
@@ -197,14 +202,14 @@ impl Hub {
 
     /// Locks the shard with a user's connections.
     pub(super) fn shard(&self, user: UserId) -> MutexGuard<'_, Connections> {
-        let at = self.inner.hasher.hash_one(user) % SHARDS as u64;
-        // `at` is below SHARDS, the length of the array.
+        let index = self.inner.hasher.hash_one(user) % SHARDS as u64;
+        // The index is below SHARDS, the length of the array.
         #[expect(
             clippy::indexing_slicing,
             clippy::cast_possible_truncation,
             reason = "bounded by the remainder"
         )]
-        lock(&self.inner.shards[at as usize])
+        lock(&self.inner.shards[index as usize])
     }
 }
 
@@ -214,7 +219,7 @@ impl std::fmt::Debug for Hub {
     }
 }
 
-/// A connection that is in the hub. Dropping the guard removes it.
+/// A connection that is in the hub. Dropping the guard removes the connection.
 pub(crate) struct ConnectionGuard {
     hub: Hub,
     user: UserId,

@@ -1,21 +1,23 @@
 //! Sessions of one device on several nodes: the newest session stays.
 //!
 //! In one process the order is known: a session that connects ends the previous session of its
-//! device. Between nodes the order of two sessions is the order of their [`Term`]s, and the session
-//! with the lower term ends. A term starts as the time of its node's clock. If the clocks give the
-//! wrong order, a term is raised, so the result does not depend on clocks:
+//! device. Between nodes the order of two sessions is the order of their [`Term`]s (ranks), and the
+//! session with the lower term ends. A term starts as the time of its node's clock. If the clocks
+//! give the wrong order, a term is raised, so the result does not depend on clocks:
 //!
-//! - Each node sends a claim for its session. The claim carries the session's age, which the node
-//!   measures itself. A node whose session is younger than a claimed one raises its own term above
-//!   the claimed one, and sends a claim of its own.
-//! - A node whose session is at least as old as a claimed one, and has the higher term, objects.
-//!   The claimed session then raises its term above the higher term and claims again. It raises its
-//!   term four times at most, because two sessions of the same age could otherwise go on for ever.
+//! - Each node sends a claim for its session: "this is the newest". The claim carries the term and
+//!   the age of the session. The node measures the age with its own monotonic clock. A node whose
+//!   session is younger than the claimed one raises the term of its session above the claimed term,
+//!   and sends a claim in turn.
+//! - A node whose session is at least as old as the claimed one, and has the higher term, objects.
+//!   The node of the claimed session then raises the term of that session above the higher term,
+//!   and sends a new claim. At most four objections raise the term of a session. Without this
+//!   limit two sessions of the same age could raise their terms for ever.
 //!
 //! A session ends only when it learns of a higher term than its own. So the session with the
-//! highest term stays, even if two started at the same time, and a single session never ends. Two
-//! clients that both reconnect replace each other once per connection, as on one node; close code
-//! 4009 tells a client not to reconnect.
+//! highest term stays, even if two started at the same time, and a session without a rival never
+//! ends. Two clients that both reconnect replace each other once per connection, as on one node;
+//! close code 4009 tells a client not to reconnect.
 
 use std::sync::Arc;
 
@@ -30,30 +32,32 @@ use crate::user::UserId;
 const MAX_RAISES: u8 = 4;
 
 impl Hub {
-    /// The claims of a user's device sessions in this process. A notifier sends them to other nodes
-    /// again after the nodes could not reach each other.
+    /// The claims of a user's device sessions in this process. A notifier sends all of them to the
+    /// other nodes when the connection between the nodes is back after a failure.
     #[must_use]
     pub fn claims(&self, user: UserId) -> Vec<SessionClaim> {
-        self.claims_by(user, Connection::term)
+        self.claims_with_terms(user, Connection::term)
     }
 
     /// The [`claims`](Self::claims) that no earlier call has returned. A notifier sends them to
     /// other nodes at once. [`watch_claims`](Self::watch_claims) tells which users have such
     /// claims.
     pub fn take_claims(&self, user: UserId) -> Vec<SessionClaim> {
-        self.claims_by(user, Connection::take_unannounced_term)
+        self.claims_with_terms(user, Connection::take_unannounced_term)
     }
 
     /// Handles a claim of another node. Compares it with the session of the same device in this
     /// process:
     ///
-    /// - If the session here is younger, it claims a higher term;
-    ///   [`watch_claims`](Self::watch_claims) tells of it.
-    /// - Otherwise, if its term is lower, it ends with
+    /// - If the session here is younger, its term is raised above the claimed one.
+    ///   [`watch_claims`](Self::watch_claims) then returns the user, because there is a new claim.
+    /// - Otherwise, if the session here has the lower term, it ends with
     ///   [`SessionEnd::Replaced`](crate::SessionEnd::Replaced).
-    /// - Otherwise its term is returned, to be sent to the other node as an
-    ///   [`objection`](Self::objection).
-    pub fn contend(&self, claim: &SessionClaim) -> Option<Term> {
+    /// - Otherwise the term of the session here is returned. The caller sends it to the other node,
+    ///   which handles it as an objection with [`handle_objection`](Self::handle_objection).
+    ///
+    /// Nothing happens if this process has no session of the device, or only the claimed one.
+    pub fn handle_claim(&self, claim: &SessionClaim) -> Option<Term> {
         let shard = self.shard(claim.user);
         let connection = session_of_device(shard.get(&claim.user), &claim.device)?;
         let own = connection.term().filter(|own| own.session != claim.term.session)?;
@@ -71,10 +75,11 @@ impl Hub {
     /// Handles an objection to a session of this process. The objection comes from a session on
     /// another node that is at least as old, and `theirs` is the term of that session.
     ///
-    /// The session here claims a higher term, and [`watch_claims`](Self::watch_claims) tells of the
-    /// new claim. At the fifth objection the session ends instead. Nothing happens if the session
-    /// has ended, or has a higher term already.
-    pub fn objection(&self, user: UserId, device: &DeviceId, session: SessionId, theirs: Term) {
+    /// The term of the session here is raised above `theirs`, and
+    /// [`watch_claims`](Self::watch_claims) returns the user, because there is a new claim. At the
+    /// fifth objection the session ends instead. Nothing happens if the session has ended, or if
+    /// its term is higher than `theirs`.
+    pub fn handle_objection(&self, user: UserId, device: &DeviceId, session: SessionId, theirs: Term) {
         let shard = self.shard(user);
         let Some(connection) = session_of_device(shard.get(&user), device) else { return };
         if let Some(own) = connection.term().filter(|own| own.session == session && *own < theirs) {
@@ -86,7 +91,8 @@ impl Hub {
         }
     }
 
-    /// Raises the term `own` of a session above `other`. The session then has a new claim.
+    /// Raises the term `own` of a session above `other`, so that the session has a new claim. Does
+    /// nothing if no higher term exists.
     fn raise(&self, user: UserId, connection: &Connection, own: Term, other: Term) {
         if let Some(raised) = own.raised_above(other) {
             connection.set_term(raised);
@@ -94,9 +100,13 @@ impl Hub {
         }
     }
 
-    /// The claims of a user's device sessions, with the terms that `term` returns. A session
-    /// without a term, or that has ended, has no claim.
-    fn claims_by(&self, user: UserId, term: impl Fn(&Connection) -> Option<Term>) -> Vec<SessionClaim> {
+    /// The claims of a user's device sessions, with the terms that `term` returns. A session for
+    /// which `term` returns `None`, or that has ended, has no claim.
+    fn claims_with_terms(
+        &self,
+        user: UserId,
+        term: impl Fn(&Connection) -> Option<Term>,
+    ) -> Vec<SessionClaim> {
         let claim = |connection: &Arc<Connection>| {
             let term = term(connection).filter(|_| connection.end_cause().is_none())?;
             Some(SessionClaim { user, device: connection.device().clone(), term, age: connection.age() })
@@ -111,7 +121,7 @@ fn session_of_device<'a>(
     device: &DeviceId,
 ) -> Option<&'a Connection> {
     let connections = connections.into_iter().flatten().map(AsRef::as_ref);
-    let mut of_device =
+    let mut device_sessions =
         connections.filter(|connection| connection.device() == device && connection.term().is_some());
-    of_device.find(|connection| connection.end_cause().is_none())
+    device_sessions.find(|connection| connection.end_cause().is_none())
 }

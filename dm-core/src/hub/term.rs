@@ -1,4 +1,5 @@
-//! The ids and terms of device sessions, which are compared between nodes.
+//! [`Term`], the rank of a device session among the sessions of its device on all nodes. Nodes send
+//! terms to each other in claims ([`SessionClaim`]).
 
 use std::time::Duration;
 
@@ -20,8 +21,8 @@ pub struct SessionId {
 /// stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Term {
-    /// The time at which the session started, by its node's clock. It may be a later time, so that
-    /// the term is above the term of another session.
+    /// The time at which the session started, by its node's clock. If the term was raised above the
+    /// term of another session, it is a later time.
     pub at: Timestamp,
     /// The session. Terms with the same time are in the order of their sessions.
     pub session: SessionId,
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_raised_term_is_higher_even_than_one_of_the_same_session() {
+    fn a_raised_term_is_above_the_other_term_and_keeps_its_session() {
         let term = |at, number| Term {
             at: Timestamp::from_millis(at),
             session: SessionId { node: NodeId::from_bytes([7; 8]), number },

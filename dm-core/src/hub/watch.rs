@@ -1,4 +1,6 @@
-//! Watches of users who connect or disconnect, for notifiers between nodes.
+//! [`HubWatch`], with which a notifier between nodes learns which users connect, disconnect, or
+//! have a new claim. A claim says that a session is the newest of its device (see
+//! [`takeover`](super::takeover)).
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -14,9 +16,9 @@ use crate::user::UserId;
 /// - A watch from [`Hub::watch_claims`](super::Hub::watch_claims) returns users with a new claim of
 ///   a device session.
 ///
-/// It holds each user at most once, and no user who connected and disconnected since the last call.
-/// So it holds at most the users who are connected now, and those who were connected at the last
-/// call.
+/// A watch holds each user at most once, and no user who connected and disconnected since the last
+/// call of [`changed`](Self::changed). So it holds at most the users who are connected now, and
+/// those who were connected at the last call.
 pub struct HubWatch {
     changes: Arc<Changes>,
 }
@@ -24,8 +26,8 @@ pub struct HubWatch {
 /// The changes since the last call of a watch.
 #[derive(Default)]
 pub(super) struct Changes {
-    /// Users who are connected now and were not connected at the last call, or the other way round.
-    /// In a watch of claims: users with new claims.
+    /// Users who are connected now but were not at the last call, and users who were connected at
+    /// the last call but are not now. In a watch of claims: users with new claims.
     users: Mutex<HashSet<UserId>>,
     /// Notified when a user was added. Only the watch waits for it.
     wake: Notify,
@@ -36,9 +38,9 @@ pub(super) struct Changes {
 pub(super) struct Watches(Mutex<Vec<Weak<Changes>>>);
 
 impl HubWatch {
-    /// Waits until at least one user has changed, and returns all users who have.
+    /// Waits until the watch holds at least one user, and removes and returns all its users.
     /// [`Hub::is_connected`](super::Hub::is_connected) tells whether a user is connected now. A
-    /// user who changes after this call is returned by the next call.
+    /// user who connects or disconnects after this call is returned by the next call.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -87,6 +89,8 @@ impl Watches {
         });
     }
 
+    /// Calls `change` with the changes of every watch, wakes the watches, and removes the watches
+    /// that were dropped.
     fn for_each(&self, change: impl Fn(&Changes)) {
         let update = |watch: &Weak<Changes>| {
             let changes = watch.upgrade()?;

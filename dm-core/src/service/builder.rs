@@ -1,4 +1,4 @@
-//! The builder of a service, which starts it.
+//! [`ServiceBuilder`], which sets the parts of a service and starts the service.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Calls that open, look up and list conversations.
+//! Calls of [`Service`] that open, look up and list conversations.
 
 use super::handle::{Service, outcome_mismatch};
 use crate::conversation::{Conversation, ConversationCursor, ConversationState};
@@ -14,7 +14,7 @@ use crate::user::UserId;
 pub struct Opened {
     /// The conversation of the pair.
     pub conversation: Conversation,
-    /// Whether this call opened it; false if it was open already.
+    /// Whether this call opened it; false if the pair had a conversation before.
     pub created: bool,
 }
 
@@ -23,13 +23,14 @@ pub struct Opened {
 pub struct ConversationPage {
     /// The conversations, most recently active first, those without messages last.
     pub conversations: Vec<ConversationState>,
-    /// The cursor of the next page; `None` after the last.
+    /// The cursor of the next page; `None` if this page is the last.
     pub next: Option<ConversationCursor>,
 }
 
 impl Service {
-    /// Opens the conversation of the caller and a peer, or finds the one that is open. There is one
-    /// per pair, whichever of the two opens it. A new conversation adds a notice to both inboxes.
+    /// Opens the conversation of the caller and a peer, or returns the one that they have. A pair
+    /// of users has one conversation, whichever of the two opens it. A new conversation adds a
+    /// notice to both inboxes.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the peer is the caller; [`Error::NotFound`] for a peer that the

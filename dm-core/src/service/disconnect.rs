@@ -1,8 +1,8 @@
-//! The call that ends sessions on all nodes.
+//! [`Service::disconnect`], which ends sessions on all nodes.
 
 use super::handle::Service;
 use crate::device::DeviceId;
-use crate::disconnect::{DisconnectReason, Disconnected, EndSessions};
+use crate::disconnect::{DisconnectReason, DisconnectReport, EndSessions};
 use crate::user::UserId;
 
 impl Service {
@@ -48,14 +48,14 @@ impl Service {
     /// ```
     ///
     /// # Cancel safety
-    /// A future that was polled once has ended the sessions of this process. It may also have ended
-    /// sessions on other nodes.
+    /// The first poll of the future ends the sessions of this process. If the future is then
+    /// dropped, sessions on other nodes may have ended or not.
     pub async fn disconnect(
         &self,
         user: UserId,
         device: Option<DeviceId>,
         reason: DisconnectReason,
-    ) -> Disconnected {
+    ) -> DisconnectReport {
         self.inner.notifier.end_sessions(&EndSessions { user, device, reason }).await
     }
 }

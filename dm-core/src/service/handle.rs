@@ -1,4 +1,4 @@
-//! The [`Service`]: its parts, and the helpers that its calls share.
+//! [`Service`], its parts, and the methods that its other modules share.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -29,13 +29,14 @@ use crate::user::UserId;
 /// A method that changes something returns after the change is durable.
 ///
 /// # Errors
-/// Common to all calls: [`Error::Unavailable`] when the store cannot do it now,
+/// Common to all calls: [`Error::Unavailable`] when the store cannot answer now,
 /// [`Error::OutcomeUnknown`] when it is not known whether a commit happened, and
 /// [`Error::ShuttingDown`] for writes after [`shutdown`](Self::shutdown) began.
 ///
 /// # Cancel safety
 /// A write whose future is dropped happens in full and is notified, or it does not happen at all.
-/// Dropping the future aborts a read, and a write that is not queued yet. A queued write goes on.
+/// Dropping the future aborts a read, and a write that is not queued yet. A write that is queued is
+/// committed.
 ///
 /// # Futures that are held
 /// A caller may poll a future of the service once and then hold it without polling it, for instance
@@ -77,8 +78,8 @@ impl Service {
         &self.inner.hub
     }
 
-    /// The host's user directory. [`profiles`](Self::profiles) calls the directory in a task of its
-    /// own. Code that calls the directory directly has to do that itself.
+    /// The host's user directory. Prefer [`profiles`](Self::profiles), which calls the directory in
+    /// a task of its own. Code that calls the directory directly has to use such a task itself.
     #[must_use]
     pub fn directory(&self) -> &dyn Directory {
         &*self.inner.directory
@@ -113,7 +114,8 @@ impl Service {
         self.inner.clock.now()
     }
 
-    /// A timer that resolves when a session without hints has to ask the store.
+    /// A timer that resolves when a waiting session has to ask the store, in case every hint was
+    /// lost. The timers of many sessions resolve together (see [`Timestamp::grouped`]).
     pub(crate) fn poll_timer(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let (clock, interval) = (Arc::clone(&self.inner.clock), self.inner.config.poll_interval);
         Box::pin(async move { clock.sleep(clock.now().grouped(interval)).await })
@@ -124,12 +126,12 @@ impl Service {
     }
 
     /// Stops the service within `bound`, and returns when every write is answered. A second call
-    /// waits for that as well.
+    /// also returns when every write is answered.
     ///
     /// Sessions end, new writes are refused, and queued writes are committed and answered. Writes
-    /// that are not committed when `bound` is over are answered with an error:
-    /// [`Error::OutcomeUnknown`] for the batch that the store is writing at that time,
-    /// [`Error::ShuttingDown`] for the others.
+    /// that are not committed after `bound` are answered with an error: [`Error::OutcomeUnknown`]
+    /// for the batch that the store is committing at that time, [`Error::ShuttingDown`] for the
+    /// others.
     pub async fn shutdown(&self, bound: Duration) {
         let Inner { lifecycle, queue, clock, .. } = &*self.inner;
         lifecycle.advance(Stage::Draining);
@@ -168,7 +170,8 @@ impl Service {
 
     /// As [`submit`](Self::submit), but a refusal is returned as an outcome.
     pub(super) async fn outcome(&self, write: Write) -> Result<Outcome, Error> {
-        // The lanes themselves refuse writes only after their running commits.
+        // A lane learns of the shutdown only after its running commit. So the write is refused
+        // here.
         if self.is_draining() {
             return Err(Error::ShuttingDown);
         }
@@ -197,8 +200,8 @@ impl std::fmt::Debug for Service {
     }
 }
 
-/// The error for an outcome of another kind than its write. The store has committed, and breaks
-/// clause 3 of its contract.
+/// The error for an outcome of another kind than its write. Such a store breaks clause 3 of its
+/// contract. The batch is committed, but the result of the write is not known.
 pub(super) fn outcome_mismatch() -> Error {
     let kind = StoreErrorKind::OutcomeUnknown;
     Error::OutcomeUnknown(StoreError::new(kind, "outcome kind does not match the write"))

@@ -1,4 +1,4 @@
-//! The health of the service, for probes and for metrics.
+//! [`Health`], the health of the service, for probes and for metrics.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -47,22 +47,22 @@ impl Health {
 
     /// Sets the gauges.
     fn record(&self) {
-        let number = |holds: bool| f64::from(u8::from(holds));
-        metrics::gauge!("dm_ready").set(number(self.is_ready()));
+        let gauge_value = |holds: bool| f64::from(u8::from(holds));
+        metrics::gauge!("dm_ready").set(gauge_value(self.is_ready()));
         metrics::gauge!("dm_oldest_commit_seconds").set(self.oldest_commit.as_secs_f64());
         metrics::gauge!("dm_oldest_read_seconds").set(self.oldest_read.as_secs_f64());
-        metrics::gauge!("dm_store_open").set(number(self.store.availability == Availability::Open));
-        metrics::gauge!("dm_store_room_low").set(number(self.store.room == Room::Low));
+        metrics::gauge!("dm_store_open").set(gauge_value(self.store.availability == Availability::Open));
+        metrics::gauge!("dm_store_room_low").set(gauge_value(self.store.room == Room::Low));
         for durability in [Durability::Synced, Durability::AsynchronousReplica, Durability::NotSynced] {
             let holds = self.store.durability == durability;
-            metrics::gauge!("dm_store_durability", "is" => durability.name()).set(number(holds));
+            metrics::gauge!("dm_store_durability", "is" => durability.name()).set(gauge_value(holds));
         }
     }
 }
 
 impl Service {
-    /// The health of the service. It is answered from memory, so probes may call this often. Ages
-    /// are measured with the service's clock, so they jump if that clock is set.
+    /// The health of the service. The call reads memory only, so probes may make it often. Ages are
+    /// measured with the service's clock, so they jump if that clock is set.
     #[must_use]
     pub fn health(&self) -> Health {
         let (reads, status, now) = (&self.inner.reads, self.inner.queue.status(), self.now());
@@ -71,7 +71,7 @@ impl Service {
         let config = self.config();
         Health {
             accepting: self.inner.lifecycle.stage() == Stage::Running,
-            committing: !status.failing.load(Ordering::Relaxed),
+            committing: !status.is_failing.load(Ordering::Relaxed),
             queued: self.inner.queue.queued_count(),
             oldest_commit,
             oldest_read,
@@ -81,8 +81,8 @@ impl Service {
     }
 }
 
-/// Sets the gauges of [`Health`] until the service has stopped or is dropped. It holds no handle of
-/// the service while it waits, so it does not keep the service alive.
+/// Sets the gauges of [`Health`] until the service has stopped or is dropped. This task holds no
+/// handle of the service while it waits, so it does not keep the service alive.
 pub(super) async fn update_gauges(service: Weak<Inner>) {
     while let Some(inner) = service.upgrade() {
         let service = Service { inner };
@@ -92,7 +92,7 @@ pub(super) async fn update_gauges(service: Weak<Inner>) {
         drop(service);
         tokio::select! {
             () = clock.sleep(GAUGE_INTERVAL) => {}
-            // An error means that the service was dropped.
+            // `wait_for` also returns, with an error, when the service was dropped.
             _ = stage.wait_for(|now| *now > Stage::Draining) => return,
         }
     }

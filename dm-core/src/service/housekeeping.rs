@@ -1,5 +1,5 @@
-//! The background work of the service: it announces new keys to peers and expires inbox entries,
-//! both in small commits between sends.
+//! The background work of the service: it announces new keys to peers and expires inbox entries, in
+//! small commits between sends.
 
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -13,14 +13,14 @@ use crate::error::Error;
 use crate::store::{AnnounceKeys, Availability, Expire, Outcome, Store, Write};
 use crate::time::Clock;
 
-/// The pause between a failed commit and the next attempt. It doubles after each attempt that
-/// fails.
+/// The pause between a failed commit and the service's own attempt to commit. It doubles after each
+/// attempt that fails.
 ///
-/// The service makes these attempts itself. While it is not ready, a load balancer sends it no
-/// users, so no writes of users would show that the store works again.
+/// Without these attempts the service could stay unready: while it is not ready, a load balancer
+/// sends it no users, so no write of a user would show that the store works again.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
-/// Maximum pause between two attempts. So it is also the maximum time from the recovery of the
-/// store to the next attempt.
+/// Maximum pause between two attempts. After the store has recovered, the next attempt follows
+/// within this time.
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(8);
 
 /// The result of [`Service::expire`].
@@ -33,8 +33,9 @@ pub struct Expired {
 impl Service {
     /// Removes the inbox entries that are older than
     /// [`Config::inbox_retention`](crate::Config::inbox_retention), in commits of at most
-    /// [`Config::expiry_step`](crate::Config::expiry_step). The service also does this by itself,
-    /// every [`Config::expiry_interval`](crate::Config::expiry_interval). Messages stay in history.
+    /// [`Config::expiry_step`](crate::Config::expiry_step). The service also does this without a
+    /// call, every [`Config::expiry_interval`](crate::Config::expiry_interval). Messages stay in
+    /// history.
     ///
     /// # Errors
     /// Only the errors common to all calls; see [`Service`]. Entries removed before the error stay
@@ -55,7 +56,7 @@ impl Service {
         }
     }
 
-    /// Announces published keys until no peer remains. The service does this after each
+    /// Announces published keys until every peer has its notice. The service does this after each
     /// publication.
     async fn announce_keys(&self) -> Result<(), Error> {
         loop {
@@ -70,26 +71,26 @@ impl Service {
     }
 }
 
-/// Waits until another commit has to be tried, which is `pause` after a failed commit. It waits on
-/// if a later commit has succeeded by then, or if the store is closed for good.
+/// Waits until the service has to try a commit, which is `pause` after a failed commit. If a later
+/// commit has succeeded by then, or the store is closed for good, waits for the next failed commit.
 async fn wait_for_retry(status: &Status, clock: &dyn Clock, store: &dyn Store, pause: Duration) {
     loop {
         status.commit_failed.notified().await;
         clock.sleep(pause).await;
-        if status.failing.load(Ordering::Relaxed) && store.status().availability != Availability::Closed {
+        if status.is_failing.load(Ordering::Relaxed) && store.status().availability != Availability::Closed {
             return;
         }
     }
 }
 
-/// Does the background work until the service shuts down or is dropped. It holds no handle of the
-/// service while it waits, so it does not keep the service alive.
+/// Does the background work until the service shuts down or is dropped. This task holds no handle
+/// of the service while it waits, so it does not keep the service alive.
 pub(super) async fn run(service: Weak<Inner>) {
-    // The first round does the work that an earlier run of the process left.
+    // The first round does the work that an earlier process left unfinished.
     let (mut announce, mut expire) = (true, true);
     let mut pause = RETRY_PAUSE;
-    // This timer is kept over several rounds, because other events may come more often than expiry
-    // is due.
+    // This timer is kept over several rounds. If each round started a new timer, frequent other
+    // events would delay expiry for ever.
     let mut next_expiry: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
     loop {
         let Some(inner) = service.upgrade() else { return };
@@ -97,7 +98,7 @@ pub(super) async fn run(service: Weak<Inner>) {
         if announce && let Err(error) = service.announce_keys().await {
             tracing::warn!(error = %error, "announcing keys to peers failed and is tried again later");
         }
-        // Expiry also runs after announcements failed: on a full disk they are refused, and only
+        // Expiry also runs if announcing failed. On a full disk announcements are refused, and only
         // expiry frees space.
         if expire {
             next_expiry = None;
@@ -108,8 +109,8 @@ pub(super) async fn run(service: Weak<Inner>) {
         let (clock, interval) = (Arc::clone(&service.inner.clock), service.config().expiry_interval);
         let status = Arc::clone(service.inner.queue.status());
         let store = Arc::clone(&service.inner.reads.store);
-        let failing = status.failing.load(Ordering::Relaxed);
-        pause = if failing { pause.saturating_mul(2).min(MAX_RETRY_PAUSE) } else { RETRY_PAUSE };
+        let is_failing = status.is_failing.load(Ordering::Relaxed);
+        pause = if is_failing { pause.saturating_mul(2).min(MAX_RETRY_PAUSE) } else { RETRY_PAUSE };
         let mut stage = service.inner.lifecycle.subscribe();
         drop(service);
         let next_expiry = next_expiry.get_or_insert_with(|| {
@@ -118,12 +119,12 @@ pub(super) async fn run(service: Weak<Inner>) {
         });
         tokio::select! {
             () = status.key_published.notified() => (announce, expire) = (true, false),
-            // This round has no expiry. An expiry that fails for a reason of its own would keep the
-            // service from getting ready.
+            // The attempt is an announcement. If expiry were part of it, and only expiry failed,
+            // the service would never become ready.
             () = wait_for_retry(&status, &*clock, &*store, pause) => (announce, expire) = (true, false),
             // This round also repeats announcements that failed.
             () = next_expiry => (announce, expire) = (true, true),
-            // An error means that the service was dropped.
+            // `wait_for` also returns, with an error, when the service was dropped.
             _ = stage.wait_for(|now| *now > Stage::Running) => return,
         }
     }

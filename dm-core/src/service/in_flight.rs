@@ -1,4 +1,4 @@
-//! The calls of the store that are in flight, and the age of the oldest one.
+//! [`InFlight`], the calls of the store that are running, and the age of the oldest one.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// The calls of one kind that are in flight. Clones share them.
+/// The calls of one kind, reads or commits, that are running. Clones share the calls.
 #[derive(Clone, Default)]
 pub(super) struct InFlight(Arc<Mutex<Calls>>);
 
@@ -19,14 +19,14 @@ struct Calls {
     started_at: BTreeMap<u64, Timestamp>,
 }
 
-/// A call in flight. It ends when this is dropped.
+/// A running call. Dropping this records that the call has ended.
 pub(super) struct InFlightCall {
     calls: InFlight,
     number: u64,
 }
 
 impl InFlight {
-    /// Records that a call starts. It ends when the result is dropped.
+    /// Records that a call starts. Dropping the result records that the call has ended.
     pub(super) fn begin(&self, now: Timestamp) -> InFlightCall {
         let mut calls = self.lock();
         let number = calls.next;
@@ -36,7 +36,7 @@ impl InFlight {
         InFlightCall { calls: self.clone(), number }
     }
 
-    /// The age of the oldest call; zero when none is in flight.
+    /// The age of the oldest running call; zero when none is running.
     pub(super) fn oldest_age(&self, now: Timestamp) -> Duration {
         let started_at = self.lock().started_at.first_key_value().map_or(now, |(_, at)| *at);
         Duration::from_millis(now.as_millis().saturating_sub(started_at.as_millis()))
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_call_is_the_one_that_began_first_and_is_not_over() {
+    fn the_oldest_age_is_that_of_the_first_call_that_still_runs() {
         let at = Timestamp::from_millis;
         let calls = InFlight::default();
         assert_eq!(calls.oldest_age(at(5)), Duration::ZERO);

@@ -1,4 +1,4 @@
-//! Calls that fetch and acknowledge pending entries, and calls about devices.
+//! Calls of [`Service`] that fetch and acknowledge pending entries, and calls about devices.
 
 use std::sync::Arc;
 
@@ -23,9 +23,9 @@ pub struct PendingQuery {
     /// [`Config::pending_page`](crate::Config::pending_page). A higher limit is reduced to that
     /// value.
     ///
-    /// With a limit, a page may end early if it leaves many entries out, even without entries.
-    /// [`Pending::next`] then tells where the next page starts. Without a limit, a page ends only
-    /// at the maximum number of entries, at
+    /// With a limit, a page may end early, even without entries, if many entries are left out (own,
+    /// acknowledged, or of another kind). [`Pending::next`] then tells where the next page starts.
+    /// Without a limit, a page ends only at the maximum number of entries, at
     /// [`Config::pending_bytes`](crate::Config::pending_bytes), or at the newest entry.
     pub limit: Option<usize>,
     /// The kind of entries.
@@ -47,8 +47,8 @@ pub enum PendingKind {
 /// A page of pending entries.
 #[derive(Clone, Debug)]
 pub struct Pending {
-    /// The range of expired entries right after the start of the page, if there is one. The client
-    /// reads the history of its conversations instead.
+    /// The range of expired entries with which the page starts, if there is one. The client reads
+    /// the history of its conversations instead of these entries.
     pub gap: Option<Gap>,
     /// The entries, oldest first.
     pub entries: Vec<InboxEntry>,
@@ -56,13 +56,15 @@ pub struct Pending {
     pub next: Option<InboxSeq>,
 }
 
-/// A fetch with a limit ends early after it has passed this number of entries.
+/// A fetch with a limit ends early after it has walked this number of entries, shown or not. So the
+/// time of a call is bounded.
 const MAX_LIMITED_SPAN: u64 = 16_384;
-/// Minimum number of entries by which a fetch moves a device's cursor. They follow the cursor, and
-/// the device caused or acknowledged them.
+/// Minimum number of entries by which a fetch moves a device's cursor. The device caused or
+/// acknowledged these entries, which follow its cursor. Each move is a commit, so shorter moves are
+/// not worth it.
 const MIN_CURSOR_MOVE: u64 = 256;
-/// Maximum number of cursor moves that run after fetches at the same time. It bounds the number of
-/// tasks while the store makes no progress.
+/// Maximum number of cursor moves that run at the same time after fetches. Each is a task, and
+/// while the store hangs, every fetch would add one.
 pub(super) const MAX_CURSOR_MOVES: usize = 64;
 
 impl Service {
@@ -70,8 +72,8 @@ impl Service {
     /// In [`AckMode::OnFetch`] the returned entries are acknowledged before this returns.
     ///
     /// If the device itself caused many entries right after its cursor, the cursor is moved over
-    /// them after the answer. Otherwise each fetch of a device that only sends would walk all its
-    /// sent messages again.
+    /// them after the answer. Without this, each fetch of a device that only sends would walk all
+    /// messages that it has sent.
     ///
     /// # Errors
     /// [`Error::TooManyDevices`] for a new device of a user with
@@ -88,7 +90,7 @@ impl Service {
             let query_page = InboxQuery {
                 who: who.clone(),
                 after: through,
-                own: query.kind.own(),
+                own: query.kind.own_entries(),
                 limit: limit - pending.entries.len(),
                 max_bytes: remaining_bytes,
             };
@@ -109,7 +111,8 @@ impl Service {
                 pending.next = Some(through);
                 break;
             }
-            // The page is short because entries were left out. The next page may have more.
+            // The page has fewer entries than asked for because others were left out. The next page
+            // may have more.
         }
         let shown_from = pending.entries.first().map_or(through, |entry| entry.seq);
         if after == cursor
@@ -117,12 +120,11 @@ impl Service {
             && shown_from.get() - after.get() > MIN_CURSOR_MOVE
             && let Ok(permit) = Arc::clone(&self.inner.cursor_moves).try_acquire_owned()
         {
-            // The move runs in a task. The answer is complete without it and must not wait for a
-            // commit.
+            // The move runs in a task, because the answer must not wait for a commit.
             let (service, who) = (self.clone(), who.clone());
             tokio::spawn(async move {
                 let _permit = permit;
-                service.move_cursor_over_own(&who, cursor).await
+                service.move_cursor_past_own_entries(&who, cursor).await
             });
         }
         if self.config().ack_mode == AckMode::OnFetch && !pending.entries.is_empty() {
@@ -132,8 +134,8 @@ impl Service {
         Ok(pending)
     }
 
-    /// Acknowledges entries for the caller's device. A new device is registered. It is no error to
-    /// acknowledge an entry again, or one that the device was never shown.
+    /// Acknowledges entries for the caller's device. A new device is registered. An entry may be
+    /// acknowledged more than once, and even if the device was never shown the entry.
     ///
     /// # Errors
     /// [`Error::BeyondHead`] for an entry that does not exist yet; then nothing is acknowledged.
@@ -145,7 +147,7 @@ impl Service {
         if let Some(acknowledged) = self.acknowledge_registered(who, &target).await? {
             return Ok(acknowledged);
         }
-        // Only a device that is not registered yet costs further commits.
+        // The acknowledgement was refused because the device is not registered, which is rare.
         self.register(who, DeviceStart::Oldest).await?;
         self.acknowledge_registered(who, &target).await?.ok_or(Error::NotFound)
     }
@@ -218,19 +220,22 @@ impl Service {
             service.disconnect(user, Some(device), DisconnectReason::DeviceForgotten).await;
             Ok(existed)
         });
-        // The task ends without an answer only with the runtime, or when the notifier panics.
+        // The task ends without an answer only if the runtime ends or the notifier panics.
         forgetting.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown(StoreErrorKind::OutcomeUnknown.into())))
     }
 
-    /// Moves a device's cursor over the entries right after it that the device caused itself or
-    /// acknowledged, up to the end of one page of the store. After a failure the next fetch tries
-    /// again.
-    async fn move_cursor_over_own(&self, who: &Principal, cursor: InboxSeq) -> Result<(), Error> {
-        let first_shown =
+    /// Moves a device's cursor over the entries right after it that the device caused or
+    /// acknowledged, up to the end of one page of the store. After a failure the next fetch makes
+    /// the move.
+    async fn move_cursor_past_own_entries(&self, who: &Principal, cursor: InboxSeq) -> Result<(), Error> {
+        // A page has at least one entry, so with these limits it ends at the first entry that is
+        // shown.
+        let query =
             InboxQuery { who: who.clone(), after: cursor, own: OwnEntries::Skip, limit: 1, max_bytes: 0 };
-        let page = self.store().inbox(first_shown).await?.require_progress(cursor)?;
+        let page = self.store().inbox(query).await?.require_progress(cursor)?;
         if page.gap_after(cursor).is_some() {
-            // Entries have expired since the fetch, and the device has not been told of this gap.
+            // Entries have expired since the fetch. The cursor stays before this gap until the
+            // device is told of the gap.
             return Ok(());
         }
         let through = match page.entries.first() {
@@ -246,8 +251,8 @@ impl Service {
 
     /// Registers a device if it is new. Returns its cursor.
     pub(crate) async fn register(&self, who: &Principal, start: DeviceStart) -> Result<InboxSeq, Error> {
-        let known = self.store().devices(who.user).await?;
-        if let Some(state) = known.into_iter().find(|state| state.device == who.device) {
+        let devices = self.store().devices(who.user).await?;
+        if let Some(state) = devices.into_iter().find(|state| state.device == who.device) {
             return Ok(state.cursor);
         }
         let limit = self.config().devices_per_user;
@@ -261,7 +266,7 @@ impl Service {
 
 impl PendingKind {
     /// The entries to query from the store.
-    const fn own(self) -> OwnEntries {
+    const fn own_entries(self) -> OwnEntries {
         match self {
             Self::Everything | Self::ReceivedAndSent => OwnEntries::Skip,
             Self::Received => OwnEntries::ReceivedOnly,

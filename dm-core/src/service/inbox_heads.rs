@@ -1,5 +1,5 @@
-//! Reads of inbox heads, which are the numbers of the newest entries. One read of the store answers
-//! all sessions that ask at about the same time.
+//! [`InboxHeads`], which reads the heads of inboxes, the numbers of their newest entries. One read
+//! of the store answers all sessions that ask at about the same time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,8 +12,8 @@ use crate::user::UserId;
 /// Maximum number of users in one read, so that a read stays short.
 const MAX_USERS_PER_READ: usize = 256;
 
-/// The sessions that wait for the head of an inbox. Clones share them. At most one task reads for
-/// them.
+/// The sessions that wait for the head of an inbox, and whether a task reads the heads for them. At
+/// most one task does. Clones share the sessions and the task.
 #[derive(Clone, Default)]
 pub(super) struct InboxHeads(Arc<Mutex<State>>);
 
@@ -38,31 +38,31 @@ impl State {
 }
 
 impl InboxHeads {
-    /// Asks for the head of a user's inbox. The sender is dropped without an answer if the store
-    /// gives none.
+    /// Asks for the head of a user's inbox. If the store fails, the receiver gets an error, because
+    /// its sender is dropped.
     pub(super) fn ask(&self, reads: &Reads, user: UserId) -> oneshot::Receiver<InboxSeq> {
-        let (answer, asked) = oneshot::channel();
+        let (answer, receiver) = oneshot::channel();
         if self.add(Waiter { user, answer }) {
             let reader = HeadReader { heads: self.clone(), reads: reads.clone(), is_done: false };
             reads.runtime.spawn(reader.run());
         }
-        asked
+        receiver
     }
 
     /// Adds a session that waits. Returns whether the caller has to start a task.
     fn add(&self, waiter: Waiter) -> bool {
         let mut state = self.lock();
         if state.waiting.len() == state.waiting.capacity() {
-            // While a read hangs, any number of sessions may come and go. Those that have gone are
-            // removed, so that the list does not grow.
+            // While a read hangs, any number of sessions may start and end. Sessions that have
+            // ended are removed here, so that the list does not grow.
             state.remove_closed();
         }
         state.waiting.push(waiter);
         !std::mem::replace(&mut state.is_reading, true)
     }
 
-    /// Removes and returns the next sessions to read for. `None` if no session waits; then the task
-    /// has to end.
+    /// Removes and returns the sessions whose heads the task reads next. `None` if no session
+    /// waits; then the task has to end.
     fn next_waiters(&self) -> Option<Vec<Waiter>> {
         let mut state = self.lock();
         state.remove_closed();
@@ -80,7 +80,7 @@ impl InboxHeads {
     }
 }
 
-/// The task that reads until no session waits.
+/// The task that reads heads until no session waits.
 struct HeadReader {
     heads: InboxHeads,
     reads: Reads,
@@ -89,7 +89,8 @@ struct HeadReader {
 
 impl HeadReader {
     async fn run(mut self) {
-        // Lets other sessions that the same timer tick woke ask first.
+        // The timers of many sessions end together. This lets these sessions ask before the first
+        // read, so that they share it.
         tokio::task::yield_now().await;
         while let Some(waiters) = self.heads.next_waiters() {
             let (users, answers): (Vec<_>, Vec<_>) =
@@ -106,8 +107,8 @@ impl HeadReader {
 }
 
 impl Drop for HeadReader {
-    /// If the runtime ends the task, the sessions that wait get no answer, and the next one that
-    /// asks starts another task.
+    /// If the runtime ends the task early, the sessions that wait get no answer. The next session
+    /// that asks starts another task.
     fn drop(&mut self) {
         if !self.is_done {
             let waiting = std::mem::take(&mut *self.heads.lock());
@@ -124,11 +125,11 @@ mod tests {
     use crate::time::SystemClock;
 
     #[test]
-    fn sessions_that_come_and_go_while_a_read_hangs_take_no_memory() {
+    fn sessions_that_end_while_a_read_hangs_are_removed_from_the_list() {
         let (heads, user) = (InboxHeads::default(), UserId::from_stored([1; 32]));
         let ask = || {
-            let (answer, asked) = oneshot::channel();
-            (heads.add(Waiter { user, answer }), asked)
+            let (answer, receiver) = oneshot::channel();
+            (heads.add(Waiter { user, answer }), receiver)
         };
         let (starts, _stays) = ask();
         assert!(starts);
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_get_no_answer_when_the_runtime_ends_the_task_that_reads() {
+    fn sessions_get_an_error_when_the_runtime_ends_the_task_that_reads() {
         let (heads, user) = (InboxHeads::default(), UserId::from_stored([1; 32]));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let reads = Reads {
@@ -152,9 +153,9 @@ mod tests {
             in_flight: InFlight::default(),
         };
         // The task is spawned and dropped with the runtime before it reads.
-        let asked = heads.ask(&reads, user);
+        let receiver = heads.ask(&reads, user);
         drop(runtime);
-        assert!(asked.blocking_recv().is_err());
+        assert!(receiver.blocking_recv().is_err());
         assert!(!heads.lock().is_reading, "the next session that asks starts another task");
     }
 }

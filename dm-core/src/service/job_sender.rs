@@ -1,4 +1,5 @@
-//! The sender of jobs to one lane, which keeps to the limits of the queue.
+//! [`JobSender`], which sends jobs to one lane within the limits of the queue. A job is a write
+//! with the caller that waits for its outcome.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ pub(super) struct JobSender {
     jobs: mpsc::Sender<Job>,
     /// The bytes that are free in the queues of all lanes together.
     free_bytes: Arc<Semaphore>,
-    /// One permit, held by the first of the jobs that wait for room. Later jobs wait for the
+    /// One permit, held by the job that is the next to get room. Jobs behind it wait for the
     /// permit, so that jobs enter the queue in the order in which their futures were first polled.
     wait_order: Arc<Semaphore>,
     status: Arc<Status>,
@@ -27,7 +28,7 @@ pub(super) struct JobSender {
 pub(super) struct UnqueuedJob {
     pub(super) write: Write,
     pub(super) answer: oneshot::Sender<Result<Outcome, Error>>,
-    /// The bytes that it takes of the queue's free bytes.
+    /// The number of the queue's free bytes that the write takes.
     pub(super) bytes: u32,
 }
 
@@ -60,7 +61,7 @@ impl JobSender {
     }
 
     /// Reserves a slot in the channel and `bytes` of the queue's free bytes. Returns `None` if
-    /// either is not free now, or if another job waits for room.
+    /// there is no free slot, if fewer bytes are free, or if another job waits for room.
     fn try_reserve(&self, bytes: u32) -> Option<(mpsc::Permit<'_, Job>, OwnedSemaphorePermit)> {
         if self.wait_order.available_permits() == 0 {
             return None;
@@ -76,7 +77,7 @@ impl JobSender {
         let (free_bytes, wait_order) = (Arc::clone(&self.free_bytes), Arc::clone(&self.wait_order));
         OwnTask::new(&self.runtime, async move {
             // The semaphores are never closed, so these errors do not occur.
-            let _first = wait_order.acquire().await.map_err(|_| Error::ShuttingDown)?;
+            let _turn = wait_order.acquire().await.map_err(|_| Error::ShuttingDown)?;
             let permit = free_bytes.acquire_many_owned(job.bytes).await.map_err(|_| Error::ShuttingDown)?;
             let slot = jobs.reserve().await.map_err(|_| status.closed_error())?;
             slot.send(job.into_job(permit));

@@ -1,4 +1,4 @@
-//! Calls that publish and look up keys.
+//! Calls of [`Service`] that publish and look up keys.
 
 use super::handle::{Service, outcome_mismatch};
 use crate::config::KeyPolicy;
@@ -10,9 +10,9 @@ use crate::store::{Outcome, PublishKey, Write};
 use crate::user::UserId;
 
 impl Service {
-    /// Publishes the caller's X25519 key. A new key becomes the next version, and every peer with a
-    /// conversation then gets a notice in the inbox. Publishing the current key again changes
-    /// nothing.
+    /// Publishes the caller's X25519 key. A new key becomes the next version, and every user who
+    /// has a conversation with the caller then gets a notice. Publishing the current key a second
+    /// time changes nothing.
     ///
     /// # Errors
     /// [`Error::Invalid`] when the key is not derived from the caller's identity key, under

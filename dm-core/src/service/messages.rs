@@ -1,4 +1,4 @@
-//! Calls that send messages and read history.
+//! Calls of [`Service`] that send messages and read history.
 
 use std::sync::Arc;
 
@@ -19,10 +19,12 @@ pub struct SendMessage {
     pub conversation: ConversationId,
     /// The encrypted payload.
     pub ciphertext: Ciphertext,
-    /// The time by the sender's clock. Opaque: nothing is decided by it.
+    /// The time by the sender's clock, which may be wrong. The service uses it only to recognize a
+    /// second send of the same message.
     pub sent_at: Timestamp,
-    /// The id that the sender's client gives the message. A second send with the same id returns
-    /// the first message and stores nothing. Without an id, a second send stores another message.
+    /// The id that the sender's client chose for the message. A second send with the same id
+    /// returns the first message and stores nothing. Without an id, a second send stores another
+    /// message.
     pub client_id: Option<ClientMessageId>,
     /// The version of the recipient's key that the message is encrypted to. If it is set, the
     /// message is stored only if that version is the current one.

@@ -1,13 +1,15 @@
-//! The service: what a host calls.
+//! [`Service`], which a host calls.
 //!
 //! A write goes from a call of the service into the [`queue`], which gives it to a [`lane`]: a task
 //! that commits batches. The lane commits the write in one batch with other writes. The hints of
-//! the batch go through the [`relay`] to the notifier. [`reads`] go to the store without a queue.
+//! the batch go through the [`relay`] to the notifier. [`reads`] go to the store directly. The
+//! crate's front page explains the [terms](crate#terms), such as hint and head.
 //!
 //! - [`stage`], [`status`], [`in_flight`]: the state of a running service.
 //! - [`queue`] has the lanes and chooses one for each write. [`job_sender`] sends to one lane,
 //!   within the limits of the queue. [`lane`] commits batches, one after the other.
-//! - [`own_task`], [`reads`], [`inbox_heads`]: reads that go on while nobody polls them.
+//! - [`own_task`], [`reads`], [`inbox_heads`]: reads that run in tasks of their own, so that they
+//!   end even if their callers do not poll them.
 //! - [`handle`] has the [`Service`]. Its calls are in [`messages`], [`conversations`], [`inbox`],
 //!   [`keys`], [`disconnect`] and [`health`]. Its background work is in [`housekeeping`].
 //! - [`builder`] builds and starts a service.

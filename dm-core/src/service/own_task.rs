@@ -1,4 +1,5 @@
-//! A future that runs in a task of its own, so that it goes on while its caller does not poll.
+//! [`OwnTask`], a future that runs in a task of its own, so that it ends even if its caller stops
+//! polling it.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,8 +14,8 @@ use crate::error::Error;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// A future that is moved into a task of its own if it is not ready at the first poll. The task
-/// goes on if the caller stops polling, so the future does not hold a permit, a lock or a
-/// connection for longer. Dropping this aborts the task.
+/// runs even if the caller stops polling. So the future does not hold a permit, a lock or a
+/// connection while nobody polls it. Dropping this aborts the task.
 ///
 /// The first poll happens in the caller's task. So a future that is ready at once costs no task,
 /// and futures that wait for the same thing wait in the order of their first polls.
@@ -27,7 +28,9 @@ pub(crate) struct OwnTask<T, E> {
 enum State<T, E> {
     /// The future was not polled yet.
     New(Work<T, E>),
+    /// The future runs in this task.
     Running(JoinHandle<Result<T, E>>),
+    /// The result was returned. A further poll never resolves.
     Done,
 }
 
@@ -53,7 +56,7 @@ where
             // whichever poll panics. The future is dropped without another poll.
             State::New(mut work) => match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
                 Ok(Poll::Ready(done)) => return Poll::Ready(done),
-                // The new task polls it again at once, which replaces this caller's waker.
+                // The new task polls the future at once, which replaces the waker of this poll.
                 Ok(Poll::Pending) => self.runtime.spawn(work),
                 Err(_) => return Poll::Ready(Err(TaskFailure::Panicked.into())),
             },
@@ -133,7 +136,7 @@ mod tests {
     type Task<T> = OwnTask<T, StoreError>;
 
     #[tokio::test]
-    async fn a_future_that_is_ready_at_once_takes_no_task() {
+    async fn a_future_that_is_ready_at_the_first_poll_starts_no_task() {
         let tasks = || Handle::current().metrics().num_alive_tasks();
         let before = tasks();
         let work: Task<_> = OwnTask::new(&Handle::current(), async { Ok(tokio::task::try_id()) });
@@ -141,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_future_goes_on_while_nobody_polls_it() {
+    async fn a_future_runs_while_its_caller_does_not_poll_it() {
         let (started, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (go, tell) = (Arc::clone(&started), Arc::clone(&done));
         let mut work: Task<u8> = OwnTask::new(&Handle::current(), async move {

@@ -1,4 +1,5 @@
-//! The queue of writes in front of the store.
+//! [`Queue`], in which writes wait for the store. It has one or more lanes: tasks that commit
+//! batches of writes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,8 +17,8 @@ use crate::notifier::Notifier;
 use crate::store::{AckTarget, Outcome, Store, StoreErrorKind, Write};
 use crate::time::Clock;
 
-/// The queue of writes in front of the store. It has one or more lanes. Each lane commits the
-/// writes that wait in it as a batch, answers their callers, and notifies.
+/// The queue in which writes wait for the store. It has one or more lanes. Each lane commits the
+/// writes that wait for it as a batch, answers their callers, and passes the hints on.
 pub(super) struct Queue {
     lanes: Vec<JobSender>,
     /// The number of bytes that may wait in all lanes together.
@@ -65,13 +66,13 @@ impl Queue {
     /// Cancel safe: if the future is dropped before the write is queued, the write does not happen;
     /// if it is dropped later, the write happens in full.
     pub(super) async fn push(&self, write: Write) -> Result<Outcome, Error> {
-        // A write that is larger than the queue takes all bytes of the queue. A wait for more bytes
-        // would never end.
+        // A write that is larger than the queue takes all its bytes. If it asked for more bytes, it
+        // would wait for ever.
         let bytes = u32::try_from(counted_bytes(&write).min(self.max_bytes)).unwrap_or(u32::MAX);
         let (answer, outcome) = oneshot::channel();
         let lane = self.lane(&write).ok_or(Error::ShuttingDown)?;
         lane.send(UnqueuedJob { write, answer, bytes }).await?;
-        // A lane answers every job that it took, unless the store panicked or the runtime ended.
+        // A lane answers every job that it has taken, unless the store panics or the runtime ends.
         outcome.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown(StoreErrorKind::OutcomeUnknown.into())))
     }
 
@@ -92,8 +93,8 @@ impl Queue {
     }
 
     /// The lane of a write; `None` if there is no lane. All messages of one conversation have the
-    /// same lane. So have all openings of one pair's conversation, and all other writes of one
-    /// user.
+    /// same lane. The same holds for all openings of one pair's conversation, and for all other
+    /// writes of one user.
     fn lane(&self, write: &Write) -> Option<&JobSender> {
         let lane = match write {
             Write::AppendMessage(write) => hash(write.conversation.as_bytes()),

@@ -1,4 +1,4 @@
-//! The reads of the store, each in a task of its own.
+//! [`Reads`], the reads of the store, each in a task of its own.
 
 use std::future::Future;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The stages in the life of a service.
+//! [`Stage`], the stages in the life of a service, and [`Lifecycle`], its current stage.
 
 use tokio::sync::{Notify, watch};
 
@@ -35,19 +35,19 @@ impl Lifecycle {
     }
 
     /// Moves to a stage. Does nothing if the service is in this stage or in a later one.
-    pub(super) fn advance(&self, to: Stage) {
+    pub(super) fn advance(&self, target: Stage) {
         self.stage.send_if_modified(|stage| {
-            let forward = *stage < to;
-            *stage = (*stage).max(to);
-            forward
+            let is_later = *stage < target;
+            *stage = (*stage).max(target);
+            is_later
         });
         self.changed.notify_waiters();
     }
 
     /// Resolves after shutdown has begun.
     ///
-    /// Each session that waits has such a future. It takes 80 bytes; waiting for the stage itself
-    /// would take 216.
+    /// Each session that waits has such a future, so it has to be small. It takes 80 bytes. A
+    /// future that waits for the stage in the `watch` channel would take 216.
     pub(super) async fn wait_for_shutdown(&self) {
         // This future is created before the check, so that it resolves if the shutdown begins
         // between the check and the wait.
@@ -58,10 +58,11 @@ impl Lifecycle {
     }
 }
 
-/// Resolves when the service is in a later stage than this one. Never resolves after the service
+/// Resolves when the service is in a later stage than `earlier`. Never resolves after the service
 /// was dropped.
 pub(super) async fn wait_until_past(stage: &mut watch::Receiver<Stage>, earlier: Stage) {
-    // An error means that the service was dropped. Then the lanes end because no sender is left.
+    // `wait_for` fails if the service was dropped. The lanes then end because all senders of jobs
+    // are dropped.
     if stage.wait_for(|now| *now > earlier).await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -1,4 +1,5 @@
-//! The status of the lanes.
+//! [`Status`], which the lanes share with the rest of the service. A lane is a task that commits
+//! batches.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,16 +9,17 @@ use super::in_flight::InFlight;
 use crate::error::Error;
 use crate::store::StoreErrorKind;
 
-/// The status of the lanes, which they share with the rest of the service.
+/// The status of all lanes together.
 #[derive(Default)]
 pub(super) struct Status {
-    /// Whether the last commit to end, on any lane, returned an error for its whole batch, or a lane
-    /// panicked.
-    pub(super) failing: AtomicBool,
-    /// Notified when a commit failed, so that another one is tried even if nobody sends.
+    /// Whether the commit that ended last, on any lane, returned an error for its whole batch, or a
+    /// lane panicked.
+    pub(super) is_failing: AtomicBool,
+    /// Notified when a commit failed, so that the service tries another commit even if no user
+    /// sends.
     pub(super) commit_failed: Notify,
     /// Whether a lane ended in a panic of the store. Such a lane is not started again.
-    pub(super) lane_panicked: AtomicBool,
+    pub(super) has_lane_panicked: AtomicBool,
     /// Notified when a new key was published, so that it is announced to peers.
     pub(super) key_published: Notify,
     /// The number of lanes that have not ended.
@@ -29,7 +31,7 @@ pub(super) struct Status {
 impl Status {
     /// The error for a write to a lane that has ended.
     pub(super) fn closed_error(&self) -> Error {
-        if self.lane_panicked.load(Ordering::Relaxed) {
+        if self.has_lane_panicked.load(Ordering::Relaxed) {
             Error::Unavailable(StoreErrorKind::Closed.into())
         } else {
             Error::ShuttingDown

@@ -1,4 +1,4 @@
-//! The calls that start a session.
+//! [`Service::connect`] and the other calls that start a session.
 
 #[cfg(doc)]
 use super::delivery::SessionEnd;
@@ -32,16 +32,18 @@ impl Service {
     pub async fn connect_from(&self, who: &Principal, start: DeviceStart) -> Result<Session, Error> {
         // The connection is added before the store is read, so that no entry is missed. Entries
         // committed from here on are hinted to the connection. Entries committed before are read
-        // from the store. An entry that comes in both ways is recognized by its number.
+        // from the store. An entry from both sources is delivered once, because the session
+        // compares numbers.
         let guard = self.hub().add_connection(who, ConnectionKind::Device, self.now());
-        // The future is boxed, because the task that connects goes on with the session. Without the
-        // box that task would stay as large as the future of a commit.
+        // The future is boxed, so that its memory is freed here. Without the box, the task of the
+        // host that connects and then runs the session would stay as large as the future of a
+        // commit.
         let cursor = Box::pin(self.register(who, start)).await?;
         Ok(Session::new(self.clone(), who.clone(), guard, cursor))
     }
 
-    /// Follows a user's inbox from its newest entry on. This is for clients without cursors, such
-    /// as [seed clients](crate#terms).
+    /// Follows a user's inbox: the session delivers the entries after the newest one. This is for
+    /// clients without cursors, such as [seed clients](crate#terms).
     ///
     /// The session also delivers the device's own entries. It has no window, replaces no other
     /// session, and delivers no gap and no [`CaughtUp`](crate::Delivery::CaughtUp).

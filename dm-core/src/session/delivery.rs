@@ -1,4 +1,4 @@
-//! The deliveries of a session, and its end.
+//! [`Delivery`], an item that a session delivers, and [`SessionEnd`], the reason why it ended.
 
 #[cfg(doc)]
 use super::state::Session;
@@ -19,8 +19,8 @@ pub enum Delivery {
     /// A range of entries that have expired. The client reads history instead, and acknowledges up
     /// to [`Gap::to`].
     Gap(Gap),
-    /// All entries that were pending at the start are delivered. All later items are new entries.
-    /// Delivered once.
+    /// All entries that were pending when the session started are delivered. Later items are new
+    /// entries. A session delivers this item once.
     CaughtUp {
         /// The session's [position](Session::position) at that time.
         position: InboxSeq,
@@ -34,13 +34,14 @@ pub enum SessionEnd {
     /// A newer session of the same device took over.
     #[error("replaced by a newer connection of the same device")]
     Replaced,
-    /// The host ended it with [`Service::disconnect`], or its device was forgotten.
+    /// The host ended the session with [`Service::disconnect`], or the device was forgotten.
     #[error("disconnected: {0}")]
     Disconnected(DisconnectReason),
     /// The service is shutting down.
     #[error("shutting down")]
     ShuttingDown,
-    /// The store could not be read. A new session starts after the last acknowledged entry.
+    /// The store could not be read. A later call of [`Session::next`] tries again. A new session
+    /// starts after the last acknowledged entry.
     #[error("could not read the inbox")]
     Failed(#[source] Error),
 }

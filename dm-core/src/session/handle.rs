@@ -1,4 +1,4 @@
-//! The handle that acknowledges for a session.
+//! [`SessionHandle`], which acknowledges entries for a session.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::hub::{Connection, ConnectionKind};
 use crate::service::Service;
 use crate::store::{AckTarget, Acknowledged};
 
-/// Acknowledges for a [`Session`], from any task.
+/// Acknowledges entries for a [`Session`], from any task.
 #[derive(Clone)]
 pub struct SessionHandle {
     pub(super) service: Service,

@@ -1,22 +1,29 @@
 //! The two sources of a session's deliveries: pages from the store, and hints.
+//!
+//! The session's position is the number of the newest entry that was delivered or passed over. An
+//! entry is passed over if it is not shown to the client. The session is behind if it has to read
+//! the store before it takes hints.
 
 use super::delivery::{Delivery, SessionEnd};
-use super::state::{PageRest, Session};
+use super::state::{Session, UndeliveredPage};
 use crate::hub::{Hint, NextHint};
 use crate::ids::MessageId;
 use crate::inbox::InboxEntry;
 use crate::numbers::InboxSeq;
 use crate::store::{AckTarget, InboxQuery, OwnEntries};
 
-/// Maximum number of entries in one page from the store.
+/// Maximum number of entries in one page from the store. The session keeps the page in memory until
+/// its client has taken all entries, so pages are small.
 const MAX_PAGE_ENTRIES: usize = 128;
 /// Maximum number of bytes in one page from the store. A single entry may exceed it.
 const MAX_PAGE_BYTES: usize = 256 * 1024;
-/// Minimum number of own entries in a row over which the session moves the device's cursor.
+/// Minimum number of entries in a row that are passed over before the session moves the device's
+/// cursor. Each move is a commit.
 const MIN_CURSOR_MOVE: u64 = 256;
 
 impl Session {
-    /// The next delivery from the page; `None` when the page is delivered.
+    /// The next delivery from the page; `None` when all of it is delivered. Then the entries that
+    /// the page left out at its end are passed over.
     pub(super) fn next_from_page(&mut self) -> Option<Delivery> {
         if let Some(gap) = self.page.gap.take() {
             metrics::counter!("dm_gaps_total").increment(1);
@@ -33,14 +40,14 @@ impl Session {
     }
 
     /// The next delivery from the hints; `None` when no hint waits, or when the store has to be
-    /// read first. Then `behind` is set.
+    /// read first. In the second case this sets `is_behind`.
     pub(super) fn next_from_hints(&mut self) -> Option<Delivery> {
         loop {
             let hint = match self.guard.connection.next_hint() {
                 NextHint::Hint(hint) => hint,
                 NextHint::Empty => return None,
                 NextHint::Behind => {
-                    self.behind = true;
+                    self.is_behind = true;
                     return None;
                 }
             };
@@ -53,7 +60,7 @@ impl Session {
             }
             if seq != self.position.next() {
                 // The hints of the entries in between were lost or are late.
-                self.behind = true;
+                self.is_behind = true;
                 return None;
             }
             if self.is_device() && is_own {
@@ -63,7 +70,7 @@ impl Session {
             match hint {
                 Hint::Entry(entry) => return Some(self.deliver(entry)),
                 Hint::Number { .. } => {
-                    self.behind = true;
+                    self.is_behind = true;
                     return None;
                 }
             }
@@ -76,7 +83,8 @@ impl Session {
         Delivery::Entry(entry)
     }
 
-    /// Moves the session's position to an entry, and adds the entry to the window.
+    /// Moves the session's position to an entry or to the end of a gap, and adds the delivery to
+    /// the window. `message` is `None` for a notice or a gap.
     fn record_delivery(&mut self, seq: InboxSeq, message: Option<MessageId>) {
         self.position = seq;
         self.delivered = seq;
@@ -86,18 +94,18 @@ impl Session {
         metrics::counter!("dm_delivered_total").increment(1);
     }
 
-    /// Passes over the entries up to `through`, which the device caused itself. If they are many,
-    /// moves the device's cursor over them.
+    /// Passes over the entries up to `through`, which the device caused or has acknowledged. If
+    /// they are many, moves the device's cursor over them.
     ///
-    /// A device that only sends acknowledges nothing. Without the move it would pass over all its
-    /// sent messages each time it connects, and would be told of gaps in which nothing is missing.
+    /// A device that only sends acknowledges nothing. Without the move, each of its sessions would
+    /// pass over all its sent messages, and would tell it of gaps in which nothing is missing.
     fn pass_over(&mut self, through: InboxSeq) {
         self.position = through;
         let count = through.get() - self.delivered.get();
         if self.is_device() && count >= MIN_CURSOR_MOVE && self.guard.connection.outstanding_count() == 0 {
             self.delivered = through;
             let handle = self.handle();
-            // Nobody waits for this task. If it fails, a later move includes these entries.
+            // No other task waits for this one. If it fails, a later move includes these entries.
             tokio::spawn(async move { handle.acknowledge(AckTarget::UpTo(through)).await });
         }
     }
@@ -109,17 +117,17 @@ impl Session {
             who: self.who.clone(),
             after: self.position,
             own: if self.is_device() { OwnEntries::Skip } else { OwnEntries::Include },
-            // The limit is not the room in the window. With that limit, a client that acknowledges
-            // one by one would cost one read per entry.
+            // A page may have more entries than the window has room for. If the room were the
+            // limit, a client that acknowledges each entry by itself would cost one read per entry.
             limit: MAX_PAGE_ENTRIES,
             max_bytes: MAX_PAGE_BYTES,
         };
         let page = self.page_read.get_or_insert_with(|| self.service.store().inbox(query)).await;
         self.page_read = None;
         let page = page.and_then(|page| page.require_progress(self.position)).map_err(SessionEnd::failed)?;
-        self.behind = page.through < page.head;
+        self.is_behind = page.through < page.head;
         let gap = page.gap_after(self.position).filter(|_| self.is_device());
-        self.page = PageRest { gap, entries: page.entries.into(), through: page.through };
+        self.page = UndeliveredPage { gap, entries: page.entries.into(), through: page.through };
         Ok(())
     }
 }

@@ -28,53 +28,58 @@ pub struct Session {
     pub(super) guard: ConnectionGuard,
     /// The number of the newest entry delivered or passed over.
     pub(super) position: InboxSeq,
-    /// The number of the newest entry delivered, or the end of the last cursor move over own
-    /// entries. The client is not shown the own entries after it, so the session acknowledges them.
+    /// The number of the newest entry that was delivered, or over which the session has moved the
+    /// cursor. The client is not shown the entries from here to `position`, so the session itself
+    /// acknowledges them.
     pub(super) delivered: InboxSeq,
     /// The rest of the page from the store that is being delivered.
-    pub(super) page: PageRest,
-    /// The running read of the next page. It stays when a future of `next` is dropped. Otherwise a
-    /// host whose loop often wakes would start it again each time.
+    pub(super) page: UndeliveredPage,
+    /// The running read of the next page; `None` if none is running. A read stays here when a
+    /// future of `next` is dropped. Otherwise a host whose loop often wakes would start the read
+    /// again each time.
     pub(super) page_read: Option<StoreRead<InboxPage>>,
-    /// The running request for the head of the inbox, in case every hint was lost. It stays for the
-    /// same reason as `page_read`.
+    /// The running request for the head of the inbox, which a session makes in case every hint was
+    /// lost. A request stays here for the same reason as `page_read`.
     pub(super) head_answer: Option<oneshot::Receiver<InboxSeq>>,
-    /// The running read of the device's cursor, in case the device acknowledged elsewhere. It stays
-    /// for the same reason as `page_read`.
+    /// The running read of the device's cursor, which a session makes in case the device
+    /// acknowledged through another connection. A read stays here for the same reason as
+    /// `page_read`.
     pub(super) devices_read: Option<StoreRead<Vec<DeviceState>>>,
     /// Whether the store has to be read before hints are taken.
-    pub(super) behind: bool,
+    pub(super) is_behind: bool,
     /// Whether [`Delivery::CaughtUp`] was delivered. Always true for a follower, which gets none.
-    caught_up: bool,
-    /// The timer of the next poll of the store, while the session waits. It stays when a future of
-    /// `next` is dropped, so that the poll comes even if the host's loop often wakes.
+    has_caught_up: bool,
+    /// The timer of the next poll of the store; `None` if it does not run. The timer stays here
+    /// when a future of `next` is dropped, so that polls happen even if the host's loop often
+    /// wakes.
     pub(super) poll_timer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 /// The part of a page of the inbox that is not delivered yet.
 #[derive(Default)]
-pub(super) struct PageRest {
+pub(super) struct UndeliveredPage {
+    /// The gap before the first entry, if there is one.
     pub(super) gap: Option<Gap>,
     pub(super) entries: VecDeque<InboxEntry>,
-    /// The session's position when the page is delivered.
+    /// The session's position after the page is delivered.
     pub(super) through: InboxSeq,
 }
 
 impl Session {
     pub(super) fn new(service: Service, who: Principal, guard: ConnectionGuard, position: InboxSeq) -> Self {
-        let follows = guard.connection.kind() == ConnectionKind::Follower;
+        let is_follower = guard.connection.kind() == ConnectionKind::Follower;
         Self {
             service,
             who,
             guard,
             position,
             delivered: position,
-            page: PageRest::default(),
+            page: UndeliveredPage::default(),
             page_read: None,
             head_answer: None,
             devices_read: None,
-            behind: !follows,
-            caught_up: follows,
+            is_behind: !is_follower,
+            has_caught_up: is_follower,
             poll_timer: None,
         }
     }
@@ -87,8 +92,8 @@ impl Session {
     /// succeed.
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing: an entry counts as delivered only when this returns it. A
-    /// running read of the store goes on until the session is dropped.
+    /// Dropping the future loses nothing: an entry counts as delivered only when a call has
+    /// returned it. A running read of the store continues until the session is dropped.
     pub async fn next(&mut self) -> Result<Delivery, SessionEnd> {
         loop {
             if let Some(cause) = self.guard.connection.end_cause() {
@@ -101,21 +106,21 @@ impl Session {
                 self.wait_for_room().await?;
                 continue;
             }
-            // There is room without the result of this read. Later the result, perhaps an error,
-            // would be out of date.
+            // The window has room, so the read of the cursor is not needed. If its result, perhaps
+            // an error, were used later, it would be out of date.
             self.devices_read = None;
             if let Some(delivery) = self.next_from_page() {
                 return Ok(delivery);
             }
-            if self.behind {
+            if self.is_behind {
                 self.read_page().await?;
-            } else if !self.caught_up {
-                self.caught_up = true;
+            } else if !self.has_caught_up {
+                self.has_caught_up = true;
                 return Ok(Delivery::CaughtUp { position: self.position });
             } else if let Some(delivery) = self.next_from_hints() {
                 return Ok(delivery);
-            } else if !self.behind {
-                self.behind = self.wait_for_hint().await;
+            } else if !self.is_behind {
+                self.is_behind = self.wait_for_hint().await;
             }
         }
     }
@@ -123,9 +128,9 @@ impl Session {
     /// Waits for the end of the session and takes no delivery. This is for a host that does not
     /// call [`next`](Self::next) for a while. The future borrows nothing from the session.
     ///
-    /// It resolves when the session is replaced or disconnected, or when the service shuts down.
-    /// Later calls then resolve at once. It does not notice a store that cannot be read; only
-    /// [`next`](Self::next) does.
+    /// The future resolves when the session is replaced or disconnected, or when the service shuts
+    /// down. Futures of later calls then resolve at once. A store that cannot be read does not
+    /// resolve the future; only [`next`](Self::next) reads the store.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.

@@ -1,4 +1,6 @@
-//! The waits of a session: for a hint, for room in its window, and for the next poll of the store.
+//! The waits of a session: for a hint, for room in its window, and for the next poll. A poll reads
+//! from the store what the session may have missed: the head of the inbox, or the device's cursor.
+//! A session that waits makes one every [`Config::poll_interval`](crate::Config::poll_interval).
 
 use super::delivery::SessionEnd;
 use super::state::Session;
@@ -9,8 +11,8 @@ impl Session {
         !self.is_device() || self.guard.connection.outstanding_count() < self.service.config().window
     }
 
-    /// Waits for a hint. At each poll it asks for the head of the inbox, because every hint may
-    /// have been lost. Returns whether the store has to be read.
+    /// Waits for a hint. At each poll the session asks for the head of the inbox, because every
+    /// hint may have been lost. Returns whether the session has to read its inbox from the store.
     pub(super) async fn wait_for_hint(&mut self) -> bool {
         let Some(head_answer) = &mut self.head_answer else {
             if self.wait_for_change().await == WakeReason::PollDue {
@@ -25,13 +27,14 @@ impl Session {
             () = self.service.wait_for_shutdown() => return false,
         };
         self.head_answer = None;
-        // Without an answer the store is read, and that read returns the error.
+        // There is no answer if the store failed. Then the session reads its inbox, and that read
+        // returns the error.
         head.map_or(true, |head| head > self.position)
     }
 
-    /// Waits for room in the window, which an acknowledgement through a handle of this session
-    /// makes. At each poll it reads the device's cursor from the store, because the device may have
-    /// acknowledged elsewhere.
+    /// Waits for room in the window. An acknowledgement through a handle of this session makes
+    /// room. At each poll the session reads the device's cursor from the store, because the device
+    /// may have acknowledged through another connection.
     pub(super) async fn wait_for_room(&mut self) -> Result<(), SessionEnd> {
         let Some(devices_read) = &mut self.devices_read else {
             if self.wait_for_change().await == WakeReason::PollDue {

@@ -1,5 +1,6 @@
 //! The decisions that every store has to make in the same way, as functions. A store reads rows,
-//! calls one of these functions, and writes rows.
+//! calls one of these functions, and writes rows. The crate's front page explains the
+//! [terms](crate#terms), such as cursor, head and floor.
 
 use std::sync::Arc;
 
@@ -13,8 +14,9 @@ use crate::message::Message;
 use crate::numbers::InboxSeq;
 
 impl PublishKey {
-    /// The user's key record after this write, and whether it is new. The store has to write a new
-    /// record. `current` is the record before the write; `None` for a user without a key.
+    /// The user's key record after this write, and whether the record is new. The store has to
+    /// write a new record, and nothing otherwise. `current` is the record before the write; `None`
+    /// for a user without a key.
     ///
     /// ```
     /// # use dm_core::store::{KeyBinding, PublishKey, Timestamp, UserId, X25519Key};
@@ -40,14 +42,14 @@ impl PublishKey {
 
 impl AppendMessage {
     /// The answer to a send whose client id the sender used before: the stored message, if this
-    /// send is its retry. `stored` is the message under that client id, and `sender_seq` the number
+    /// send is its retry. `stored` is the message with that client id, and `sender_seq` the number
     /// of its entry in the sender's inbox. A store calls this before
-    /// [`check_key`](Self::check_key), and writes nothing, whatever this returns.
+    /// [`check_key`](Self::check_key). It then writes nothing, whatever this returns.
     ///
     /// # Errors
     /// [`Refusal::ClientIdReused`] when this send does not [repeat](Self::repeats) the stored
     /// message.
-    pub fn answer_again(&self, stored: Arc<Message>, sender_seq: InboxSeq) -> Result<Outcome, Refusal> {
+    pub fn retry_answer(&self, stored: Arc<Message>, sender_seq: InboxSeq) -> Result<Outcome, Refusal> {
         if !self.repeats(&stored) {
             return Err(Refusal::ClientIdReused);
         }
@@ -56,8 +58,8 @@ impl AppendMessage {
     }
 
     /// Checks the key version that the write names against the recipient's current key. A write
-    /// that names no version passes; for such a write a store need not read the key and may pass
-    /// `None`.
+    /// that names no version always passes, so a store may pass `None` for it without reading the
+    /// key.
     ///
     /// # Errors
     /// [`Refusal::StaleKey`] when the versions differ, or the recipient has no key.
@@ -77,8 +79,8 @@ impl RegisterDevice {
     /// entry.
     ///
     /// # Errors
-    /// [`Refusal::TooManyDevices`] when the user may have no further device.
-    pub fn cursor_of_new(
+    /// [`Refusal::TooManyDevices`] when the user has as many devices as the write's limit.
+    pub fn new_device_cursor(
         &self,
         devices: usize,
         floor: InboxSeq,
@@ -105,15 +107,15 @@ pub struct AckState {
     pub floor: InboxSeq,
 }
 
-/// The changes of an acknowledgement, before the cursor advances over acknowledged entries that
-/// follow it.
+/// The changes of an acknowledgement. After making them, the store advances the cursor over the
+/// acknowledged entries that follow it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AckDecision {
-    /// The answer, with the cursor that the acknowledgement itself sets. If the cursor then
-    /// advances further, the store puts the new cursor into the answer.
+    /// The answer, with the cursor that the acknowledgement sets. When the store has advanced the
+    /// cursor, it puts the new cursor into the answer.
     pub done: Acknowledged,
-    /// The numbers of the entries to mark as acknowledged one by one. All are above the device's
-    /// previous cursor, and none has expired.
+    /// The numbers of the single entries that the store has to mark as acknowledged. All are above
+    /// the device's previous cursor, and none has expired.
     pub marks: Vec<InboxSeq>,
 }
 
@@ -152,8 +154,8 @@ impl Acknowledge {
         let known = named.iter().filter(|seq| **seq != InboxSeq::ZERO).count();
         done.unknown = (named.len() - known) as u64;
         done.acknowledged += known as u64;
-        // Entries up to the cursor are acknowledged already, and expired entries are never shown
-        // again: neither needs a mark.
+        // No mark is needed for an entry up to the cursor, which is acknowledged, and for an
+        // expired entry, which is never shown.
         let marks = named.into_iter().filter(|seq| *seq > cursor && *seq > floor).collect();
         Ok(AckDecision { done, marks })
     }
@@ -203,12 +205,12 @@ mod tests {
     fn a_repeat_is_answered_with_the_first_message_and_other_content_is_refused() {
         let first = Arc::new(send(b"one", None).into_message(ServerSequence::new(5)));
         let again = AppendMessage { id: MessageId::from_bytes([9; 16]), ..send(b"one", None) };
-        let Ok(Outcome::MessageAppended(answer)) = again.answer_again(Arc::clone(&first), seq(7)) else {
+        let Ok(Outcome::MessageAppended(answer)) = again.retry_answer(Arc::clone(&first), seq(7)) else {
             panic!("a repeat is refused");
         };
         assert_eq!((answer.message, answer.sender_seq), (Arc::clone(&first), seq(7)));
         assert!(answer.repeated && answer.appended.is_empty());
-        let refused = send(b"two", None).answer_again(first, seq(7)).unwrap_err();
+        let refused = send(b"two", None).retry_answer(first, seq(7)).unwrap_err();
         assert_eq!(refused, Refusal::ClientIdReused);
     }
 
@@ -226,7 +228,7 @@ mod tests {
     fn a_new_device_starts_at_the_floor_or_at_the_head_unless_there_are_too_many() {
         let register =
             |start| RegisterDevice { who: user(1).into(), start, limit: 2, at: Timestamp::from_millis(1) };
-        let cursor = |start, devices| register(start).cursor_of_new(devices, seq(3), seq(8));
+        let cursor = |start, devices| register(start).new_device_cursor(devices, seq(3), seq(8));
         assert_eq!(cursor(DeviceStart::Oldest, 1), Ok(seq(3)));
         assert_eq!(cursor(DeviceStart::Now, 1), Ok(seq(8)));
         assert_eq!(cursor(DeviceStart::Now, 2), Err(Refusal::TooManyDevices));

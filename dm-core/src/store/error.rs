@@ -1,10 +1,10 @@
-//! The errors of a store.
+//! [`StoreError`], the error of a call of a store, and its kinds.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// An error of a [`Store`](crate::store::Store). Cheap to clone, because one failed batch answers
-/// many callers.
+/// An error of a [`Store`](crate::store::Store). Clones share the cause, because each caller of a
+/// failed batch gets a clone.
 #[derive(Clone, Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
@@ -28,7 +28,7 @@ pub enum StoreErrorKind {
     /// A newer version of the library wrote the data. Nothing was changed.
     NewerSchema,
     /// It is not known whether a commit happened. After this error an embedded store refuses all
-    /// work until it is reopened. A store that opened its files itself also reopens itself.
+    /// work until it is reopened. A store that opened its files itself reopens without the host.
     OutcomeUnknown,
     /// The store is closed, or refuses all work after an unknown outcome until the process opens it
     /// again.

@@ -1,6 +1,6 @@
-//! The storage trait [`Store`], its inputs and outputs, and the types that it uses. An author of a
-//! store needs `use dm_core::store::*` and little else. The front page of the crate explains the
-//! [terms](crate#terms), such as head and floor.
+//! [`Store`], the trait of the storage, with its inputs, its outputs and the types that it uses. An
+//! author of a store needs `use dm_core::store::*` and little else. The front page of the crate
+//! explains the [terms](crate#terms), such as head and floor.
 
 mod decisions;
 mod embedded;
@@ -41,7 +41,7 @@ use std::num::NonZeroUsize;
 
 use async_trait::async_trait;
 
-/// The storage of a service. Authors of stores implement it.
+/// The storage of a service. Authors of stores implement this trait.
 ///
 /// There are three ways to implement it:
 ///
@@ -129,7 +129,7 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] when the batch as a whole was not applied, or, as
     /// [`OutcomeUnknown`](StoreErrorKind::OutcomeUnknown), may not have been. A write that cannot
-    /// be done is no error but [`Outcome::Refused`].
+    /// be done is answered with [`Outcome::Refused`], which is no error.
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError>;
 
     /// A user's current key; `None` when the user has published none.
@@ -153,8 +153,9 @@ pub trait Store: Send + Sync + 'static {
     /// once.
     ///
     /// Each number is as new as clause 17 requires, but the numbers of different users may come
-    /// from different states of the store. The service calls this for sessions that have had no
-    /// hint for a while: once for all sessions that ask at about the same time.
+    /// from different states of the store. The service calls this for sessions that wait for a
+    /// hint, because every hint may have been lost. One call serves all sessions that ask at about
+    /// the same time.
     ///
     /// The default calls [`inbox`](Store::inbox) for each user. A store overrides this method if it
     /// can find a number without reading entries, or all numbers with one statement.
@@ -174,13 +175,13 @@ pub trait Store: Send + Sync + 'static {
     /// The time of the call may grow with the count.
     async fn depth(&self, query: Principal) -> Result<Depth, StoreError>;
 
-    /// The condition of the store. It must be answered from memory and must not block, because
-    /// health probes call it at any time.
+    /// The condition of the store. The call must read memory only and must not block, because
+    /// health probes make it at any time.
     fn status(&self) -> StoreStatus {
         StoreStatus::default()
     }
 
-    /// The number of commits that are worth running at the same time. The service starts as many
+    /// The number of commits that should run at the same time. The service starts this number of
     /// lanes. A lane is a task that commits batches, one after the other. Default: 1.
     ///
     /// All messages of one conversation go through the same lane. The same holds for all openings

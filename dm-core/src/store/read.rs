@@ -1,4 +1,5 @@
-//! Queries of a store, and the pages that answer them.
+//! The queries of the reads of a store, and the pages that answer them. The crate's front page
+//! explains the [terms](crate#terms), such as head and floor.
 
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ pub struct HistoryQuery {
 /// The start and direction of a page of messages. Bounds are exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HistoryRange {
-    /// Newest first, from the newest.
+    /// Newest first, starting with the newest message.
     Newest,
     /// Newest first, only messages below this number.
     Before(ServerSequence),
@@ -108,12 +109,13 @@ impl OwnEntries {
 }
 
 impl InboxQuery {
-    /// A query whose page is read for its [`head`](InboxPage::head) alone.
+    /// A query of which only the [`head`](InboxPage::head) of the page is used.
     pub(crate) fn for_head(user: UserId) -> Self {
         Self { who: user.into(), after: InboxSeq::ZERO, own: OwnEntries::Include, limit: 1, max_bytes: 1 }
     }
 
-    /// Whether the page includes an entry that the device has not acknowledged.
+    /// Whether the page includes an entry, by the device that caused it. The store itself leaves
+    /// out the entries that the device acknowledged.
     #[must_use]
     pub fn shows(&self, entry: &InboxEntry) -> bool {
         match entry.event {
@@ -145,7 +147,8 @@ impl InboxPage {
     /// Returns the page if it ends above `after` or at the head.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Corrupt`] for any other page, after which reading on would never end.
+    /// [`StoreErrorKind::Corrupt`] for any other page, because the caller would read the same page
+    /// for ever.
     pub(crate) fn require_progress(self, after: InboxSeq) -> Result<Self, StoreError> {
         if self.through < self.head && self.through <= after {
             return Err(StoreError::new(

@@ -1,4 +1,4 @@
-//! The condition of a store, as the store reports it.
+//! [`StoreStatus`], the condition of a store, as the store reports it.
 
 /// The condition of a store, for [`Service::health`](crate::Service::health) and its metrics. The
 /// default is a store without problems: open, with enough free space, every commit synced.

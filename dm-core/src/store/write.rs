@@ -1,4 +1,4 @@
-//! Writes as data, and their outcomes.
+//! [`Write`], a change of a store as data, and [`Outcome`], its result.
 
 use std::sync::Arc;
 
@@ -44,8 +44,8 @@ impl From<AppendMessage> for Write {
     }
 }
 
-/// Makes a key the user's current key, with the next version. If the key is the current one
-/// already, nothing changes, even with another binding.
+/// Makes a key the user's current key, with the next version. If the key is the current one before
+/// the write, nothing changes, even with another binding.
 ///
 /// If the key has changed, the same transaction also starts its announcement to all peers.
 /// [`AnnounceKeys`] carries the announcement out. If the announcement of the user's previous key is
@@ -98,12 +98,12 @@ pub struct OpenConversation {
 ///
 /// The store checks in this order:
 ///
-/// 1. The sender is in the conversation. Otherwise [`Refusal::NotFound`].
-/// 2. If the write has a client id that the sender used before, the write
-///    [`repeats`](Self::repeats) the message that is stored under it. Otherwise
-///    [`Refusal::ClientIdReused`].
-/// 3. If the write names a key version, it is the recipient's current one. Otherwise
-///    [`Refusal::StaleKey`]. A write that repeats a stored message is not checked for this.
+/// 1. The sender must be in the conversation, or the write is refused as [`Refusal::NotFound`].
+/// 2. If the sender used the client id before, the write must [repeat](Self::repeats) the message
+///    with that client id, or it is refused as [`Refusal::ClientIdReused`]. A write that repeats
+///    the message succeeds without the next check.
+/// 3. A key version that the write names must be the recipient's current one, or the write is
+///    refused as [`Refusal::StaleKey`].
 #[derive(Clone, Debug)]
 pub struct AppendMessage {
     /// The id of a new message. Ignored if the write repeats a stored message.
@@ -112,7 +112,7 @@ pub struct AppendMessage {
     pub conversation: ConversationId,
     /// The sending user and device.
     pub sender: Principal,
-    /// The id that the sender's client gave the message, if it gave one.
+    /// The id that the sender's client chose for the message; `None` if it chose none.
     pub client_id: Option<ClientMessageId>,
     /// The version of the recipient's key that the message is encrypted to; `None` if the sender
     /// names no version.
@@ -157,8 +157,8 @@ impl AppendMessage {
 ///
 /// The store checks in this order:
 ///
-/// 1. The device is registered. Otherwise [`Refusal::UnknownDevice`].
-/// 2. No named entry is beyond the newest. Otherwise [`Refusal::BeyondHead`].
+/// 1. The device must be registered, or the write is refused as [`Refusal::UnknownDevice`].
+/// 2. No named entry may be beyond the newest, or the write is refused as [`Refusal::BeyondHead`].
 ///
 /// An expired entry may be named, by its number or by its message. It counts as acknowledged, and
 /// nothing else changes. Only [`AckTarget::UpTo`] can move a cursor into a range of expired
@@ -332,7 +332,7 @@ pub enum Refusal {
     ClientIdReused,
     /// The named key version is not the recipient's current one.
     StaleKey {
-        /// The recipient's current key, if there is one.
+        /// The recipient's current key; `None` if the recipient has published none.
         current: Option<KeyRecord>,
     },
     /// The user has as many devices as the write's limit allows.

@@ -10,7 +10,7 @@ fn hint(n: u64, origin: Option<DeviceId>) -> SeqHint {
     SeqHint { user: user(2), seq: seq(n), origin }
 }
 
-/// A world in which only the test passes hints to the hub.
+/// A world whose notifier drops all hints, so that only the test gives the hub hints.
 fn without_hints(store: impl dm_core::store::Store) -> World {
     World::notifying(store, |_| NullNotifier, |_| ())
 }
@@ -34,7 +34,7 @@ async fn a_watch_starts_with_connected_users_and_returns_first_and_last_sessions
 }
 
 #[tokio::test]
-async fn a_takeover_or_a_short_connection_is_no_change() {
+async fn a_watch_ignores_takeovers_and_short_connections() {
     let world = World::new();
     let old = world.connect(&who(1)).await;
     let mut watch = world.hub.watch();
@@ -48,7 +48,7 @@ async fn a_takeover_or_a_short_connection_is_no_change() {
 }
 
 #[tokio::test]
-async fn a_waiting_watch_is_woken() {
+async fn a_user_who_connects_wakes_a_waiting_watch() {
     let world = World::new();
     let mut watch = world.hub.watch();
     let mut waiting = Box::pin(watch.changed());
@@ -72,7 +72,7 @@ async fn a_hint_without_its_entry_makes_the_session_read_it() {
 }
 
 #[tokio::test]
-async fn a_number_the_session_has_or_caused_itself_costs_no_read() {
+async fn a_hint_of_a_known_or_own_entry_costs_no_read() {
     let store = GatedStore::new();
     let world = without_hints(store.clone());
     let chat = world.open(1, 2).await;
@@ -93,7 +93,7 @@ async fn a_number_the_session_has_or_caused_itself_costs_no_read() {
 }
 
 #[tokio::test]
-async fn a_number_beyond_the_inbox_costs_one_read_and_stops_nothing() {
+async fn a_hint_beyond_the_newest_entry_costs_one_read_and_loses_nothing() {
     let world = without_hints(MemoryStore::new());
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;

@@ -1,4 +1,4 @@
-//! Group commit: the batches, the answers, and failures of the store.
+//! Group commit: its batches, the answers to callers, and failures of the store.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn gated() -> (GatedStore, World, dm_core::ConversationId) {
     (store, world, chat)
 }
 
-/// Starts sends that wait for the store.
+/// Starts a task for each message, which sends the message as user 1.
 fn start(world: &World, sends: impl IntoIterator<Item = SendMessage>) -> JoinSet<Result<Sent, Error>> {
     let mut tasks = JoinSet::new();
     for message in sends {
@@ -46,7 +46,7 @@ async fn writes_that_arrive_during_a_commit_are_the_next_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn callers_that_send_again_at_once_are_one_batch() {
+async fn callers_that_send_again_immediately_share_one_batch() {
     let (store, world, chat) = gated().await;
     let_tasks_run().await;
     let before = store.batches().len();
@@ -67,7 +67,7 @@ async fn callers_that_send_again_at_once_are_one_batch() {
     }
     let_tasks_run().await;
     for _ in 0..6 {
-        // The store holds each batch until all answered callers have sent again.
+        // The store holds each batch until all answered callers have made their next sends.
         store.release_one_commit();
         let_tasks_run().await;
     }
@@ -77,7 +77,7 @@ async fn callers_that_send_again_at_once_are_one_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_does_not_wait_for_others_that_were_answered_and_do_not_send() {
+async fn a_caller_does_not_wait_for_answered_callers_that_send_nothing() {
     let (store, world, chat) = gated().await;
     let_tasks_run().await;
     let before = store.batches().len();
@@ -158,7 +158,7 @@ async fn a_batch_ends_at_its_limits_of_count_and_bytes() {
 }
 
 #[tokio::test]
-async fn one_refusal_in_a_batch_of_64_leaves_the_other_63() {
+async fn a_refusal_in_a_batch_of_64_does_not_affect_the_other_63() {
     let (store, world, chat) = gated().await;
     let foreign = world.open(3, 4).await;
     let_tasks_run().await;
@@ -192,7 +192,7 @@ async fn the_same_client_id_from_50_tasks_is_one_message_and_50_equal_answers() 
 }
 
 #[tokio::test]
-async fn a_client_id_used_for_other_content_is_a_conflict_and_stores_nothing() {
+async fn a_client_id_used_before_for_other_content_is_refused_and_nothing_is_stored() {
     let (_, world, chat) = gated().await;
     let other_chat = world.open(1, 3).await;
     let send = SendMessage { client_id: Some(client_id(1)), ..message(chat, "one") };
@@ -227,7 +227,7 @@ async fn without_a_client_id_sending_twice_is_two_messages() {
 }
 
 #[tokio::test]
-async fn a_send_dropped_at_any_point_happened_in_full_or_not_at_all() {
+async fn a_dropped_send_is_stored_in_full_or_not_at_all() {
     let mut happened = 0;
     for polls in 0..40 {
         let (store, world, chat) = gated().await;
@@ -267,7 +267,7 @@ async fn a_send_dropped_at_any_point_happened_in_full_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn a_failed_commit_fails_all_its_waiters_and_stores_nothing() {
+async fn a_failed_commit_fails_all_its_callers_and_stores_nothing() {
     let (store, world, chat) = gated().await;
     let_tasks_run().await;
     store.hold_commits();
@@ -293,11 +293,11 @@ async fn a_failed_commit_fails_all_its_waiters_and_stores_nothing() {
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_is_said_to_be_unknown_and_the_retry_resolves_it() {
+async fn an_unknown_outcome_is_reported_and_a_retry_resolves_it() {
     let (store, world, chat) = gated().await;
     let_tasks_run().await;
     let send = SendMessage { client_id: Some(client_id(1)), ..message(chat, "once") };
-    store.next_commit(Fault::HappensUnknown);
+    store.next_commit(Fault::StoredUnknown);
     let error = world.dm.send(&who(1), send.clone()).await.unwrap_err();
     assert!(matches!(error, Error::OutcomeUnknown(_)), "{error:?}");
     let sent = world.dm.send(&who(1), send).await.unwrap();
@@ -316,7 +316,7 @@ async fn too_few_outcomes_are_reported_as_an_unknown_outcome() {
 }
 
 #[tokio::test]
-async fn a_store_that_panics_hangs_nobody_and_health_says_so() {
+async fn a_panic_of_the_store_answers_all_callers_and_makes_the_service_unready() {
     let (store, world, chat) = gated().await;
     let_tasks_run().await;
     store.hold_commits();
@@ -350,7 +350,7 @@ async fn callers_of_the_previous_batch_are_answered_when_the_store_panics() {
 }
 
 #[tokio::test]
-async fn shutdown_commits_what_was_queued_and_refuses_what_comes_after() {
+async fn shutdown_commits_queued_writes_and_refuses_later_ones() {
     let (store, world, chat) = gated().await;
     let_tasks_run().await;
     store.hold_commits();
@@ -402,7 +402,7 @@ async fn callers_wait_when_the_queue_is_full() {
 }
 
 #[tokio::test]
-async fn acknowledgements_count_in_the_queue_by_their_names() {
+async fn acknowledgements_count_in_the_queue_by_the_entries_that_they_name() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |config| {
         config.max_payload = 1_000;
@@ -413,7 +413,7 @@ async fn acknowledgements_count_in_the_queue_by_their_names() {
     let pending = world.pending(&who(2)).await;
     let seqs = pending.iter().map(|entry| entry.seq).take(100).collect();
     let ids = pending.iter().filter_map(|entry| Some(entry.message()?.id)).take(50).collect();
-    // Each names 800 bytes.
+    // Each target counts 800 bytes.
     for target in [AckTarget::Entries(seqs), AckTarget::Messages(ids)] {
         let_tasks_run().await;
         let before = store.batches().len();
@@ -429,7 +429,7 @@ async fn acknowledgements_count_in_the_queue_by_their_names() {
 }
 
 #[tokio::test]
-async fn a_write_larger_than_the_queue_waits_for_all_of_it_and_not_for_ever() {
+async fn a_write_larger_than_the_queue_is_committed_when_the_queue_is_empty() {
     let world = World::configured(|config| {
         config.max_payload = 1_000;
         config.queue_bytes = 1_000;
@@ -452,7 +452,7 @@ async fn a_write_larger_than_the_queue_waits_for_all_of_it_and_not_for_ever() {
 }
 
 #[tokio::test]
-async fn both_users_opening_at_once_get_one_conversation() {
+async fn simultaneous_openings_by_both_users_give_one_conversation() {
     let world = World::new();
     let mut tasks = JoinSet::new();
     for n in 0..50 {

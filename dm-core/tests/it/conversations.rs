@@ -12,7 +12,7 @@ use crate::common::{
 };
 
 #[tokio::test]
-async fn a_conversation_is_opened_once_whoever_asks() {
+async fn a_pair_has_one_conversation_whichever_user_opens_it() {
     let world = World::new();
     let first = world.dm.open_conversation(&who(1), user(2)).await.unwrap();
     let again = world.dm.open_conversation(&who(2), user(1)).await.unwrap();
@@ -37,7 +37,7 @@ async fn a_conversation_with_oneself_or_with_an_unknown_user_is_refused() {
 }
 
 #[tokio::test]
-async fn a_directory_that_panics_is_reported_as_unavailable_and_the_store_is_not() {
+async fn a_panic_of_the_directory_is_reported_as_directory_unavailable() {
     struct Panics;
     #[async_trait]
     impl Directory for Panics {
@@ -89,7 +89,7 @@ async fn conversations_are_listed_by_last_activity_with_those_without_messages_l
 }
 
 #[tokio::test]
-async fn history_reads_both_ways_in_exclusive_pages() {
+async fn history_is_paged_in_both_directions_with_exclusive_bounds() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send_many(&who(1), chat, 10).await;
@@ -109,7 +109,7 @@ async fn history_reads_both_ways_in_exclusive_pages() {
 }
 
 #[tokio::test]
-async fn a_page_of_history_ends_at_its_bytes_and_holds_one_message_at_least() {
+async fn a_history_page_ends_at_its_byte_limit_but_has_at_least_one_message() {
     let world = World::configured(|config| config.history_bytes = 2_500);
     let chat = world.open(1, 2).await;
     for size in [1_000, 1_000, 1_000, 60_000] {
@@ -122,7 +122,7 @@ async fn a_page_of_history_ends_at_its_bytes_and_holds_one_message_at_least() {
 }
 
 #[tokio::test]
-async fn a_foreign_conversation_answers_as_a_missing_one_on_every_call() {
+async fn calls_for_a_foreign_conversation_fail_like_those_for_a_missing_one() {
     let world = World::new();
     let foreign = world.open(1, 2).await;
     let missing = ConversationId::from_bytes([1; 16]);
@@ -168,7 +168,7 @@ async fn a_message_is_read_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn keys_count_their_versions_and_the_same_key_is_no_change() {
+async fn a_new_key_gets_the_next_version_and_the_current_key_changes_nothing() {
     let world = World::configured(|config| config.key_policy = KeyPolicy::AcceptUnproven);
     assert!(is_not_found(world.dm.key(user(1)).await));
     let first = world.dm.publish_key(&who(1), derived_key(1)).await.unwrap();
@@ -183,7 +183,7 @@ async fn keys_count_their_versions_and_the_same_key_is_no_change() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_not_the_callers_own_is_refused_by_default() {
+async fn a_key_not_derived_from_the_callers_identity_is_refused_by_default() {
     let world = World::new();
     let refused = world.dm.publish_key(&who(1), derived_key(2)).await;
     assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
@@ -191,7 +191,7 @@ async fn a_key_that_is_not_the_callers_own_is_refused_by_default() {
 }
 
 #[tokio::test]
-async fn every_peer_with_a_conversation_learns_of_a_new_key_and_nobody_else() {
+async fn only_peers_with_a_conversation_get_a_notice_of_a_new_key() {
     let world = World::configured(|config| {
         config.announce_step = 2;
         config.key_policy = KeyPolicy::AcceptUnproven;
@@ -237,7 +237,7 @@ async fn a_message_for_an_older_key_version_is_refused_with_the_new_key_and_not_
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_changes_no_order() {
+async fn messages_keep_their_order_when_the_clock_jumps() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     for (n, at) in [0_i64, 86_400_000, -86_400_000].into_iter().enumerate() {

@@ -1,7 +1,7 @@
-//! Orders to end sessions, and the sessions of a forgotten device.
+//! Requests to end sessions, and the sessions of a forgotten device.
 
 use dm_core::notify::{NodeId, NullNotifier};
-use dm_core::{AckTarget, DisconnectReason, Disconnected, MemoryStore, Service, SessionEnd};
+use dm_core::{AckTarget, DisconnectReason, DisconnectReport, MemoryStore, Service, SessionEnd};
 
 use crate::common::gate::GatedStore;
 use crate::common::{World, backlog, is_not_found, let_tasks_run, on, poll_once, seq, user, who};
@@ -27,7 +27,8 @@ async fn a_host_ends_sessions_through_the_service_and_learns_which_nodes_confirm
     let mut follower = world.dm.follow(&on(2, "phone")).await.unwrap();
     let mut of_another = world.connect(&who(3)).await;
     backlog(&mut of_another).await;
-    let one_node = |sessions| Disconnected { sessions, confirmed: vec![world.hub.node()], expected: Some(1) };
+    let one_node =
+        |sessions| DisconnectReport { sessions, confirmed: vec![world.hub.node()], expected: Some(1) };
 
     let device = Some("phone".parse().unwrap());
     let ended = world.dm.disconnect(user(2), device, DisconnectReason::SignedOut).await;
@@ -44,10 +45,13 @@ async fn a_host_ends_sessions_through_the_service_and_learns_which_nodes_confirm
 }
 
 #[test]
-fn an_order_is_complete_only_when_every_node_is_known_to_have_confirmed() {
+fn a_report_is_complete_only_if_every_node_is_known_to_have_confirmed() {
     let node = NodeId::from_bytes([7; 8]);
-    let known =
-        |confirmed: usize, expected| Disconnected { sessions: 0, confirmed: vec![node; confirmed], expected };
+    let known = |confirmed: usize, expected| DisconnectReport {
+        sessions: 0,
+        confirmed: vec![node; confirmed],
+        expected,
+    };
     assert!(known(2, Some(2)).is_complete() && known(3, Some(2)).is_complete());
     assert!(!known(1, Some(2)).is_complete());
     assert!(!known(5, None).is_complete(), "the number of nodes is not known");
@@ -66,11 +70,11 @@ async fn forgetting_a_device_ends_its_sessions_and_no_others() {
 }
 
 #[tokio::test]
-async fn forgetting_again_ends_a_session_that_the_first_time_did_not_reach() {
+async fn a_second_forget_ends_a_session_that_the_first_one_did_not_reach() {
     let store = MemoryStore::new();
     let world = World::with(store.clone(), |_| ());
     let mut phone = world.connect(&on(2, "phone")).await;
-    // As if another node had stored the first call and ended before it could send the order.
+    // Another node stores the first call. Its request does not reach the session of this node.
     let other = Service::builder(store).start().unwrap();
     assert!(other.forget_device(&who(2), "phone".parse().unwrap()).await.unwrap());
     assert!(!world.dm.forget_device(&who(2), "phone".parse().unwrap()).await.unwrap());
@@ -78,7 +82,7 @@ async fn forgetting_again_ends_a_session_that_the_first_time_did_not_reach() {
 }
 
 #[tokio::test]
-async fn a_session_that_no_order_reached_ends_at_its_acknowledgement_and_registers_no_device() {
+async fn a_session_that_no_request_reached_ends_at_its_acknowledgement_and_registers_no_device() {
     let world = without_notifier(|_| ());
     world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
@@ -91,7 +95,7 @@ async fn a_session_that_no_order_reached_ends_at_its_acknowledgement_and_registe
 }
 
 #[tokio::test]
-async fn a_session_that_no_order_reached_ends_when_its_window_is_full() {
+async fn a_session_that_no_request_reached_ends_when_its_window_is_full() {
     let world = without_notifier(|config| config.window = 1);
     world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
@@ -104,7 +108,7 @@ async fn a_session_that_no_order_reached_ends_when_its_window_is_full() {
 }
 
 #[tokio::test]
-async fn forgetting_ends_the_sessions_also_when_its_caller_is_gone() {
+async fn forgetting_a_device_ends_its_sessions_even_if_the_caller_drops_the_call() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let mut session = world.connect(&who(2)).await;

@@ -1,5 +1,5 @@
-//! Futures of acknowledgements and of openings are dropped at every point where they wait. The
-//! write then happens in full or not at all.
+//! The futures of acknowledgements and openings are dropped at each point at which they wait. The
+//! write is then stored in full or not at all.
 
 use std::future::Future;
 
@@ -8,7 +8,7 @@ use dm_core::{AckTarget, Depth, Principal};
 use crate::common::gate::GatedStore;
 use crate::common::{self, World, let_tasks_run, numbers, on, poll_once, seq, user, who};
 
-/// Polls a future `polls` times and drops it. Returns whether it was ready before that.
+/// Polls a future at most `polls` times and drops it. Returns whether it was ready.
 async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
     let mut future = Box::pin(future);
     for _ in 0..polls {
@@ -24,21 +24,22 @@ async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
 /// a store whose commits are held, and once without. Returns the number of trials in which the
 /// write happened, and of those in which it did not.
 async fn at_every_point(trial: impl AsyncFn(&GatedStore, bool, usize) -> Trial) -> (usize, usize) {
-    let (mut happened, mut not) = (0, 0);
+    let (mut stored_count, mut not_stored) = (0, 0);
     for holds in [false, true] {
         for polls in 0.. {
             let store = GatedStore::new();
             let Trial { done, stored } = trial(&store, holds, polls).await;
-            happened += usize::from(stored);
-            not += usize::from(!stored);
+            stored_count += usize::from(stored);
+            not_stored += usize::from(!stored);
             assert!(stored || !done);
-            // With held commits the future is never ready: a few polls reach its last wait.
+            // With held commits the future is never ready. 16 polls are more than it needs to reach
+            // the point where it waits for the commit.
             if done || (holds && polls == 16) {
                 break;
             }
         }
     }
-    (happened, not)
+    (stored_count, not_stored)
 }
 
 /// The result of a trial.
@@ -49,7 +50,7 @@ struct Trial {
     stored: bool,
 }
 
-/// The cursor of a device and the depth of its inbox. It registers no device.
+/// The cursor of a device and its number of pending entries. This call registers no device.
 async fn unacknowledged(world: &World, who: &Principal) -> (u64, Depth) {
     let devices = world.dm.devices(who).await.unwrap();
     let cursor = devices.iter().find(|state| state.device == who.device).map(|state| state.cursor.get());
@@ -57,12 +58,12 @@ async fn unacknowledged(world: &World, who: &Principal) -> (u64, Depth) {
 }
 
 #[tokio::test]
-async fn an_acknowledgement_dropped_at_any_point_happened_in_full_or_not_at_all() {
+async fn a_dropped_acknowledgement_is_stored_in_full_or_not_at_all() {
     // The second device is not registered yet, so the call registers it first.
     for device in ["phone", "new"] {
         for target in [AckTarget::UpTo(seq(3)), AckTarget::Entries(vec![seq(2), seq(4)])] {
             let who = on(2, device);
-            let (happened, not) = at_every_point(async |store, holds, polls| {
+            let (stored_count, not_stored) = at_every_point(async |store, holds, polls| {
                 let world = World::with(store.clone(), |_| ());
                 let chat = world.open(1, 2).await;
                 world.send_many(&common::who(1), chat, 3).await;
@@ -76,7 +77,7 @@ async fn an_acknowledgement_dropped_at_any_point_happened_in_full_or_not_at_all(
                 store.release_commits();
                 let_tasks_run().await;
                 let found = unacknowledged(&world, &who).await;
-                // After a second call it has happened, and only once.
+                // After a second call the acknowledgement is stored, and only once.
                 world.dm.acknowledge(&who, target.clone()).await.unwrap();
                 let after = unacknowledged(&world, &who).await;
                 assert_ne!(before, after);
@@ -84,15 +85,18 @@ async fn an_acknowledgement_dropped_at_any_point_happened_in_full_or_not_at_all(
                 Trial { done, stored: found == after }
             })
             .await;
-            assert!(happened > 0 && not > 0, "some happened and some did not: {happened}, {not}");
+            assert!(
+                stored_count > 0 && not_stored > 0,
+                "some were stored and some were not: {stored_count}, {not_stored}"
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn an_opening_dropped_at_any_point_happened_in_full_or_not_at_all() {
+async fn a_dropped_opening_is_stored_in_full_or_not_at_all() {
     let opener = who(1);
-    let (happened, not) = at_every_point(async |store, holds, polls| {
+    let (stored_count, not_stored) = at_every_point(async |store, holds, polls| {
         let world = World::with(store.clone(), |_| ());
         let_tasks_run().await;
         if holds {
@@ -116,5 +120,8 @@ async fn an_opening_dropped_at_any_point_happened_in_full_or_not_at_all() {
         Trial { done, stored }
     })
     .await;
-    assert!(happened > 0 && not > 0, "some happened and some did not: {happened}, {not}");
+    assert!(
+        stored_count > 0 && not_stored > 0,
+        "some were stored and some were not: {stored_count}, {not_stored}"
+    );
 }

@@ -15,13 +15,13 @@ use tokio::task::JoinHandle;
 use crate::common::engine::{Next, Reader, Script, expire};
 use crate::common::{ciphertext, message, poll_once, user, who};
 
-/// A store that can be reopened when the test says so.
+/// A store whose attempts to reopen wait for a result from the test.
 struct Reopening {
     script: Script,
     store: Embedded<Reader>,
-    /// Receives the numbers of live writers and readers when an attempt to reopen begins.
+    /// Receives the numbers of writers and readers that exist when an attempt to reopen begins.
     begins: mpsc::Receiver<(usize, usize)>,
-    /// Sends the result of that attempt.
+    /// Sends the result of the attempt that has begun.
     ends: mpsc::Sender<Result<(), StoreErrorKind>>,
 }
 
@@ -40,7 +40,7 @@ impl Reopening {
         Self { script, store: store.start().unwrap(), begins, ends }
     }
 
-    /// A read that has begun in the engine and is held there.
+    /// Starts a read, which is held in the engine.
     async fn held_read(&self) -> JoinHandle<Result<Option<KeyRecord>, StoreError>> {
         self.script.hold_reads(true);
         let store = self.store.clone();
@@ -59,7 +59,7 @@ impl Reopening {
         self.store.key(user(1)).await.map(drop).map_err(|error| error.kind())
     }
 
-    /// Lets the next attempt succeed, and waits until the store is open.
+    /// Makes the next attempt succeed, and waits until the store is open.
     async fn reopens(&self) {
         self.ends.send(Ok(())).unwrap();
         while self.store.status().availability != Availability::Open {
@@ -82,7 +82,7 @@ async fn an_engine_that_panics_refuses_all_further_work_and_is_not_reopened() {
 }
 
 #[tokio::test]
-async fn a_read_that_the_engine_refuses_after_its_panic_does_not_have_it_reopened() {
+async fn a_refused_read_after_a_panic_does_not_reopen_the_engine() {
     let world = Reopening::new();
     let read = world.held_read().await;
     world.script.next(Next::Panics);
@@ -96,7 +96,7 @@ async fn a_read_that_the_engine_refuses_after_its_panic_does_not_have_it_reopene
 }
 
 #[tokio::test]
-async fn an_engine_that_panics_while_it_is_opened_again_stays_closed() {
+async fn a_panic_while_reopening_closes_the_store() {
     let script = Script::default();
     let (writer, reader) = script.writer_and_reader();
     let store = Embedded::builder(writer, reader).reopen(|| panic!("an engine that panics")).start().unwrap();
@@ -110,7 +110,7 @@ async fn an_engine_that_panics_while_it_is_opened_again_stays_closed() {
 }
 
 #[tokio::test]
-async fn without_a_way_to_reopen_a_store_stays_closed_after_an_unknown_outcome() {
+async fn a_store_without_a_way_to_reopen_is_closed_after_an_unknown_outcome() {
     let script = Script::default();
     let (writer, reader) = script.writer_and_reader();
     let store = Embedded::new(writer, reader).unwrap();
@@ -122,7 +122,7 @@ async fn without_a_way_to_reopen_a_store_stays_closed_after_an_unknown_outcome()
 }
 
 #[tokio::test]
-async fn without_a_way_to_reopen_a_refused_read_does_not_say_that_waiting_helps() {
+async fn a_refused_read_of_a_store_without_a_way_to_reopen_fails_as_closed() {
     let script = Script::default();
     let (writer, reader) = script.writer_and_reader();
     // While a commit waits for a measurement, the commit thread cannot close the store.
@@ -166,7 +166,7 @@ async fn after_an_unknown_outcome_writer_and_reader_are_dropped_and_the_store_re
 }
 
 #[tokio::test]
-async fn an_engine_that_does_nothing_any_more_is_reopened_whatever_its_last_error() {
+async fn an_engine_that_refuses_all_work_is_reopened_whatever_its_last_error() {
     let world = Reopening::new();
     world.script.next(Next::Breaks(StoreErrorKind::Full));
     assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Full);
@@ -190,7 +190,7 @@ async fn an_engine_that_does_nothing_any_more_is_reopened_whatever_its_last_erro
 }
 
 #[tokio::test]
-async fn reads_under_way_end_before_the_engine_is_opened_again() {
+async fn running_reads_end_before_the_engine_is_reopened() {
     let world = Reopening::new();
     let read = world.held_read().await;
     world.script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
@@ -211,7 +211,7 @@ async fn a_store_that_is_being_reopened_can_be_dropped() {
     world.begins.recv().unwrap();
     world.ends.send(Err(StoreErrorKind::Full)).unwrap();
     let Reopening { script, store, begins, ends } = world;
-    // A further attempt would wait for its result for ever.
+    // If this sender stayed, a further attempt would wait for its result for ever.
     drop(ends);
     drop(store);
     assert_eq!(script.alive(), (0, 0));
@@ -251,7 +251,7 @@ fn append_of(payload: &str) -> Write {
 const MIB: u64 = 1024 * 1024;
 
 #[tokio::test]
-async fn below_the_reserve_writes_that_take_room_are_refused_and_the_others_of_their_batch_are_done() {
+async fn below_the_reserve_only_writes_that_take_no_room_are_committed() {
     let script = Script::default();
     let (store, free, _) = on_a_disk(&script, MIB);
     free.store(MIB / 2, Ordering::SeqCst);
@@ -272,7 +272,7 @@ async fn below_the_reserve_writes_that_take_room_are_refused_and_the_others_of_t
 }
 
 #[tokio::test]
-async fn free_space_is_measured_after_a_part_of_the_reserve_and_not_at_every_commit() {
+async fn free_space_is_measured_after_a_part_of_the_reserve_was_written_and_not_at_every_commit() {
     let script = Script::default();
     let (store, free, measured) = on_a_disk(&script, 1024 * MIB);
     let commits = 500;
@@ -291,7 +291,7 @@ async fn free_space_is_measured_after_a_part_of_the_reserve_and_not_at_every_com
 }
 
 #[tokio::test]
-async fn free_space_is_measured_before_a_batch_that_is_a_part_of_the_reserve() {
+async fn free_space_is_measured_before_a_batch_as_large_as_a_part_of_the_reserve() {
     let script = Script::default();
     let (store, free, _) = on_a_disk(&script, 16 * MIB);
     store.commit(vec![expire()]).await.unwrap();
@@ -301,7 +301,7 @@ async fn free_space_is_measured_before_a_batch_that_is_a_part_of_the_reserve() {
 }
 
 #[tokio::test]
-async fn a_batch_is_stored_if_the_reserve_is_left_behind_it() {
+async fn a_batch_is_stored_if_it_leaves_the_reserve_free() {
     let script = Script::default();
     let (store, free, _) = on_a_disk(&script, 16 * MIB);
     let payload = "x".repeat(1024 * 1024);
@@ -315,7 +315,7 @@ async fn a_batch_is_stored_if_the_reserve_is_left_behind_it() {
 }
 
 #[tokio::test]
-async fn free_space_is_not_measured_each_time_that_the_condition_is_asked_for() {
+async fn free_space_is_not_measured_for_every_status() {
     let script = Script::default();
     let (store, _, measured) = on_a_disk(&script, 1024 * MIB);
     let asked = 500;

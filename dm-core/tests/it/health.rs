@@ -107,7 +107,7 @@ async fn a_failed_commit_makes_the_service_unready_until_its_own_attempt_succeed
 }
 
 #[tokio::test]
-async fn writes_that_wait_are_counted() {
+async fn health_counts_the_writes_that_wait() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
@@ -132,7 +132,7 @@ fn expiries(store: &GatedStore) -> usize {
 }
 
 #[tokio::test]
-async fn expiry_comes_in_time_although_keys_are_published_all_the_while() {
+async fn expiry_runs_on_time_while_keys_are_published() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let_tasks_run().await;
@@ -162,11 +162,11 @@ async fn expiry_goes_on_while_announcements_fail() {
 }
 
 #[tokio::test]
-async fn an_expiry_that_fails_by_itself_does_not_keep_the_service_unready() {
+async fn a_failed_expiry_alone_does_not_keep_the_service_unready() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let_tasks_run().await;
-    // Three times announcing keys succeeds and expiry fails.
+    // Three times, announcing keys succeeds and then expiry fails.
     for _ in 0..3 {
         store.next_commit(Fault::None);
         store.next_commit(Fault::Fail(StoreErrorKind::Engine));
@@ -180,7 +180,7 @@ async fn an_expiry_that_fails_by_itself_does_not_keep_the_service_unready() {
 }
 
 #[tokio::test]
-async fn nothing_is_tried_again_on_a_store_that_is_closed_for_good() {
+async fn a_closed_store_gets_no_further_commit() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
@@ -195,7 +195,7 @@ async fn nothing_is_tried_again_on_a_store_that_is_closed_for_good() {
 }
 
 #[tokio::test]
-async fn a_store_without_room_or_not_open_makes_the_service_unready_and_its_durability_is_shown() {
+async fn readiness_depends_on_the_room_and_availability_of_the_store_but_not_on_its_durability() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     assert!(world.dm.health().is_ready());
@@ -238,7 +238,7 @@ async fn the_gauges_show_the_health() {
     assert_eq!(gauges.value("dm_oldest_read_seconds"), 0.0);
 }
 
-/// The last values of the gauges, by their names and labels.
+/// The newest value of each gauge, by the gauge's name and labels.
 #[derive(Default)]
 struct Gauges(Arc<Mutex<BTreeMap<String, f64>>>);
 

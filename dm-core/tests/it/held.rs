@@ -1,4 +1,4 @@
-//! A future that was polled once and is then held without being polled delays no other call.
+//! A future that is polled once and then held, without further polls, delays no other call.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use crate::common::{self, World, let_tasks_run, message, payload, poll_once, seq
 
 type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A call, given the conversation of users 1 and 2.
+/// A call of the service. Its second argument is the conversation of users 1 and 2.
 type Call = fn(Service, ConversationId) -> Held;
 
 /// Every call that reads the store, by its name.
@@ -37,7 +37,7 @@ const READS: [(&str, Call); 9] = [
 ];
 
 #[tokio::test]
-async fn a_read_that_is_held_keeps_no_permit_from_others() {
+async fn a_held_read_does_not_delay_other_reads() {
     let (store, gate) = one_read_at_a_time();
     let world = World::with(store, |_| ());
     let chat = world.open(1, 2).await;
@@ -51,14 +51,14 @@ async fn a_read_that_is_held_keeps_no_permit_from_others() {
         gate.entered().await;
         assert!(poll_once(&mut held).await.is_none(), "{name} waits for the other read");
         gate.open();
-        // Now the held read gets the permit.
+        // The other read has ended, so the held read gets the permit, although nobody polls it.
         assert!(common::is_not_found(other.await.unwrap()));
         assert!(common::is_not_found(world.dm.key(user(9)).await), "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_read_that_is_dropped_while_it_waits_is_not_made() {
+async fn a_read_that_is_dropped_while_it_waits_does_not_reach_the_store() {
     let (store, gate) = one_read_at_a_time();
     let world = World::with(store, |_| ());
     gate.close();
@@ -77,7 +77,7 @@ async fn a_read_that_is_dropped_while_it_waits_is_not_made() {
 }
 
 #[tokio::test]
-async fn a_session_goes_on_with_its_read_when_the_wait_is_dropped() {
+async fn a_session_continues_its_read_after_the_future_of_next_is_dropped() {
     let (store, gate) = one_read_at_a_time();
     let world = World::with(store, |_| ());
     world.open(1, 2).await;
@@ -93,8 +93,8 @@ async fn a_session_goes_on_with_its_read_when_the_wait_is_dropped() {
     assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "one read reached the gate");
 }
 
-/// A session with a window of one delivery. A notice is delivered and not acknowledged, and the
-/// message `next` waits.
+/// A session with a window of one delivery. A notice is delivered and not acknowledged, so the
+/// window is full. The next entry is the message `next`.
 async fn with_a_full_window(store: impl Store) -> (World, ConversationId, Session) {
     let world = World::with(store, |config| config.window = 1);
     let chat = world.open(1, 2).await;
@@ -105,7 +105,7 @@ async fn with_a_full_window(store: impl Store) -> (World, ConversationId, Sessio
 }
 
 #[tokio::test]
-async fn a_session_goes_on_with_its_read_of_the_cursor_when_the_wait_is_dropped() {
+async fn a_session_continues_its_cursor_read_after_the_future_of_next_is_dropped() {
     let (store, gate) = one_read_at_a_time();
     let (world, chat, mut session) = with_a_full_window(store).await;
     world.dm.acknowledge(&who(2), AckTarget::UpTo(seq(1))).await.unwrap();
@@ -131,7 +131,7 @@ async fn a_session_goes_on_with_its_read_of_the_cursor_when_the_wait_is_dropped(
 }
 
 #[tokio::test]
-async fn an_acknowledgement_makes_room_while_the_read_of_the_cursor_hangs() {
+async fn an_acknowledgement_makes_room_while_the_cursor_read_hangs() {
     let (store, gate) = one_read_at_a_time();
     let (world, _, mut session) = with_a_full_window(store).await;
     gate.close();
@@ -148,7 +148,7 @@ async fn an_acknowledgement_makes_room_while_the_read_of_the_cursor_hangs() {
 }
 
 #[tokio::test]
-async fn a_failed_read_of_the_cursor_that_is_not_needed_any_more_ends_no_session() {
+async fn a_failed_cursor_read_ends_no_session_that_has_room() {
     let store = GatedStore::new();
     let (world, chat, mut session) = with_a_full_window(store.clone()).await;
     let handle = session.handle();
@@ -201,7 +201,7 @@ async fn stored(world: &World, chat: ConversationId) -> Vec<usize> {
 }
 
 #[tokio::test]
-async fn a_send_that_is_held_while_the_queue_is_full_keeps_no_room_from_others() {
+async fn a_held_send_in_a_full_queue_does_not_delay_other_sends() {
     for change in [(|config| config.queue_bytes = 4 * 1_064) as fn(&mut Config), |config| config.queue = 1] {
         let (store, world, chat) = full(change).await;
         let sender = who(1);
@@ -212,8 +212,8 @@ async fn a_send_that_is_held_while_the_queue_is_full_keeps_no_room_from_others()
         }
         store.release_commits();
         world.send(&who(2), chat, &text(16)).await;
-        // The held sends were queued without further polls, in the order of their first polls and
-        // before the later send.
+        // The held sends were queued without a second poll, in the order of their first polls. All
+        // of them precede the later send.
         assert_eq!(stored(&world, chat).await, (0..17).collect::<Vec<_>>());
         for sending in held {
             sending.await.unwrap();
@@ -222,7 +222,7 @@ async fn a_send_that_is_held_while_the_queue_is_full_keeps_no_room_from_others()
 }
 
 #[tokio::test]
-async fn a_send_that_is_dropped_while_the_queue_is_full_never_happens_and_keeps_no_room() {
+async fn a_send_that_is_dropped_while_the_queue_is_full_is_not_stored_and_takes_no_room() {
     let (store, world, chat) = full(|config| config.queue_bytes = 4 * 1_064).await;
     let sender = who(1);
     for n in 8..16 {
@@ -238,7 +238,7 @@ async fn a_send_that_is_dropped_while_the_queue_is_full_never_happens_and_keeps_
 }
 
 #[tokio::test]
-async fn a_send_that_comes_when_room_is_free_does_not_overtake_one_that_waited_for_it() {
+async fn a_send_does_not_overtake_sends_that_wait_for_room() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |config| {
         config.max_payload = 1_000;
@@ -248,8 +248,8 @@ async fn a_send_that_comes_when_room_is_free_does_not_overtake_one_that_waited_f
     let_tasks_run().await;
     store.hold_commits();
     let dm = world.dm.clone();
-    // This task sends again as soon as its first send is answered, before the task of the send that
-    // gets the free room runs.
+    // This task makes its second send as soon as its first one is answered. At that time the task
+    // of the send that gets the free room has not run.
     let last = tokio::spawn(async move {
         dm.send(&who(1), message(chat, &text(0))).await.unwrap();
         dm.send(&who(1), message(chat, "5")).await.unwrap();
@@ -282,7 +282,7 @@ impl Directory for Locked {
 }
 
 #[tokio::test]
-async fn a_call_of_the_directory_that_is_held_keeps_no_lock_of_the_host() {
+async fn a_held_call_of_the_directory_keeps_no_lock_of_the_host() {
     let directory = Locked(Arc::new(Semaphore::new(1)));
     let dm = Service::builder(MemoryStore::new()).directory(directory).start().unwrap();
     let sender = who(1);

@@ -1,10 +1,10 @@
-//! Hints repeated, reordered, delayed and lost in any pattern have no visible effect.
+//! Hints may be repeated, reordered, delayed and lost in any pattern: sessions deliver the same.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use dm_core::notify::{EndSessions, Notification, Notifier, NotifyError, Reach};
-use dm_core::{Delivery, Disconnected, Hub, MemoryStore};
+use dm_core::{Delivery, DisconnectReport, Hub, MemoryStore};
 use proptest::prelude::*;
 
 use crate::common::held_hints::HeldHints;
@@ -29,8 +29,9 @@ proptest! {
     }
 }
 
-/// Sends some messages before the session is connected and the rest while it is live, and passes
-/// hints on in the given rounds. Returns the messages delivered by the end of the poll interval.
+/// Sends `early` messages before the session is connected and the others while it is connected, and
+/// passes on the hints of each round. Returns the messages delivered by the end of the poll
+/// interval.
 async fn deliver(early: usize, rounds: Vec<Vec<usize>>) -> Vec<String> {
     let mut held_hints = None;
     let notifier = |hub| held_hints.insert(HeldHints::new(hub)).clone();
@@ -78,13 +79,13 @@ impl Notifier for PanicsOnce {
         self.0.notify(notifications).await
     }
 
-    async fn end_sessions(&self, request: &EndSessions) -> Disconnected {
+    async fn end_sessions(&self, request: &EndSessions) -> DisconnectReport {
         self.0.end_sessions(request).await
     }
 }
 
 #[tokio::test]
-async fn after_a_notifier_panicked_the_hints_of_later_commits_come() {
+async fn hints_of_later_commits_are_delivered_after_a_panic_of_the_notifier() {
     let notifier = |hub| PanicsOnce(hub, AtomicBool::new(false));
     let world = World::notifying(MemoryStore::new(), notifier, |_| ());
     let mut session = world.connect(&who(2)).await;

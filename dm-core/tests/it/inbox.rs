@@ -7,7 +7,7 @@ use crate::common::gate::{GatedStore, Kind};
 use crate::common::{DAY, World, is_message, let_tasks_run, message, numbers, on, seq, texts, user, who};
 
 #[tokio::test]
-async fn a_new_device_starts_at_the_oldest_entry_held() {
+async fn a_new_device_starts_at_the_oldest_entry_kept() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send_many(&who(1), chat, 3).await;
@@ -16,7 +16,7 @@ async fn a_new_device_starts_at_the_oldest_entry_held() {
 }
 
 #[tokio::test]
-async fn a_new_device_may_start_now() {
+async fn a_new_device_may_start_at_the_newest_entry() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "old").await;
@@ -27,7 +27,7 @@ async fn a_new_device_may_start_now() {
 }
 
 #[tokio::test]
-async fn acknowledging_is_per_device() {
+async fn an_acknowledgement_affects_one_device_only() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send_many(&who(1), chat, 3).await;
@@ -38,7 +38,7 @@ async fn acknowledging_is_per_device() {
 }
 
 #[tokio::test]
-async fn acknowledging_by_id_removes_exactly_what_was_named_and_is_idempotent() {
+async fn acknowledging_by_id_removes_exactly_the_named_messages_and_is_idempotent() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send_many(&who(1), chat, 5).await;
@@ -57,7 +57,7 @@ async fn acknowledging_by_id_removes_exactly_what_was_named_and_is_idempotent() 
 }
 
 #[tokio::test]
-async fn an_acknowledgement_of_the_future_is_refused_and_loses_nothing() {
+async fn an_acknowledgement_beyond_the_newest_entry_is_refused_and_changes_nothing() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "1").await;
@@ -84,7 +84,7 @@ async fn an_acknowledgement_below_the_cursor_changes_nothing() {
 }
 
 #[tokio::test]
-async fn somebody_elses_message_ids_are_unknown() {
+async fn ids_of_other_users_messages_are_unknown() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     let sent = world.send(&who(1), chat, "1").await;
@@ -94,7 +94,7 @@ async fn somebody_elses_message_ids_are_unknown() {
 }
 
 #[tokio::test]
-async fn more_names_than_the_limit_are_refused() {
+async fn an_acknowledgement_that_names_too_many_messages_is_refused() {
     let world = World::configured(|config| {
         config.list_page = 10;
         config.pending_page = 10;
@@ -105,7 +105,7 @@ async fn more_names_than_the_limit_are_refused() {
 }
 
 #[tokio::test]
-async fn fetching_acknowledges_what_it_returned_in_on_fetch_mode_only() {
+async fn a_fetch_acknowledges_its_entries_only_in_on_fetch_mode() {
     for (mode, second) in [(AckMode::Explicit, vec!["1", "2"]), (AckMode::OnFetch, vec![])] {
         let world = World::configured(|config| config.ack_mode = mode);
         let chat = world.open(1, 2).await;
@@ -118,7 +118,7 @@ async fn fetching_acknowledges_what_it_returned_in_on_fetch_mode_only() {
 }
 
 #[tokio::test]
-async fn on_fetch_acknowledges_only_the_page_returned() {
+async fn a_fetch_in_on_fetch_mode_acknowledges_only_its_own_page() {
     let world = World::configured(|config| config.ack_mode = AckMode::OnFetch);
     let chat = world.open(1, 2).await;
     world.send_many(&who(1), chat, 5).await;
@@ -129,11 +129,11 @@ async fn on_fetch_acknowledges_only_the_page_returned() {
 }
 
 #[tokio::test]
-async fn each_pending_page_starts_where_the_one_before_ended() {
+async fn each_pending_page_starts_where_the_previous_one_ended() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     for n in 1..=20 {
-        // Every second message is the device's own and not pending.
+        // Every second message is sent by the device itself and therefore not pending.
         world.send(&who(1 + n % 2), chat, &n.to_string()).await;
     }
     for kind in [PendingKind::Received, PendingKind::Everything] {
@@ -154,7 +154,7 @@ async fn each_pending_page_starts_where_the_one_before_ended() {
 }
 
 #[tokio::test]
-async fn the_users_other_devices_see_what_one_sent() {
+async fn the_other_devices_of_a_user_get_messages_that_one_device_sent() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     let (phone, desk) = (on(1, "phone"), on(1, "desk"));
@@ -167,7 +167,7 @@ async fn the_users_other_devices_see_what_one_sent() {
 }
 
 #[tokio::test]
-async fn depth_counts_what_is_pending() {
+async fn depth_counts_pending_messages_and_notices() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send_many(&who(1), chat, 3).await;
@@ -177,7 +177,7 @@ async fn depth_counts_what_is_pending() {
 }
 
 #[tokio::test]
-async fn depth_counts_neither_what_the_device_sent_nor_what_it_acknowledged_by_name() {
+async fn depth_counts_neither_sent_nor_acknowledged_messages() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send_many(&who(1), chat, 3).await;
@@ -202,7 +202,7 @@ async fn devices_are_limited_listed_and_forgotten() {
 }
 
 #[tokio::test]
-async fn entries_expire_after_their_retention_and_numbers_go_on() {
+async fn entries_expire_after_their_retention_and_their_numbers_are_not_reused() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send_many(&who(1), chat, 3).await;
@@ -238,7 +238,7 @@ async fn expiry_commits_in_steps_between_other_writes() {
     let_tasks_run().await;
     store.hold_commits();
     let before = store.batches().len();
-    // The service begins an expiry of its own, and its first commit is held.
+    // The service itself starts to expire entries, and the first commit of this is held.
     world.clock.advance(31 * DAY);
     let_tasks_run().await;
     let dm = world.dm.clone();
@@ -255,7 +255,7 @@ async fn expiry_commits_in_steps_between_other_writes() {
 }
 
 #[tokio::test]
-async fn the_service_expires_by_itself() {
+async fn the_service_expires_entries_without_a_call() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "1").await;
@@ -267,7 +267,7 @@ async fn the_service_expires_by_itself() {
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_ahead_expires_nothing_early_beyond_the_jump() {
+async fn a_clock_jump_shorter_than_the_retention_expires_nothing() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "1").await;

@@ -1,4 +1,4 @@
-//! Sessions without hints ask for the newest numbers, many of them with one read.
+//! Sessions that get no hints ask for the heads of their inboxes. Many sessions share one read.
 
 use dm_core::notify::NullNotifier;
 use dm_core::{Delivery, Session};
@@ -18,7 +18,7 @@ async fn waiting(store: &GatedStore, count: u64) -> (World, Vec<Session>) {
     (world, sessions)
 }
 
-/// Lets all sessions wait, and moves the clock by one poll interval.
+/// Makes all sessions wait, and advances the clock by one poll interval.
 async fn poll(world: &World, sessions: &mut [Session]) {
     for session in sessions {
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
@@ -27,7 +27,7 @@ async fn poll(world: &World, sessions: &mut [Session]) {
 }
 
 #[tokio::test]
-async fn sessions_that_wait_share_reads_of_a_bounded_size_and_read_no_inbox() {
+async fn waiting_sessions_share_bounded_reads_of_heads_and_read_no_inbox() {
     let store = GatedStore::new();
     let (world, mut sessions) = waiting(&store, 600).await;
     let before = store.inbox_reads();
@@ -66,7 +66,7 @@ async fn only_sessions_that_missed_an_entry_read_their_inbox() {
 }
 
 #[tokio::test]
-async fn a_hint_is_delivered_while_the_newest_number_is_not_answered() {
+async fn a_hint_is_delivered_while_the_read_of_the_head_hangs() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
@@ -82,7 +82,7 @@ async fn a_hint_is_delivered_while_the_newest_number_is_not_answered() {
     world.send(&who(1), chat, "hinted").await;
     let Delivery::Entry(entry) = next.await.unwrap() else { panic!("not an entry") };
     assert_eq!(texts([&entry]), ["hinted"]);
-    // The answer has no newer number than the session.
+    // The head is not above the position of the session.
     let before = store.inbox_reads();
     store.release_heads();
     assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
@@ -92,7 +92,7 @@ async fn a_hint_is_delivered_while_the_newest_number_is_not_answered() {
 }
 
 #[tokio::test]
-async fn a_session_without_an_answer_reads_its_inbox() {
+async fn a_session_reads_its_inbox_if_the_store_does_not_answer_its_head() {
     let store = GatedStore::new();
     let (world, mut sessions) = waiting(&store, 1).await;
     let chat = world.open(9, 1).await;
@@ -104,7 +104,7 @@ async fn a_session_without_an_answer_reads_its_inbox() {
 }
 
 #[tokio::test]
-async fn after_a_panic_of_the_store_sessions_read_their_inboxes_and_ask_again() {
+async fn sessions_read_their_inboxes_after_a_panic_of_the_store_and_ask_again_later() {
     let store = GatedStore::new();
     let (world, mut sessions) = waiting(&store, 2).await;
     store.panic_at_heads();
@@ -124,7 +124,7 @@ async fn after_a_panic_of_the_store_sessions_read_their_inboxes_and_ask_again() 
 }
 
 #[tokio::test]
-async fn the_other_sessions_are_answered_when_one_is_dropped() {
+async fn the_remaining_sessions_are_answered_when_others_are_dropped() {
     let store = GatedStore::new();
     let (world, mut sessions) = waiting(&store, 3).await;
     let chat = world.open(9, 3).await;

@@ -13,7 +13,7 @@ use dm_core::{
 use crate::common::{DAY, World, on, seq, who};
 
 #[tokio::test]
-async fn an_acknowledgement_may_name_exactly_the_limit() {
+async fn an_acknowledgement_may_name_as_many_entries_as_the_limit() {
     for (list_page, pending_page) in [(10, 5), (5, 10)] {
         let world = World::configured(|config| {
             config.list_page = list_page;
@@ -40,7 +40,7 @@ async fn an_acknowledgement_may_name_exactly_the_limit() {
 async fn the_position_after_a_gap_is_the_gaps_end() {
     let world = World::new();
     let chat = world.open(1, 2).await;
-    // The device is registered, so that entries that expire are a gap for it.
+    // The device is registered before the entries expire, so that they are a gap for it.
     world.pending(&who(2)).await;
     world.send_many(&who(1), chat, 3).await;
     world.clock.advance(31 * DAY);
@@ -56,10 +56,10 @@ async fn the_position_after_a_gap_is_the_gaps_end() {
 }
 
 /// A store whose pages of an inbox end where they start, although there are more entries.
-struct Nowhere(MemoryStore);
+struct StuckPages(MemoryStore);
 
 #[async_trait]
-impl Store for Nowhere {
+impl Store for StuckPages {
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         self.0.commit(batch).await
     }
@@ -97,7 +97,7 @@ impl Store for Nowhere {
 
 #[tokio::test]
 async fn a_session_ends_at_a_page_that_does_not_advance() {
-    let world = World::with(Nowhere(MemoryStore::new()), |_| ());
+    let world = World::with(StuckPages(MemoryStore::new()), |_| ());
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "one").await;
     let mut session = world.connect(&who(2)).await;

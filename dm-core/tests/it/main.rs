@@ -1,5 +1,5 @@
-//! Tests of the crate through its public API. All modules are one program, because each further
-//! program would link the library and its dependencies once more.
+//! Tests of the crate through its public API. All modules are one test program, because each
+//! further program would link the library and its dependencies once more.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

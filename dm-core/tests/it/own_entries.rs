@@ -1,4 +1,4 @@
-//! A fetch does not walk a user's own entries again each time.
+//! The fetches of a device walk its own entries once, and not each time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,8 +10,8 @@ use dm_core::*;
 use crate::common::gate::{GatedStore, Kind};
 use crate::common::{self, World, let_tasks_run, on, seq, texts, who};
 
-/// A store in memory whose pages of an inbox end after `stretch` numbers, as the pages of other
-/// stores do.
+/// A store in memory whose pages of an inbox end after `stretch` entries, shown or not, as the
+/// pages of stores on disk do.
 #[derive(Clone)]
 struct ShortPages {
     inner: MemoryStore,
@@ -27,7 +27,7 @@ impl ShortPages {
         Self { inner: MemoryStore::new(), stretch, walked: Arc::default(), shown: Arc::default() }
     }
 
-    /// Entries walked and shown since the last call.
+    /// The numbers of entries walked and shown since the last call.
     fn counts(&self) -> (u64, u64) {
         (self.walked.swap(0, Ordering::Relaxed), self.shown.swap(0, Ordering::Relaxed))
     }
@@ -79,7 +79,7 @@ fn received(limit: Option<usize>) -> PendingQuery {
 }
 
 #[tokio::test]
-async fn own_entries_are_walked_once() {
+async fn fetches_walk_own_entries_once() {
     let store = ShortPages::new(1_000);
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
@@ -142,7 +142,7 @@ async fn an_entry_that_expires_after_a_fetch_is_still_reported_as_a_gap() {
 }
 
 #[tokio::test]
-async fn while_commits_hang_fetches_leave_at_most_64_cursor_moves() {
+async fn at_most_64_cursor_moves_run_while_commits_hang() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
@@ -165,7 +165,7 @@ async fn while_commits_hang_fetches_leave_at_most_64_cursor_moves() {
 }
 
 #[tokio::test]
-async fn messages_of_another_device_stay_pending_and_are_not_read_by_a_fetch_of_received_ones() {
+async fn a_fetch_of_received_messages_does_not_read_those_of_another_device() {
     let store = ShortPages::new(1_000);
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(2, 1).await;
@@ -221,7 +221,7 @@ async fn a_fetch_without_a_limit_is_one_page_and_one_with_a_limit_may_end_early(
 }
 
 #[tokio::test]
-async fn a_gap_is_returned_until_it_is_acknowledged_whatever_was_sent_since() {
+async fn a_gap_is_returned_until_it_is_acknowledged_even_after_own_sends() {
     let world = World::with(ShortPages::new(1_000), |_| ());
     let chat = world.open(2, 1).await;
     world.send(&who(2), chat, "lost").await;

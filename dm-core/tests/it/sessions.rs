@@ -1,4 +1,4 @@
-//! Sessions deliver each entry once, in order and without a hole, whatever else happens.
+//! Sessions deliver each entry once, in order and without a hole.
 
 use std::time::Duration;
 
@@ -47,8 +47,9 @@ async fn unacknowledged_entries_are_delivered_again_once_after_a_reconnect() {
 }
 
 #[tokio::test]
-async fn a_message_between_reading_the_backlog_and_going_live_is_delivered_once() {
-    // The message is committed before the read, or after it. Its hint waits in both cases.
+async fn a_message_sent_while_the_backlog_is_read_is_delivered_once() {
+    // The message is committed before the read of the store, or after it. In both cases its hint
+    // waits while the read is held.
     for hold in [GatedStore::hold_before_inbox, GatedStore::hold_after_inbox] {
         let store = GatedStore::new();
         let world = World::with(store.clone(), |_| ());
@@ -76,7 +77,7 @@ async fn a_message_between_reading_the_backlog_and_going_live_is_delivered_once(
 }
 
 #[tokio::test]
-async fn with_all_hints_lost_messages_come_within_the_poll_interval() {
+async fn messages_are_delivered_within_the_poll_interval_if_all_hints_are_lost() {
     let world = World::notifying(MemoryStore::new(), |_| NullNotifier, |_| ());
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
@@ -92,7 +93,7 @@ async fn with_all_hints_lost_messages_come_within_the_poll_interval() {
 }
 
 #[tokio::test]
-async fn the_poll_interval_runs_on_while_the_host_drops_and_repeats_the_call() {
+async fn the_poll_interval_does_not_restart_when_the_host_drops_and_repeats_next() {
     let world = World::notifying(MemoryStore::new(), |_| NullNotifier, |_| ());
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
@@ -124,7 +125,7 @@ async fn a_newer_connection_of_the_device_takes_over() {
 }
 
 #[tokio::test]
-async fn a_waiting_session_learns_of_the_takeover_at_once() {
+async fn a_takeover_wakes_a_waiting_session() {
     let world = World::new();
     let mut old = world.connect(&who(2)).await;
     backlog(&mut old).await;
@@ -135,7 +136,7 @@ async fn a_waiting_session_learns_of_the_takeover_at_once() {
 }
 
 #[tokio::test]
-async fn a_host_ends_the_sessions_of_a_device_or_of_a_user_at_once() {
+async fn a_disconnect_ends_the_sessions_of_a_device_or_of_a_user() {
     let world = World::new();
     let (phone, desk) = (on(2, "phone"), on(2, "desk"));
     let mut on_phone = world.connect(&phone).await;
@@ -175,7 +176,7 @@ async fn two_devices_are_served_independently() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_acknowledges_stops_at_its_window_and_hinders_nobody() {
+async fn a_client_that_never_acknowledges_stops_at_its_window_and_does_not_delay_others() {
     let world = World::configured(|config| config.window = 4);
     let chat = world.open(1, 2).await;
     let (silent, other) = (on(2, "silent"), on(2, "other"));
@@ -195,7 +196,7 @@ async fn a_client_that_never_acknowledges_stops_at_its_window_and_hinders_nobody
         assert_eq!(text(&mut silent).await, n.to_string());
     }
     assert!(poll_once(&mut Box::pin(silent.next())).await.is_none());
-    // When it acknowledges at last, every message is still delivered.
+    // As soon as it acknowledges, it gets every message.
     let handle = silent.handle();
     for n in 4..=1_000 {
         handle.acknowledge(AckTarget::UpTo(seq(n))).await.unwrap();
@@ -221,7 +222,7 @@ async fn individual_acknowledgements_make_room_in_the_window() {
 }
 
 #[tokio::test]
-async fn acknowledgements_made_elsewhere_are_noticed_within_the_poll_interval() {
+async fn acknowledgements_without_the_session_make_room_within_the_poll_interval() {
     let world = World::configured(|config| config.window = 1);
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "1").await;
@@ -236,7 +237,7 @@ async fn acknowledgements_made_elsewhere_are_noticed_within_the_poll_interval() 
 }
 
 #[tokio::test]
-async fn a_slow_reader_is_served_from_the_store() {
+async fn a_slow_client_gets_all_messages_from_the_store() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
@@ -249,7 +250,7 @@ async fn a_slow_reader_is_served_from_the_store() {
 }
 
 #[tokio::test]
-async fn large_messages_do_not_pile_up_as_hints_and_are_still_delivered() {
+async fn large_messages_are_delivered_although_their_hints_are_dropped() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
@@ -264,7 +265,7 @@ async fn large_messages_do_not_pile_up_as_hints_and_are_still_delivered() {
 }
 
 #[tokio::test]
-async fn hints_are_dropped_at_a_number_of_messages_and_at_a_number_of_bytes() {
+async fn hints_are_dropped_above_a_number_of_hints_or_of_bytes() {
     for (messages, length) in [(200, 1), (5, 64 * 1024)] {
         let store = GatedStore::new();
         let world = World::with(store.clone(), |_| ());
@@ -288,7 +289,7 @@ async fn hints_are_dropped_at_a_number_of_messages_and_at_a_number_of_bytes() {
 }
 
 #[tokio::test]
-async fn hints_that_were_taken_make_room_for_as_many_again() {
+async fn hints_that_were_taken_make_room_for_new_hints() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
@@ -297,8 +298,8 @@ async fn hints_that_were_taken_make_room_for_as_many_again() {
     // A session whose hints were dropped would read the store, and wait.
     store.hold_before_inbox();
     let large = "x".repeat(16 * 1024);
-    // In all, several times the bytes of hints that a session keeps. At no time are more than half
-    // of these bytes in use.
+    // All messages together have several times the bytes of hints that a session keeps. At no time
+    // do the waiting hints have more than half of these bytes.
     for _ in 0..8 {
         for _ in 0..2 {
             world.send(&who(1), chat, &large).await;
@@ -338,7 +339,7 @@ async fn a_device_that_returns_after_its_backlog_expired_is_told_of_the_gap_firs
 }
 
 #[tokio::test]
-async fn expiry_under_a_live_session_leaves_a_gap_or_nothing() {
+async fn entries_that_expire_during_a_session_are_delivered_or_reported_as_a_gap() {
     let world = World::configured(|config| config.window = 2);
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
@@ -374,7 +375,7 @@ async fn expiry_under_a_live_session_leaves_a_gap_or_nothing() {
 }
 
 #[tokio::test]
-async fn a_follower_gets_new_entries_its_own_messages_included_and_nothing_older() {
+async fn a_follower_gets_only_new_entries_including_its_own_messages() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "old").await;
@@ -390,7 +391,7 @@ async fn a_follower_gets_new_entries_its_own_messages_included_and_nothing_older
 }
 
 #[tokio::test]
-async fn a_follower_is_told_of_no_gap() {
+async fn a_follower_gets_no_gap() {
     let world = World::notifying(MemoryStore::new(), |_| NullNotifier, |_| ());
     let chat = world.open(1, 2).await;
     let mut follower = world.dm.follow(&who(2)).await.unwrap();
@@ -403,7 +404,7 @@ async fn a_follower_is_told_of_no_gap() {
 }
 
 #[tokio::test]
-async fn a_follower_acknowledges_what_it_names_and_up_to_takes_all_that_came_before() {
+async fn a_follower_acknowledges_named_entries_and_up_to_includes_earlier_ones() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "before").await;
@@ -429,7 +430,7 @@ async fn a_follower_acknowledges_what_it_names_and_up_to_takes_all_that_came_bef
 }
 
 #[tokio::test]
-async fn the_cursor_of_a_device_that_only_sends_is_moved() {
+async fn the_cursor_of_a_device_that_only_sends_is_moved_over_its_messages() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
@@ -448,7 +449,7 @@ async fn the_cursor_of_a_device_that_only_sends_is_moved() {
 }
 
 #[tokio::test]
-async fn a_device_that_sends_does_not_thereby_acknowledge_what_it_received() {
+async fn sending_does_not_acknowledge_received_messages() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(1)).await;
@@ -503,7 +504,7 @@ async fn ended_waits_for_the_end_and_takes_no_delivery() {
 }
 
 #[tokio::test]
-async fn a_dropped_session_leaves_nothing_in_the_hub() {
+async fn a_dropped_session_leaves_no_connection_in_the_hub() {
     let world = World::new();
     let sessions =
         [world.connect(&who(1)).await, world.connect(&on(1, "phone")).await, world.connect(&who(2)).await];
@@ -513,7 +514,7 @@ async fn a_dropped_session_leaves_nothing_in_the_hub() {
 }
 
 #[tokio::test]
-async fn a_device_too_many_is_refused_and_leaves_no_connection() {
+async fn a_connection_of_one_device_too_many_is_refused_and_removed() {
     let world = World::configured(|config| config.devices_per_user = 1);
     let _first = world.connect(&on(1, "one")).await;
     let refused = world.dm.connect(&on(1, "two")).await;
@@ -522,13 +523,13 @@ async fn a_device_too_many_is_refused_and_leaves_no_connection() {
 }
 
 #[tokio::test]
-async fn dropping_the_wait_loses_no_delivery() {
+async fn dropping_the_future_of_next_loses_no_delivery() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
     backlog(&mut session).await;
     for n in 1..=50 {
-        // A host whose loop is often woken by other events does the same.
+        // A host whose loop is often woken by other events drops the future in the same way.
         let _ = poll_once(&mut Box::pin(session.next())).await;
         world.dm.send(&who(1), message(chat, &n.to_string())).await.unwrap();
         assert_eq!(text(&mut session).await, n.to_string());

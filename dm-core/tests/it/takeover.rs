@@ -1,4 +1,4 @@
-//! Sessions of one device on two nodes: exactly one stays, and nothing is lost.
+//! Sessions of one device on two nodes: exactly one of them stays, and no message is lost.
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ fn two_nodes() -> (World, World) {
     (World::with(store.clone(), |_| ()), World::with(store, |_| ()))
 }
 
+/// The only claim of user 2's sessions on a node.
 fn claim(node: &World) -> SessionClaim {
     let mut claims = node.hub.claims(user(2));
     assert_eq!(claims.len(), 1);
@@ -20,7 +21,7 @@ fn claim(node: &World) -> SessionClaim {
 }
 
 /// Whether a session has not ended. It must have nothing to deliver.
-async fn stays(session: &mut Session) -> bool {
+async fn is_open(session: &mut Session) -> bool {
     match poll_once(&mut Box::pin(session.next())).await {
         None => true,
         Some(Err(SessionEnd::Replaced)) => false,
@@ -28,103 +29,106 @@ async fn stays(session: &mut Session) -> bool {
     }
 }
 
-async fn caught_up(node: &World) -> Session {
+/// Connects user 2 on a node, and takes the backlog.
+async fn connect_and_catch_up(node: &World) -> Session {
     let mut session = node.connect(&who(2)).await;
     backlog(&mut session).await;
     session
 }
 
-/// Passes a claim from one node to the other, and the objection back.
+/// Passes a claim from one node to the other, and an objection, if there is one, back.
 fn pass_claim(from: &World, to: &World, claim: &SessionClaim) {
-    if let Some(theirs) = to.hub.contend(claim) {
-        from.hub.objection(claim.user, &claim.device, claim.term.session, theirs);
+    if let Some(theirs) = to.hub.handle_claim(claim) {
+        from.hub.handle_objection(claim.user, &claim.device, claim.term.session, theirs);
     }
 }
 
 #[tokio::test]
-async fn a_newer_session_on_another_node_ends_the_older_and_has_what_was_not_acknowledged() {
+async fn a_newer_session_on_another_node_ends_the_older_one_and_gets_its_unacknowledged_messages() {
     let (here, there) = two_nodes();
     let chat = here.open(1, 2).await;
     here.send(&who(1), chat, "unacknowledged").await;
-    let mut older = caught_up(&here).await;
+    let mut older = connect_and_catch_up(&here).await;
     there.clock.advance(Duration::from_millis(1));
     let mut newer = there.connect(&who(2)).await;
-    assert_eq!(here.hub.contend(&claim(&there)), None);
-    assert!(!stays(&mut older).await);
+    assert_eq!(here.hub.handle_claim(&claim(&there)), None);
+    assert!(!is_open(&mut older).await);
     assert_eq!(delivered_texts(&backlog(&mut newer).await), ["unacknowledged"]);
-    assert!(stays(&mut newer).await);
+    assert!(is_open(&mut newer).await);
     assert!(here.hub.claims(user(2)).is_empty(), "a session that ended has no claim");
 }
 
 #[tokio::test]
-async fn a_newer_session_stays_although_the_clock_of_its_node_is_behind() {
+async fn a_newer_session_stays_even_if_the_clock_of_its_node_is_behind() {
     let (here, there) = two_nodes();
     here.clock.advance(Duration::from_secs(3_600));
-    let mut older = caught_up(&here).await;
-    let mut newer = caught_up(&there).await;
+    let mut older = connect_and_catch_up(&here).await;
+    let mut newer = connect_and_catch_up(&there).await;
     let mut watch = there.hub.watch_claims();
     watch.changed().await;
     let first = claim(&there);
     assert_eq!(there.hub.take_claims(user(2))[..], std::slice::from_ref(&first)[..]);
-    let theirs = here.hub.contend(&first).expect("the older one has the higher term");
+    let theirs = here.hub.handle_claim(&first).expect("the older one has the higher term");
     assert_eq!(theirs, claim(&here).term);
-    there.hub.objection(user(2), &first.device, first.term.session, theirs);
+    there.hub.handle_objection(user(2), &first.device, first.term.session, theirs);
     assert_eq!(watch.changed().await, [user(2)], "the user has a new claim");
     let [second] = &there.hub.take_claims(user(2))[..] else { panic!("not one claim") };
     assert!(there.hub.take_claims(user(2)).is_empty(), "each claim is taken once");
     assert!(second.term > theirs && second.term.session == first.term.session);
-    assert_eq!(here.hub.contend(second), None);
-    assert!(!stays(&mut older).await);
-    assert!(stays(&mut newer).await);
+    assert_eq!(here.hub.handle_claim(second), None);
+    assert!(!is_open(&mut older).await);
+    assert!(is_open(&mut newer).await);
 }
 
 #[tokio::test]
-async fn a_younger_session_that_gets_an_older_ones_claim_late_stays_whatever_the_clocks_say() {
+async fn a_younger_session_stays_when_the_claim_of_an_older_session_arrives_late() {
     for here_ahead in [Duration::ZERO, Duration::from_secs(3_600)] {
         for there_ahead in [Duration::ZERO, Duration::from_secs(60)] {
             let (here, there) = two_nodes();
             here.clock.advance(here_ahead);
             there.clock.advance(there_ahead);
-            let mut older = caught_up(&here).await;
-            let mut younger = caught_up(&there).await;
+            let mut older = connect_and_catch_up(&here).await;
+            let mut younger = connect_and_catch_up(&there).await;
             let mut watch = there.hub.watch_claims();
             watch.changed().await;
             there.hub.take_claims(user(2));
-            // As if the claim was delayed on its node until the other session was an hour old.
+            // The claim says that the older session is an hour old.
             let late = SessionClaim { age: Duration::from_secs(3_600), ..claim(&here) };
-            assert_eq!(there.hub.contend(&late), None);
-            assert!(stays(&mut younger).await);
+            assert_eq!(there.hub.handle_claim(&late), None);
+            assert!(is_open(&mut younger).await);
             assert_eq!(watch.changed().await, [user(2)], "the younger session claims");
             let [claim] = &there.hub.take_claims(user(2))[..] else { panic!("not one claim") };
-            assert_eq!(here.hub.contend(claim), None);
-            assert!(!stays(&mut older).await);
+            assert_eq!(here.hub.handle_claim(claim), None);
+            assert!(!is_open(&mut older).await);
         }
     }
 }
 
 #[tokio::test]
-async fn of_two_sessions_that_start_at_once_exactly_one_stays_in_any_order_of_claims() {
+async fn exactly_one_of_two_simultaneous_sessions_stays_in_every_order_of_claims() {
     for late in [Duration::ZERO, Duration::from_secs(1)] {
         for order in 0..6 {
             let (here, there) = two_nodes();
             there.clock.advance(late);
-            let (mut one, mut other) = (caught_up(&here).await, caught_up(&there).await);
+            let (mut one, mut other) =
+                (connect_and_catch_up(&here).await, connect_and_catch_up(&there).await);
             let (mine, yours) = (claim(&here), claim(&there));
-            // Each node makes its claim before it gets the other's. The answers come in any order.
+            // Each node makes its claim before it gets the claim of the other node. The order of
+            // the answers differs.
             match order {
                 0 => (pass_claim(&here, &there, &mine), pass_claim(&there, &here, &yours)),
                 1 => (pass_claim(&there, &here, &yours), pass_claim(&here, &there, &mine)),
                 _ => {
-                    let (to_mine, to_yours) = (there.hub.contend(&mine), here.hub.contend(&yours));
+                    let (to_mine, to_yours) = (there.hub.handle_claim(&mine), here.hub.handle_claim(&yours));
                     let object = |node: &World, claim: &SessionClaim, theirs: Option<Term>| {
                         if let Some(theirs) = theirs {
-                            node.hub.objection(user(2), &claim.device, claim.term.session, theirs);
+                            node.hub.handle_objection(user(2), &claim.device, claim.term.session, theirs);
                         }
                     };
                     (object(&here, &mine, to_mine), object(&there, &yours, to_yours))
                 }
             };
-            // Claims that were raised are passed on.
+            // Each raised term is a new claim, which is passed on.
             for _ in 0..8 {
                 for (from, to) in [(&here, &there), (&there, &here)] {
                     for claim in from.hub.claims(user(2)) {
@@ -132,7 +136,7 @@ async fn of_two_sessions_that_start_at_once_exactly_one_stays_in_any_order_of_cl
                     }
                 }
             }
-            let stay = (stays(&mut one).await, stays(&mut other).await);
+            let stay = (is_open(&mut one).await, is_open(&mut other).await);
             assert!(stay.0 != stay.1, "{stay:?}, {late:?}, order {order}");
         }
     }
@@ -142,10 +146,10 @@ async fn of_two_sessions_that_start_at_once_exactly_one_stays_in_any_order_of_cl
 async fn a_claim_carries_the_age_of_its_session() {
     let began = Instant::now();
     let here = World::new();
-    let _session = caught_up(&here).await;
+    let _session = connect_and_catch_up(&here).await;
     let age = claim(&here).age;
     assert!(age <= began.elapsed(), "{age:?}");
-    // The age is not measured with the world's clock, which does not move.
+    // The age is measured with the machine's clock; the world's clock does not move.
     let span = Duration::from_millis(2);
     let from = Instant::now();
     while from.elapsed() < span {
@@ -155,21 +159,21 @@ async fn a_claim_carries_the_age_of_its_session() {
 }
 
 #[tokio::test]
-async fn neither_other_devices_nor_followers_nor_the_session_itself_are_contended() {
+async fn a_claim_ends_neither_other_devices_sessions_nor_followers_nor_its_own_session() {
     let (here, there) = two_nodes();
     let mut phone = here.connect(&on(2, "phone")).await;
     let mut follower = here.dm.follow(&who(2)).await.unwrap();
     backlog(&mut phone).await;
     there.clock.advance(Duration::from_secs(1));
-    let _newer = caught_up(&there).await;
-    assert_eq!(here.hub.contend(&claim(&there)), None);
-    assert_eq!(here.hub.contend(&claim(&here)), None, "its own claim, sent back");
-    assert!(stays(&mut phone).await && stays(&mut follower).await);
+    let _newer = connect_and_catch_up(&there).await;
+    assert_eq!(here.hub.handle_claim(&claim(&there)), None);
+    assert_eq!(here.hub.handle_claim(&claim(&here)), None, "its own claim, sent back");
+    assert!(is_open(&mut phone).await && is_open(&mut follower).await);
     assert_eq!(claim(&here).device, on(2, "phone").device, "followers have no claim");
 }
 
 #[tokio::test]
-async fn a_session_that_takes_over_on_its_own_node_has_the_higher_term_whatever_the_clock_says() {
+async fn a_session_that_takes_over_on_one_node_has_a_higher_term_even_if_the_clock_was_set_back() {
     let world = World::new();
     world.clock.advance(Duration::from_secs(3_600));
     let _older = world.connect(&who(2)).await;
@@ -198,29 +202,29 @@ async fn a_watch_of_claims_returns_new_device_sessions_and_takeovers_only() {
 #[tokio::test]
 async fn a_session_ends_at_the_fifth_objection() {
     let (here, there) = two_nodes();
-    let mut session = caught_up(&here).await;
-    let _theirs = caught_up(&there).await;
+    let mut session = connect_and_catch_up(&here).await;
+    let _theirs = connect_and_catch_up(&there).await;
     let rival = claim(&there).term.session;
     let mut raised = 0;
-    while stays(&mut session).await {
+    while is_open(&mut session).await {
         let own = claim(&here);
         let theirs = Term { at: own.term.at.after(Duration::from_secs(1)), session: rival };
-        here.hub.objection(user(2), &own.device, own.term.session, theirs);
+        here.hub.handle_objection(user(2), &own.device, own.term.session, theirs);
         raised += 1;
     }
     assert_eq!(raised, 5, "it raises its term four times");
 }
 
 #[tokio::test]
-async fn an_objection_with_the_last_possible_time_ends_no_session() {
+async fn an_objection_with_the_largest_time_ends_no_session() {
     let (here, there) = two_nodes();
-    let mut session = caught_up(&here).await;
+    let mut session = connect_and_catch_up(&here).await;
     let mut rival = claim(&here);
-    let _theirs = caught_up(&there).await;
+    let _theirs = connect_and_catch_up(&there).await;
     rival.term = Term { at: dm_core::Timestamp::from_millis(u64::MAX), session: claim(&there).term.session };
     let before = claim(&here);
-    here.hub.objection(user(2), &before.device, before.term.session, rival.term);
+    here.hub.handle_objection(user(2), &before.device, before.term.session, rival.term);
     let after = claim(&here).term;
     assert!(after == before.term || after > rival.term);
-    assert!(stays(&mut session).await);
+    assert!(is_open(&mut session).await);
 }

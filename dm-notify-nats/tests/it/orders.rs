@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dm_core::{DisconnectReason, Disconnected, MemoryStore, Session, SessionEnd};
+use dm_core::{DisconnectReason, DisconnectReport, MemoryStore, Session, SessionEnd};
 use dm_test_servers::nats::Server;
 use futures_util::FutureExt as _;
 
@@ -31,7 +31,7 @@ async fn an_order_ends_sessions_on_all_nodes_and_all_confirm() {
 
     let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     let both = vec![here.hub.node(), there.hub.node()];
-    assert_eq!(ended, Disconnected { sessions: 2, confirmed: both, expected: Some(2) });
+    assert_eq!(ended, DisconnectReport { sessions: 2, confirmed: both, expected: Some(2) });
     assert!(ended.is_complete());
     assert_ends(&mut phone, DisconnectReason::Refused).await;
     assert_ends(&mut desk, DisconnectReason::Refused).await;
@@ -70,7 +70,7 @@ async fn without_the_bus_only_this_node_confirms_and_the_expected_number_is_unkn
     .await;
     let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     let this = vec![here.hub.node()];
-    assert_eq!(ended, Disconnected { sessions: 1, confirmed: this, expected: None });
+    assert_eq!(ended, DisconnectReport { sessions: 1, confirmed: this, expected: None });
     assert!(!ended.is_complete());
     assert_ends(&mut phone, DisconnectReason::Refused).await;
     // The other node missed the order, and does not get it later. Its host's check would end the
@@ -98,7 +98,7 @@ async fn a_node_that_does_not_confirm_is_missing_in_the_result() {
     silent.wait_until_verified_by(&here).await;
     let ended = in_time("the bound", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
     let this = vec![here.hub.node()];
-    assert_eq!(ended, Disconnected { sessions: 0, confirmed: this, expected: Some(2) });
+    assert_eq!(ended, DisconnectReport { sessions: 0, confirmed: this, expected: Some(2) });
     assert!(!ended.is_complete());
 }
 

@@ -21,7 +21,7 @@ impl<T: Changes> BatchWriter<'_, T> {
         let recipient_id = conversation.participants.peer_of(sender_id).ok_or(Refusal::NotFound)?;
         let sender = self.participant(sender_id)?;
         if let Some((message, sender_seq)) = self.earlier_message(&write, sender)? {
-            return Ok(write.answer_again(message, sender_seq)?);
+            return Ok(write.retry_answer(message, sender_seq)?);
         }
         if write.recipient_key_version.is_some() {
             write.check_key(self.tables.key(recipient_id)?)?;

@@ -24,7 +24,7 @@ impl<T: Changes> BatchWriter<'_, T> {
             }
             (floor, head) = (self.tables.floor(user.user_ref)?, user.head);
         }
-        let cursor = write.cursor_of_new(registered, floor, head)?;
+        let cursor = write.new_device_cursor(registered, floor, head)?;
 
         let user = self.user_or_new(write.who.user)?;
         let row = DeviceRow { cursor, registered_at: write.at, device: write.who.device.clone() };

@@ -72,7 +72,7 @@ impl EngineReader for Reader {
     }
 
     /// The maximum number of reads that run at the same time: one for each connection.
-    fn at_once(&self) -> NonZeroUsize {
+    fn max_concurrent_reads(&self) -> NonZeroUsize {
         self.pool.size()
     }
 }

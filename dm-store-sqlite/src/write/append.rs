@@ -26,7 +26,7 @@ impl Batch<'_> {
         // A refused write must not store the client id. So all checks come before the insert.
         if stale_key.is_some() || !self.insert_client_id(&write, sender_user, message_ref)? {
             return match self.earlier_message(&write, sender_user)? {
-                Some((message, sender_seq)) => Ok(write.answer_again(Arc::new(message), sender_seq)?),
+                Some((message, sender_seq)) => Ok(write.retry_answer(Arc::new(message), sender_seq)?),
                 None => Err(stale_key.unwrap_or(Refusal::ClientIdReused).into()),
             };
         }

@@ -48,7 +48,7 @@ impl Batch<'_> {
             )?
             .query_row([user.user_ref], |row| Ok((row.get::<_, u32>(0)?, codec::get_seq(row, 1)?)))?;
         let devices = usize::try_from(devices).unwrap_or(usize::MAX);
-        let cursor = write.cursor_of_new(devices, floor, user.head)?;
+        let cursor = write.new_device_cursor(devices, floor, user.head)?;
         self.connection
             .prepare_cached(
                 "INSERT INTO dm_devices (user, device, cursor, registered_at) VALUES (?1, ?2, ?3, ?4)",

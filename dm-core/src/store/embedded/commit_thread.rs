@@ -1,4 +1,4 @@
-//! The commit thread. Only this thread calls the engine's writer.
+//! [`CommitThread`], the only thread that calls the engine's writer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::engine::{EngineReader, EngineWriter};
-use super::reopen::{Reopen, Reopened, reopen};
+use super::reopen::{OpenEngine, Reopened, reopen};
 use super::reserve::{Gauge, admit, with_refusals};
 use super::shared::{ReaderSignals, Shared, Signal, WatchedReader};
 use crate::store::error::{StoreError, StoreErrorKind};
@@ -21,7 +21,7 @@ pub(super) enum Job<R> {
     Commit(Vec<Write>, oneshot::Sender<Result<Vec<Outcome>, StoreError>>),
     /// Measure free space, for a status.
     Measure,
-    /// The engine refused a read with this reader, because it refuses all work.
+    /// The engine refused a read with this reader. The engine refuses all further work.
     Refused(Arc<WatchedReader<R>>),
     /// The thread that reopens the engine has finished.
     Reopened,
@@ -30,7 +30,7 @@ pub(super) enum Job<R> {
 /// The state of the commit thread.
 pub(super) struct CommitThread<W, R> {
     pub(super) engine: Engine<W, R>,
-    pub(super) reopen: Option<Reopen<W, R>>,
+    pub(super) reopen: Option<OpenEngine<W, R>>,
     pub(super) gauge: Option<Gauge>,
     pub(super) shared: Arc<Shared<R>>,
     /// The sender of the thread's own queue. It is weak, so that dropping the last handle of the
@@ -40,10 +40,10 @@ pub(super) struct CommitThread<W, R> {
 
 /// The engine in one of its three states.
 pub(super) enum Engine<W, R> {
-    /// The engine was opened. It may refuse all work since.
+    /// The engine is open. After a failure it may refuse all work.
     Open { writer: W, signals: ReaderSignals },
     /// A thread reopens the engine. [`Signal::Stop`] ends it.
-    Reopening { signals: Sender<Signal>, thread: JoinHandle<(Reopen<W, R>, Reopened<W, R>)> },
+    Reopening { signals: Sender<Signal>, thread: JoinHandle<(OpenEngine<W, R>, Reopened<W, R>)> },
     /// The engine could not be reopened.
     Closed,
 }
@@ -55,7 +55,8 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
             match job {
                 Job::Commit(batch, answer) => {
                     let result = self.commit(batch);
-                    // The batch is committed even if its caller has stopped waiting.
+                    // Sending fails if the caller has stopped waiting. The batch is committed in
+                    // this case, too.
                     let _ = answer.send(result);
                 }
                 Job::Measure => self.measure(),
@@ -95,8 +96,8 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
     fn commit_all(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let Engine::Open { writer, .. } = &mut self.engine else { return Err(self.shared.refusal()) };
         let Ok(result) = catch_unwind(AssertUnwindSafe(|| writer.commit(batch))) else {
-            // The engine's memory is in an unknown state. While the engine exists, its files may
-            // not open a second time.
+            // The engine's memory is in an unknown state. The engine is not reopened, because its
+            // files may not open a second time while the old engine exists.
             self.close();
             return Err(StoreError::new(StoreErrorKind::OutcomeUnknown, "the storage engine panicked"));
         };
@@ -110,8 +111,8 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
         Err(if kind == StoreErrorKind::Closed { self.shared.refusal() } else { error })
     }
 
-    /// Starts a thread that reopens the engine, which refuses all work. Closes the store if there
-    /// is no way to reopen it.
+    /// Called when the engine refuses all work. Starts a thread that reopens the engine, or closes
+    /// the store if it has no way to reopen the engine.
     fn engine_failed(&mut self) {
         let Some(mut open) = self.reopen.take() else { return self.close() };
         let Engine::Open { writer, signals } = std::mem::replace(&mut self.engine, Engine::Closed) else {

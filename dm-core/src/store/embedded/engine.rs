@@ -1,4 +1,4 @@
-//! The traits of an engine whose calls block.
+//! [`EngineWriter`] and [`EngineReader`], the traits of an engine whose calls block.
 
 use std::num::NonZeroUsize;
 
@@ -51,9 +51,9 @@ pub trait EngineReader: Send + Sync + 'static {
 
     /// Maximum number of reads that run at the same time. Default: 8.
     ///
-    /// Further reads wait without a thread. So a thousand clients that connect at once do not take
-    /// all threads of the runtime's blocking pool.
-    fn at_once(&self) -> NonZeroUsize {
+    /// Further reads wait without a thread. So a thousand clients that connect at the same time do
+    /// not take all threads of the runtime's blocking pool.
+    fn max_concurrent_reads(&self) -> NonZeroUsize {
         const { NonZeroUsize::new(8).unwrap() }
     }
 }

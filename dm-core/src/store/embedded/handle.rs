@@ -1,4 +1,5 @@
-//! Stores that pass every call to an embedded store inside them.
+//! [`EmbeddedStore`], for types that pass every call to an [`Embedded`](crate::store::Embedded)
+//! inside them.
 
 use std::num::NonZeroUsize;
 

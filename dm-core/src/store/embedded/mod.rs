@@ -1,5 +1,5 @@
-//! The adapter for engines whose calls block: commits run on a thread of their own, reads on the
-//! runtime's blocking pool.
+//! [`Embedded`], the adapter for engines whose calls block. Commits run on a thread of their own,
+//! reads on the runtime's blocking pool.
 //!
 //! - `engine`: the two traits that an engine implements, for its writer and for its reader.
 //! - `shared`: the state that the handles of a store and its threads share.
@@ -36,7 +36,7 @@ use crate::user::UserId;
 use commit_thread::{CommitThread, Engine, Job};
 pub use engine::{EngineReader, EngineWriter};
 pub use handle::EmbeddedStore;
-use reopen::Reopen;
+use reopen::OpenEngine;
 use reserve::{Gauge, Reserve};
 use shared::{Shared, WatchedReader};
 
@@ -59,10 +59,10 @@ use shared::{Shared, WatchedReader};
 ///   [`Unavailable`](StoreErrorKind::Unavailable). The outcome of the failed batch stays unknown.
 /// - Otherwise, every further call is refused as [`Closed`](StoreErrorKind::Closed).
 ///
-/// The same happens after any other error after which the engine refuses all work. After a panic of
-/// the writer, every further call is refused as `Closed`.
+/// The store does the same after any other error if the engine then refuses all work. After a panic
+/// of the writer, every further call is refused as `Closed`.
 pub struct Embedded<R> {
-    commits: Arc<Commits<R>>,
+    commits: Arc<CommitQueue<R>>,
     /// Limits the number of reads that run at the same time.
     reads: Arc<Semaphore>,
     shared: Arc<Shared<R>>,
@@ -73,12 +73,12 @@ pub struct Embedded<R> {
 }
 
 /// The queue of the commit thread. Dropping it closes the queue and waits for the thread to end.
-struct Commits<R> {
+struct CommitQueue<R> {
     jobs: Option<mpsc::Sender<Job<R>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl<R> Drop for Commits<R> {
+impl<R> Drop for CommitQueue<R> {
     fn drop(&mut self) {
         self.jobs = None;
         // The thread catches the engine's panics, so joining does not fail.
@@ -90,17 +90,17 @@ impl<R> Drop for Commits<R> {
 pub struct EmbeddedBuilder<W, R> {
     writer: W,
     reader: R,
-    reopen: Option<Reopen<W, R>>,
+    reopen: Option<OpenEngine<W, R>>,
     reserve: Option<Reserve>,
 }
 
 impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
     /// Gives the store a way to open its engine again. `reopen` returns a new writer and reader.
     ///
-    /// It is called on a separate thread, after the old writer and reader are dropped. If a read
-    /// still uses the old reader after 5 seconds, `reopen` is called all the same. It must fail if
-    /// the old reader prevents the engine from opening. After each failure it is called again. It
-    /// must not create missing data.
+    /// `reopen` is called on a separate thread, after the old writer and reader are dropped. If a
+    /// read uses the old reader for longer than 5 seconds, `reopen` is called while that read runs,
+    /// and must fail if the old reader prevents the engine from opening. After each failure
+    /// `reopen` is called again. It must not create missing data.
     #[must_use]
     pub fn reopen(mut self, reopen: impl FnMut() -> Result<(W, R), StoreError> + Send + 'static) -> Self {
         self.reopen = Some(Box::new(reopen));
@@ -109,9 +109,10 @@ impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
 
     /// Keeps a reserve of `bytes` free on the disk. Zero means no reserve.
     ///
-    /// While less is free, writes that take disk space permanently (messages, conversations, keys,
-    /// announcements) are refused as [`Refusal::NoRoom`](super::Refusal::NoRoom) before the engine
-    /// is called. Reads, acknowledgements, devices and expiry go on.
+    /// While fewer bytes are free, writes that take disk space permanently (messages,
+    /// conversations, keys, announcements) are refused as
+    /// [`Refusal::NoRoom`](super::Refusal::NoRoom) before the engine is called. Reads,
+    /// acknowledgements, devices and expiry go on.
     ///
     /// `free` returns the number of free bytes. It is called on the commit thread:
     ///
@@ -129,10 +130,10 @@ impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
     /// # Errors
     /// [`StoreErrorKind::Unavailable`] when the operating system starts no thread.
     pub fn start(self) -> Result<Embedded<R>, StoreError> {
-        // One batch is committed while one waits. The service has a single lane for this store, so
-        // it needs no longer queue.
+        // The channel has room for one job: a batch waits while another is committed. That is
+        // enough, because the service has a single lane for this store.
         let (jobs, queue) = mpsc::channel(1);
-        let reads = Arc::new(Semaphore::new(self.reader.at_once().get()));
+        let reads = Arc::new(Semaphore::new(self.reader.max_concurrent_reads().get()));
         let (reader, signals) = WatchedReader::new(self.reader);
         let shared = Arc::new(Shared::new(reader));
         let (keeps_reserve, can_reopen) = (self.reserve.is_some(), self.reopen.is_some());
@@ -147,7 +148,7 @@ impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
             .name("dm-commit".to_owned())
             .spawn(move || thread.run(queue))
             .map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error))?;
-        let commits = Arc::new(Commits { jobs: Some(jobs), thread: Some(thread) });
+        let commits = Arc::new(CommitQueue { jobs: Some(jobs), thread: Some(thread) });
         Ok(Embedded { commits, reads, shared, keeps_reserve, can_reopen })
     }
 }
@@ -166,7 +167,8 @@ impl<R: EngineReader> Embedded<R> {
         EmbeddedBuilder { writer, reader, reopen: None, reserve: None }
     }
 
-    /// Runs a read on the blocking pool, as soon as fewer reads run than the engine allows.
+    /// Runs a read on the blocking pool, after waiting until fewer reads run than
+    /// [`EngineReader::max_concurrent_reads`].
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&R) -> Result<T, StoreError> + Send + 'static,
@@ -179,8 +181,8 @@ impl<R: EngineReader> Embedded<R> {
             let answer = read(&reader);
             let refused = answer.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Closed);
             if let Some(jobs) = jobs.filter(|_| refused).and_then(|jobs| jobs.upgrade()) {
-                // If the queue is full, the commit in it will find that the engine refuses all
-                // work.
+                // If the queue is full, the job is not needed: the commit in the queue will find
+                // that the engine refuses all work.
                 let _ = jobs.try_send(Job::Refused(reader));
             } else {
                 // The reader is dropped before the answer is returned. After the answer the caller
@@ -273,7 +275,7 @@ impl<R: EngineReader> Store for Embedded<R> {
             && self.shared.is_stale()
             && let Some(jobs) = &self.commits.jobs
         {
-            // Without commits, the status would keep an old measurement. If the queue is full, a
+            // While nothing is committed, only this renews the measurement. If the queue is full, a
             // commit or a later status measures.
             let _ = jobs.try_send(Job::Measure);
         }

@@ -1,4 +1,4 @@
-//! Opening an engine again after a failure.
+//! [`reopen`], which opens an engine again after a failure.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::shared::{Signal, WatchedReader};
 use crate::store::error::StoreError;
 
 /// A function that opens an engine again and returns its new writer and reader.
-pub(super) type Reopen<W, R> = Box<dyn FnMut() -> Result<(W, R), StoreError> + Send>;
+pub(super) type OpenEngine<W, R> = Box<dyn FnMut() -> Result<(W, R), StoreError> + Send>;
 
 /// The time to wait for running reads before the first attempt. An engine that locks its files
 /// cannot open while a read uses the old reader.
@@ -30,14 +30,15 @@ pub(super) enum Reopened<W, R> {
 }
 
 /// Drops the old writer and reader, waits up to [`READS_TIMEOUT`] for running reads, and then tries
-/// until the engine opens or panics, or the store is dropped. Runs on a thread of its own.
+/// to open the engine. Returns when the engine opens or panics, or when the store is dropped. Runs
+/// on a thread of its own.
 pub(super) fn reopen<W, R>(
     old: (W, Option<Arc<WatchedReader<R>>>),
-    open: &mut Reopen<W, R>,
+    open: &mut OpenEngine<W, R>,
     signals: &Receiver<Signal>,
 ) -> Reopened<W, R> {
-    // Dropping closes the engine, which may take long. The commit thread goes on and refuses
-    // commits.
+    // Dropping closes the engine, which may take long. The commit thread does not wait for it, and
+    // refuses commits.
     if catch_unwind(AssertUnwindSafe(|| drop(old))).is_err() {
         return Reopened::Panicked;
     }

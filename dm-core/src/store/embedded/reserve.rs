@@ -1,4 +1,5 @@
-//! The reserve of free disk space, so that a disk is not full in the middle of a commit.
+//! [`Reserve`], the disk space that writes must leave free, so that the disk does not become full
+//! in the middle of a commit.
 
 use std::io;
 use std::time::Instant;
@@ -15,13 +16,14 @@ pub(super) struct Reserve {
     pub(super) free: Box<dyn FnMut() -> io::Result<u64> + Send>,
 }
 
-/// Free space is measured again when the reserve, divided by this number, may have been written.
-const PARTS: u64 = 16;
-/// The assumed bytes that a batch writes besides its payloads.
-const BATCH_BYTES: u64 = 64 * 1024;
+/// Free space is measured again when the reserve, divided by this number, may have been written. So
+/// writes use at most about this part of the reserve before the next measurement.
+const MEASUREMENTS_PER_RESERVE: u64 = 16;
+/// The number of bytes that a batch is assumed to write besides its payloads.
+const BATCH_OVERHEAD_BYTES: u64 = 64 * 1024;
 
-/// The last measurement of free space. It is repeated after a second, and when a sixteenth of the
-/// reserve may have been written.
+/// The last measurement of free space. A batch repeats the measurement if it is a second old, or if
+/// a sixteenth of the reserve may have been written since.
 pub(super) struct Gauge {
     reserve: Reserve,
     /// The bytes that may have been written since the last measurement.
@@ -39,10 +41,10 @@ impl Gauge {
 
     /// Whether there is room for a batch. Measures if a measurement is due.
     pub(super) fn room_for(&mut self, batch: &[Write]) -> Room {
-        let payloads = batch.iter().map(payload).sum::<u64>();
-        self.written = self.written.saturating_add(payloads).saturating_add(BATCH_BYTES);
+        let payloads = batch.iter().map(payload_len).sum::<u64>();
+        self.written = self.written.saturating_add(payloads).saturating_add(BATCH_OVERHEAD_BYTES);
         let is_old = self.measured_at.is_none_or(|at| at.elapsed() >= MEASURE_INTERVAL);
-        if is_old || self.written >= self.reserve.bytes / PARTS {
+        if is_old || self.written >= self.reserve.bytes / MEASUREMENTS_PER_RESERVE {
             self.measure(payloads);
         }
         self.room
@@ -69,7 +71,7 @@ impl Gauge {
 }
 
 /// The bytes of a write's payload; zero for a write without one.
-fn payload(write: &Write) -> u64 {
+fn payload_len(write: &Write) -> u64 {
     match write {
         Write::AppendMessage(append) => append.ciphertext.len() as u64,
         _ => 0,
@@ -78,8 +80,9 @@ fn payload(write: &Write) -> u64 {
 
 /// Whether a write takes disk space permanently.
 ///
-/// The other writes go on without room. Acknowledgements and devices take only some bytes each, and
-/// users need them to read. Expiry lets the engine reuse the space of the expired entries.
+/// The other writes are admitted even if space is low. Acknowledgements and devices take only some
+/// bytes each, and users need them to read. Expiry lets the engine reuse the space of the expired
+/// entries.
 const fn takes_room(write: &Write) -> bool {
     match write {
         Write::AppendMessage(_)

@@ -1,4 +1,4 @@
-//! The state that the handles of an embedded store share with its commit thread.
+//! [`Shared`], the state that the handles of an embedded store share with its commit thread.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -14,7 +14,7 @@ pub(super) const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The status of a store, and the engine's reader.
 pub(super) struct Shared<R> {
-    /// `None` from the start of reopening until it succeeds.
+    /// The engine's reader; `None` while the engine is being reopened.
     reader: RwLock<Option<Arc<WatchedReader<R>>>>,
     /// One of `OPEN`, `REOPENING` and `CLOSED`.
     availability: AtomicU8,
@@ -51,7 +51,8 @@ impl Drop for DropSignal {
     }
 }
 
-/// Both ends of a channel of signals. A [`WatchedReader`] has a second sender.
+/// Both ends of a channel of signals to the thread that reopens a store. A [`WatchedReader`] has a
+/// second sender.
 pub(super) struct ReaderSignals {
     pub(super) sender: Sender<Signal>,
     pub(super) receiver: Receiver<Signal>,
@@ -113,7 +114,7 @@ impl<R> Shared<R> {
         current.as_ref().is_some_and(|current| Arc::ptr_eq(current, reader))
     }
 
-    /// Accepts calls again, with a new reader.
+    /// Accepts calls after reopening, with a new reader.
     pub(super) fn open(&self, reader: Arc<WatchedReader<R>>) {
         *self.reader.write().unwrap_or_else(PoisonError::into_inner) = Some(reader);
         self.availability.store(OPEN, Ordering::Release);

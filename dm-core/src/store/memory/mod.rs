@@ -24,10 +24,10 @@ use crate::store::error::StoreError;
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// A store in memory. A batch is applied under one lock. Clones share their contents.
+/// A store in memory. A batch is applied under one lock. Clones share the contents.
 ///
-/// It keeps the whole contract of [`Store`], except that a commit survives only as long as the
-/// process lives.
+/// It keeps the whole contract of [`Store`], except that all contents are lost when the process
+/// ends.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
@@ -65,14 +65,14 @@ struct UserState {
     /// The number of the newest expired entry.
     floor: u64,
     devices: HashMap<DeviceId, Device>,
-    /// The keys of `devices` in the order of registration.
+    /// The keys of `devices`, oldest registration first.
     registered: Vec<DeviceId>,
 }
 
 struct Device {
     cursor: InboxSeq,
     registered_at: Timestamp,
-    /// The entries above the cursor that were acknowledged one by one.
+    /// The single entries above the cursor that were acknowledged.
     acknowledged: BTreeSet<InboxSeq>,
 }
 

@@ -1,5 +1,5 @@
-//! Reads of the in-memory state. The methods of [`State`] do what the methods of
-//! [`Store`](crate::store::Store) with their names do.
+//! Reads of the store in memory. Each method of [`State`] does the same as the method with its name
+//! in [`Store`](crate::store::Store).
 
 use std::sync::Arc;
 
@@ -72,8 +72,8 @@ impl State {
         let mut bytes = 0;
         for message in older.iter().rev().chain(newer) {
             bytes += message.cost();
-            let full = page.messages.len() == query.limit || bytes > query.max_bytes;
-            if full && !page.messages.is_empty() {
+            let is_full = page.messages.len() == query.limit || bytes > query.max_bytes;
+            if is_full && !page.messages.is_empty() {
                 page.has_more = true;
                 break;
             }
@@ -103,8 +103,8 @@ impl State {
                 continue;
             }
             bytes += entry.cost();
-            let full = page.entries.len() == query.limit || bytes > query.max_bytes;
-            if full && let Some(last) = page.entries.last() {
+            let is_full = page.entries.len() == query.limit || bytes > query.max_bytes;
+            if is_full && let Some(last) = page.entries.last() {
                 page.through = last.seq;
                 break;
             }

@@ -1,4 +1,5 @@
-//! Writes to the in-memory state. Each write makes all its checks before its first change.
+//! Writes of the store in memory. Each write makes all its checks before its first change, because
+//! a refused write must change nothing.
 
 use std::sync::Arc;
 
@@ -71,8 +72,8 @@ impl State {
     }
 
     fn open_conversation(&mut self, write: &OpenConversation) -> Outcome {
-        let open = self.pairs.get(&write.participants).and_then(|id| self.conversations.get(id));
-        if let Some(log) = open {
+        let existing = self.pairs.get(&write.participants).and_then(|id| self.conversations.get(id));
+        if let Some(log) = existing {
             return Outcome::ConversationOpened {
                 conversation: log.conversation,
                 created: false,
@@ -102,9 +103,9 @@ impl State {
         let log = self.conversations.get(&write.conversation).ok_or(Refusal::NotFound)?;
         let sender = write.sender.user;
         let recipient = log.conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
-        let used = write.client_id.and_then(|id| self.client_ids.get(&(sender, id)));
-        if let Some(stored) = used.and_then(|id| self.messages.get(id)) {
-            return write.answer_again(Arc::clone(&stored.message), stored.sender_seq);
+        let stored_id = write.client_id.and_then(|id| self.client_ids.get(&(sender, id)));
+        if let Some(stored) = stored_id.and_then(|id| self.messages.get(id)) {
+            return write.retry_answer(Arc::clone(&stored.message), stored.sender_seq);
         }
         write.check_key(self.users.get(&recipient).and_then(|user| user.key))?;
 
@@ -151,7 +152,7 @@ impl State {
         if let Some(device) = user.devices.get(&write.who.device) {
             return Ok(Outcome::DeviceRegistered { cursor: device.cursor });
         }
-        let cursor = write.cursor_of_new(user.devices.len(), InboxSeq::new(user.floor), user.head())?;
+        let cursor = write.new_device_cursor(user.devices.len(), InboxSeq::new(user.floor), user.head())?;
         user.registered.push(write.who.device.clone());
         let device = Device { cursor, registered_at: write.at, acknowledged: Default::default() };
         user.devices.insert(write.who.device, device);
@@ -208,7 +209,8 @@ impl UserState {
     ///
     /// Below an acknowledged entry the cursor also advances over the device's own entries, over
     /// notices and over expired entries. A client that acknowledges by message id does not name
-    /// these, and none of them is delivered after the acknowledged entry.
+    /// these entries. A session delivers entries in order, so none of them is delivered after the
+    /// acknowledged entry.
     fn advance_cursor(&mut self, id: &DeviceId) -> InboxSeq {
         let Some(device) = self.devices.get(id) else { return InboxSeq::ZERO };
         let mut cursor = device.cursor;

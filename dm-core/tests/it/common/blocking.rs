@@ -1,4 +1,5 @@
-//! An engine whose calls block, one read at a time, behind a gate.
+//! A store on an engine whose calls block. It runs one read at a time, and a test can hold the
+//! reads.
 
 use std::future::Future;
 use std::num::NonZeroUsize;
@@ -33,7 +34,7 @@ impl Gate {
         self.closed.1.notify_all();
     }
 
-    /// Waits until a read has reached the gate since it was closed.
+    /// Waits until a read has reached the gate after it was closed. Each read counts once.
     pub async fn entered(&self) {
         self.entered.acquire().await.unwrap().forget();
     }
@@ -45,7 +46,7 @@ impl Gate {
     }
 }
 
-/// A store in memory whose reads block, one at a time.
+/// A store in memory that runs one read at a time, and the gate at which its reads can be held.
 pub fn one_read_at_a_time() -> (Embedded<impl EngineReader>, Gate) {
     let gate = Gate { closed: Arc::default(), entered: Arc::new(Semaphore::new(0)) };
     let store = MemoryStore::new();
@@ -61,7 +62,7 @@ struct Reader {
 }
 
 /// The output of a future that never waits.
-fn now<T>(future: impl Future<Output = T>) -> T {
+fn ready_output<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("a call of the store in memory waited"),
@@ -70,7 +71,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 
 impl EngineWriter for Writer {
     fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
-        now(self.0.commit(batch))
+        ready_output(self.0.commit(batch))
     }
 }
 
@@ -83,34 +84,34 @@ impl Reader {
 
 impl EngineReader for Reader {
     fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        now(self.read().key(user))
+        ready_output(self.read().key(user))
     }
 
     fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
-        now(self.read().conversation(id))
+        ready_output(self.read().conversation(id))
     }
 
     fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
-        now(self.read().conversations(query))
+        ready_output(self.read().conversations(query))
     }
 
     fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
-        now(self.read().history(query))
+        ready_output(self.read().history(query))
     }
 
     fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
-        now(self.read().inbox(query))
+        ready_output(self.read().inbox(query))
     }
 
     fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
-        now(self.read().devices(user))
+        ready_output(self.read().devices(user))
     }
 
     fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
-        now(self.read().depth(who))
+        ready_output(self.read().depth(who))
     }
 
-    fn at_once(&self) -> NonZeroUsize {
+    fn max_concurrent_reads(&self) -> NonZeroUsize {
         NonZeroUsize::MIN
     }
 }

@@ -1,4 +1,4 @@
-//! An engine whose commits and reads follow a script.
+//! An engine whose commits and reads do what the script of a test says.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use dm_core::{
     ConversationId, ConversationState, Depth, DeviceState, InboxSeq, KeyRecord, Principal, Timestamp, UserId,
 };
 
-/// The result of a commit.
+/// The failure of the next commit.
 #[derive(Clone, Copy, Debug)]
 pub enum Next {
     Fails(StoreErrorKind),
@@ -27,8 +27,10 @@ pub struct Script(Arc<State>);
 
 #[derive(Default)]
 struct State {
+    /// The failures of the next commits, the first one first. When the list is empty, commits
+    /// succeed.
     next: Mutex<VecDeque<Next>>,
-    /// Whether reads wait.
+    /// Whether reads are held.
     held: Mutex<bool>,
     released: Condvar,
     /// Whether reads answer that the engine is closed.
@@ -49,6 +51,7 @@ impl Script {
         (Writer(self.clone(), false), Reader(self.clone()))
     }
 
+    /// Sets the failure of the next commit. A further call sets that of the commit after it.
     pub fn next(&self, next: Next) {
         self.0.next.lock().unwrap().push_back(next);
     }

@@ -20,13 +20,13 @@ use tokio::sync::Semaphore;
 pub enum Fault {
     /// No fault.
     None,
-    /// It fails, and nothing is stored.
+    /// The commit fails, and nothing is stored.
     Fail(StoreErrorKind),
-    /// It is stored, and its outcome is reported as unknown.
-    HappensUnknown,
-    /// It answers one outcome too few.
+    /// The batch is stored, and its outcome is reported as unknown.
+    StoredUnknown,
+    /// The batch is stored, and the commit returns one outcome too few.
     Short,
-    /// It panics.
+    /// The commit panics.
     Panic,
 }
 
@@ -91,7 +91,7 @@ impl GatedStore {
         self.commits.add_permits(OPEN - self.commits.available_permits());
     }
 
-    /// Lets one commit through and holds the next one.
+    /// Releases one commit and holds the next one.
     pub fn release_one_commit(&self) {
         self.hold_next.store(true, Ordering::Relaxed);
         self.release_commits();
@@ -124,17 +124,17 @@ impl GatedStore {
         self.heads.add_permits(OPEN - self.heads.available_permits());
     }
 
-    /// Makes all later reads of newest numbers answer one number too few.
+    /// Makes all later reads of heads return one head too few.
     pub fn shorten_heads(&self) {
         self.heads_short.store(true, Ordering::Relaxed);
     }
 
-    /// Makes the next read of newest numbers panic.
+    /// Makes the next read of heads panic.
     pub fn panic_at_heads(&self) {
         self.heads_panic.store(true, Ordering::Relaxed);
     }
 
-    /// The number of users in each read of newest numbers so far.
+    /// The number of users in each read of heads so far.
     pub fn heads_asked(&self) -> Vec<usize> {
         self.heads_asked.lock().unwrap().clone()
     }
@@ -143,20 +143,20 @@ impl GatedStore {
         self.devices.forget_permits(OPEN);
     }
 
-    /// Lets the held reads of devices go on, to succeed or to fail.
-    pub fn release_devices(&self, well: bool) {
-        self.devices_fail.store(!well, Ordering::Relaxed);
+    /// Releases the held reads of devices, which then succeed or fail.
+    pub fn release_devices(&self, succeed: bool) {
+        self.devices_fail.store(!succeed, Ordering::Relaxed);
         self.devices.add_permits(OPEN - self.devices.available_permits());
     }
 
-    /// Sets the condition of the store: the default one with a change.
+    /// Sets the condition of the store to the default, changed by `change`.
     pub fn set_status(&self, change: impl FnOnce(&mut StoreStatus)) {
         let mut status = self.status.lock().unwrap();
         *status = StoreStatus::default();
         change(&mut status);
     }
 
-    /// Sets the fault of the next commit; further calls are for the commits after it.
+    /// Sets the fault of the next commit. A further call sets that of the commit after it.
     pub fn next_commit(&self, fault: Fault) {
         self.faults.lock().unwrap().push_back(fault);
     }
@@ -166,7 +166,7 @@ impl GatedStore {
         self.kinds().iter().map(Vec::len).collect()
     }
 
-    /// The kinds of the writes in those batches.
+    /// The kinds of the writes in each of the batches committed so far.
     pub fn kinds(&self) -> Vec<Vec<Kind>> {
         self.batches.lock().unwrap().clone()
     }
@@ -197,7 +197,7 @@ impl Store for GatedStore {
         match fault {
             None | Some(Fault::None) => self.inner.commit(batch).await,
             Some(Fault::Fail(kind)) => Err(kind.into()),
-            Some(Fault::HappensUnknown) => {
+            Some(Fault::StoredUnknown) => {
                 self.inner.commit(batch).await?;
                 Err(StoreErrorKind::OutcomeUnknown.into())
             }

@@ -1,10 +1,10 @@
-//! A notifier with which a test loses, repeats and reorders hints.
+//! [`HeldHints`], a notifier with which a test loses, repeats and reorders hints.
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use dm_core::notify::{EndSessions, Notification, Notifier, NotifyError, Reach};
-use dm_core::{Disconnected, Hub};
+use dm_core::{DisconnectReport, Hub};
 
 /// A notifier that keeps every hint, for the test to pass on to the hub.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ impl Notifier for HeldHints {
         Ok(vec![Reach::Absent; notifications.len()])
     }
 
-    async fn end_sessions(&self, request: &EndSessions) -> Disconnected {
+    async fn end_sessions(&self, request: &EndSessions) -> DisconnectReport {
         self.hub.end_sessions(request).await
     }
 }

@@ -27,7 +27,7 @@ use dm_core::{
 pub const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Test user number `n`.
+/// The test user with this number. Different numbers give different users.
 pub fn user(n: u64) -> UserId {
     UserId::from_bytes(EdwardsPoint::mul_base(&Scalar::from(n + 1)).compress().to_bytes()).unwrap()
 }
@@ -80,7 +80,8 @@ impl World {
         Self::notifying(store, |hub| hub, change)
     }
 
-    /// A world with a notifier that may pass hints on to the service's hub.
+    /// A world with another notifier than the service's hub. `notifier` gets the hub, to pass hints
+    /// on to.
     pub fn notifying<N: Notifier>(
         store: impl Store,
         notifier: impl FnOnce(Hub) -> N,
@@ -127,7 +128,7 @@ impl World {
     }
 }
 
-/// The deliveries up to the end of the backlog.
+/// The deliveries of a session before [`Delivery::CaughtUp`], which is taken as well.
 pub async fn backlog(session: &mut Session) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
     loop {
@@ -174,7 +175,8 @@ pub fn seq(n: u64) -> InboxSeq {
     InboxSeq::new(n)
 }
 
-/// The output of a future if it is ready at the next poll, whatever this task polled before.
+/// The output of a future if it is ready at the next poll. Tokio's budget of polls per task is
+/// ignored, so the result does not depend on earlier polls.
 pub async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     let mut future = tokio::task::unconstrained(future);
     std::future::poll_fn(|cx| match Pin::new(&mut future).poll(cx) {

@@ -17,7 +17,7 @@ impl BatchState {
         let (sender_seq, recipient_seq) = (self.user(sender)?.head.next(), self.user(recipient)?.head.next());
         let client_key = write.client_id.map(|id| (sender, id));
         if let Some(sent) = client_key.and_then(|id| self.sent.get(&id)) {
-            return Ok(write.answer_again(Arc::clone(&sent.message), sent.sender_seq)?);
+            return Ok(write.retry_answer(Arc::clone(&sent.message), sent.sender_seq)?);
         }
         if write.recipient_key_version.is_some() {
             write.check_key(self.user(recipient)?.key)?;

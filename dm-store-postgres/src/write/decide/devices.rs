@@ -13,7 +13,7 @@ impl BatchState {
         }
         let registered = self.devices.keys().filter(|device| device.user == who.user).count();
         let user = self.user(who.user)?;
-        let cursor = write.cursor_of_new(registered, user.floor, user.head)?;
+        let cursor = write.new_device_cursor(registered, user.floor, user.head)?;
         (user.registrations, user.is_changed) = (user.registrations + 1, true);
         let registered_as = Some((user.registrations, write.at));
         let device = Device { cursor: cursor.get(), registered_as, ..Device::default() };

@@ -90,7 +90,7 @@ impl Tables {
         // Clause 11 comes before clause 12: a retry stays a retry, also after a key was published.
         let sent = write.client_id.and_then(|id| self.client_ids.get(&(sender, id)));
         if let Some(rows) = sent.and_then(|id| self.message_rows.get(id)) {
-            return write.answer_again(Arc::clone(&rows.message), rows.sender_seq);
+            return write.retry_answer(Arc::clone(&rows.message), rows.sender_seq);
         }
         write.check_key(self.key(recipient))?;
 
@@ -157,7 +157,7 @@ impl Tables {
             return Ok(Outcome::DeviceRegistered { cursor: device.cursor });
         }
         let devices = self.devices_of(user).count();
-        let cursor = write.cursor_of_new(devices, self.floor(user), self.head(user))?;
+        let cursor = write.new_device_cursor(devices, self.floor(user), self.head(user))?;
         let number = self.devices_of(user).map(|(_, device)| device.number + 1).max().unwrap_or_default();
         self.devices.insert(write.who.clone(), Device { number, cursor, registered_at: write.at });
         Ok(Outcome::DeviceRegistered { cursor })
