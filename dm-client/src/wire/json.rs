@@ -238,7 +238,7 @@ pub(crate) struct TicketAnswer {
 
 impl From<TicketAnswer> for Ticket {
     fn from(answer: TicketAnswer) -> Self {
-        Self { ticket: answer.ticket, expires_at: answer.expires_at.map(Timestamp::from_millis) }
+        Self { ticket: answer.ticket, expires_at: answer.expires_at.and_then(optional_time) }
     }
 }
 
@@ -319,6 +319,11 @@ mod tests {
             });
             let message = parsed::<MessageJson, Message>(message);
             assert_eq!(message.received_at, at.map(Timestamp::from_millis));
+        }
+        for (sent, at) in [(json!(0), None), (json!(null), None), (json!(1), Some(1))] {
+            let answer = json!({ "ticket": "t", "expires_at": sent });
+            let ticket = Ticket::from(serde_json::from_value::<TicketAnswer>(answer).unwrap());
+            assert_eq!(ticket.expires_at, at.map(Timestamp::from_millis));
         }
         for (sent, known) in [(json!(""), false), (json!(null), false), (json!(&id), true)] {
             let message = json!({
