@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::api::Api;
 use crate::caller::Caller;
 use crate::problem::{Kind, Problem};
-use crate::session::LoginSession;
+use crate::login::LoginExtensions;
 
 impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;
@@ -24,7 +24,7 @@ impl FromRequestParts<Arc<Api>> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Problem> {
         let who = parts.extensions.get::<Principal>().cloned();
         let who = who.ok_or_else(|| Problem::new(Kind::Unauthorized, ""))?;
-        Ok(Self { who, login: LoginSession::from_extensions(&parts.extensions) })
+        Ok(Self { who, login: LoginExtensions::from_extensions(&parts.extensions) })
     }
 }
 

@@ -27,16 +27,16 @@
 //! # }
 //! ```
 //!
-//! A host whose login sessions expire also inserts a [`SessionExpiry`]. A WebSocket then closes at
-//! that time. A host that can end a login session earlier inserts a [`SessionWatch`]. A WebSocket
-//! then closes as soon as the watch reports the end, and checks the login session with its pings.
+//! A host whose logins expire also inserts a [`LoginExpiry`]. A WebSocket then closes at that time.
+//! A host that can end a login earlier inserts a [`LoginWatch`]. A WebSocket then closes as soon as
+//! the watch reports the end, and checks the login at its pings.
 //!
 //! # Terms
 //!
 //! | Term | Meaning |
 //! |---|---|
-//! | login session | the caller's login at the host; [`SessionExpiry`] and [`SessionWatch`] describe its end |
-//! | delivery session | a [`dm_core::Session`]: the stream of inbox entries to one WebSocket |
+//! | login | the period for which the host accepts the caller's credentials; [`LoginExpiry`] and [`LoginWatch`] describe its end |
+//! | session | a [`dm_core::Session`]: the stream of inbox entries to one WebSocket |
 //! | hello | the first request of a client that wants positions and acknowledges ([`dm_proto::DmHello`]) |
 //! | seed client | a client of the first version of the protocol: it sends no hello and acknowledges over REST or by answering pings |
 //! | position | the number of an entry in the user's inbox |
@@ -64,7 +64,7 @@
 //!
 //! | Code of [`dm_proto::close`] | Reason |
 //! |---|---|
-//! | 4001 | the login session expired ([`SessionExpiry`]), or the host ended the connection with [`SignedOut`](dm_core::DisconnectReason::SignedOut) |
+//! | 4001 | the login expired ([`LoginExpiry`]), or the host ended the connection with [`SignedOut`](dm_core::DisconnectReason::SignedOut) |
 //! | 4003 | refused: the host ended the connection for another reason, a hello cannot be accepted (its version, its device, too many devices), or the device was forgotten |
 //! | 4009 | a newer connection of the same device took over |
 //! | 1009 | a message or frame of the client is larger than [`Options::max_message`] |
@@ -99,6 +99,7 @@ mod answers;
 mod api;
 mod caller;
 mod extract;
+mod login;
 mod names;
 mod observe;
 mod options;
@@ -107,10 +108,9 @@ mod problem;
 mod render;
 mod rest;
 mod router;
-mod session;
 mod tickets;
 mod ws;
 
-pub use options::{Options, Origins, SessionExpiry};
+pub use login::{Login, LoginExpiry, LoginWatch};
+pub use options::{Options, Origins};
 pub use router::router;
-pub use session::{LiveSession, SessionWatch};

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use dm_core::Timestamp;
-
 /// Limits and settings of the REST and WebSocket API. Start from [`Options::default`] and change
 /// fields.
 ///
@@ -92,13 +90,6 @@ pub enum Origins {
     /// These origins, as browsers write them: `https://chat.example`, `http://localhost:8080`.
     List(Vec<String>),
 }
-
-/// The time at which the caller's login session expires. A WebSocket closes with 4001 at that time.
-///
-/// It is a request extension that the host's middleware may insert beside the
-/// [`Principal`](dm_core::Principal).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionExpiry(pub Timestamp);
 
 impl Default for Options {
     fn default() -> Self {

@@ -111,7 +111,7 @@ fn digest(secret: &[u8]) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::LoginSession;
+    use crate::login::LoginExtensions;
 
     const LIFE: Duration = Duration::from_secs(30);
 
@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn user(text: &str) -> Caller {
-        Caller { who: text.parse::<UserId>().unwrap().into(), login: LoginSession::default() }
+        Caller { who: text.parse::<UserId>().unwrap().into(), login: LoginExtensions::default() }
     }
 
     fn at(millis: u64) -> Timestamp {

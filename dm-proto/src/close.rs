@@ -18,8 +18,8 @@ pub const INTERNAL: u16 = 1011;
 pub const RESTART: u16 = 1012;
 /// The host is overloaded. `dm-axum` sends [`RESTART`] instead. A client connects again later.
 pub const TRY_AGAIN_LATER: u16 = 1013;
-/// The login session with which the client authenticated has ended. A client connects again with a
-/// new token.
+/// The login with which the client authenticated has ended. A client connects again with a new
+/// token.
 pub const TOKEN_EXPIRED: u16 = 4001;
 /// The client's token is not valid. The code is reserved for hosts: `dm-axum` answers an
 /// unauthenticated request with status 401 before the upgrade.

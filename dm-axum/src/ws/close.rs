@@ -6,8 +6,7 @@ use dm_proto::close;
 /// The reason for which a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Close {
-    /// The client's login session expired, or the host ended the connection because the user signed
-    /// out.
+    /// The client's login expired, or the host ended the connection because the user signed out.
     Expired,
     /// A hello cannot be accepted, or the host ended the connection for another reason.
     Refused,

@@ -27,7 +27,7 @@ use super::heartbeat::{Heartbeat, HeartbeatAction, timer};
 use super::login_monitor::LoginMonitor;
 use super::socket::{Received, Socket};
 use crate::api::Api;
-use crate::session::LoginSession;
+use crate::login::LoginExtensions;
 
 /// The state of one connection.
 pub(super) struct Connection {
@@ -64,7 +64,7 @@ impl Connection {
     /// The futures that start the connection, end it and handle events are boxed. A connection is
     /// idle for most of its life, and an idle future is as large as the largest future inside it
     /// that is not boxed.
-    pub(super) async fn serve(api: Arc<Api>, who: Principal, login: LoginSession, socket: WebSocket) {
+    pub(super) async fn serve(api: Arc<Api>, who: Principal, login: LoginExtensions, socket: WebSocket) {
         match Box::pin(Self::start(api, who, login, socket)).await {
             Ok(mut connection) => {
                 let close = connection.run().await;
@@ -74,11 +74,11 @@ impl Connection {
         }
     }
 
-    /// Starts the delivery session. If that fails, returns the socket and the reason to close it.
+    /// Starts the session. If that fails, returns the socket and the reason to close it.
     async fn start(
         api: Arc<Api>,
         who: Principal,
-        login: LoginSession,
+        login: LoginExtensions,
         socket: WebSocket,
     ) -> Result<Box<Self>, (Box<Socket>, Close)> {
         let socket = Socket::new(Arc::clone(&api), socket);

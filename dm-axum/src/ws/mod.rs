@@ -8,7 +8,7 @@
 //! - `socket` reads and writes within limits of size and time.
 //! - `client_frame` checks and decodes a frame.
 //! - `heartbeat` sends pings.
-//! - `login_monitor` waits for the end of the client's login session at the host.
+//! - `login_monitor` waits for the end of the client's login at the host.
 //! - `close` has every reason for which a connection ends.
 
 mod client_frame;

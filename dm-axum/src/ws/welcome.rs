@@ -1,4 +1,4 @@
-//! Answers a hello: registers the device and starts its delivery session.
+//! Answers a hello: registers the device and starts its session.
 
 use dm_core::{DeviceId, DeviceStart, Error, InboxSeq, Principal, Session};
 use dm_proto::{DmHello, DmWelcome, PROTOCOL_VERSION};
@@ -14,7 +14,7 @@ const SEND_OVERHEAD: usize = 1024;
 pub(super) struct Welcomed {
     /// The user on the device that the hello names.
     pub(super) who: Principal,
-    /// The delivery session of that device.
+    /// The session of that device.
     pub(super) session: Session,
     /// The answer to the hello.
     pub(super) welcome: DmWelcome,
@@ -26,7 +26,7 @@ pub(super) struct HelloRefused {
     pub(super) close: Close,
 }
 
-/// Registers the device that a hello names, and starts its delivery session.
+/// Registers the device that a hello names, and starts its session.
 pub(super) async fn welcome(api: &Api, who: &Principal, hello: &DmHello) -> Result<Welcomed, HelloRefused> {
     let refused = |problem| HelloRefused { problem, close: Close::Refused };
     let failed = |error: Error| {

@@ -6,7 +6,7 @@ use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use dm_axum::{SessionExpiry, SessionWatch};
+use dm_axum::{LoginExpiry, LoginWatch};
 use dm_core::{DeviceId, Principal};
 use serde::Deserialize;
 
@@ -52,8 +52,8 @@ pub async fn authenticate(
         let extensions = request.extensions_mut();
         extensions.insert(Principal::new(session.user, device));
         extensions.insert(token);
-        extensions.insert(SessionExpiry(session.expires_at));
-        extensions.insert(SessionWatch(Arc::new(TokenSession { host, token })));
+        extensions.insert(LoginExpiry(session.expires_at));
+        extensions.insert(LoginWatch(Arc::new(TokenSession { host, token })));
     }
     Ok(next.run(request).await)
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use dm_axum::LiveSession;
+use dm_axum::Login;
 use dm_core::DisconnectReason;
 use tokio::sync::watch;
 
@@ -60,7 +60,7 @@ impl Drop for Subscription {
 }
 
 #[async_trait]
-impl LiveSession for TokenSession {
+impl Login for TokenSession {
     async fn check(&self) -> Result<(), DisconnectReason> {
         match self.host.accounts.session(self.token).await {
             Ok(Some(_)) => Ok(()),

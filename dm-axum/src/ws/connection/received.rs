@@ -68,7 +68,7 @@ impl Connection {
         }));
     }
 
-    /// Answers a hello, and changes to the delivery session and the dialect after it.
+    /// Answers a hello, and changes to the session and the dialect after it.
     async fn handle_hello(&mut self, request_id: String, hello: DmHello) -> Result<(), Close> {
         match welcome(&self.api, &self.who, &hello).await {
             Ok(Welcomed { who, session, welcome }) => {

@@ -9,7 +9,7 @@ pub(crate) enum Request {
     History(DmHistoryRequest),
     /// Read the list of conversations.
     Conversations,
-    /// Register the device, start its delivery session, and change to the dialect after a hello.
+    /// Register the device, start its session, and change to the dialect after a hello.
     Hello(DmHello),
     /// Store a message.
     Send(DmSend),
