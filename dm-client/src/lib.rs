@@ -16,8 +16,8 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let server = "http://127.0.0.1:8080";
 //! let ana = Arc::new(Identity::load_or_create("ana.identity".as_ref(), &mut OsEntropy)?);
-//! let session = sign_in::sign_in(server, &ana, Some("Ana"), None, Timeouts::default()).await?;
-//! let client = Client::builder(server).token(session.token).device("laptop".parse()?).build()?;
+//! let login = sign_in::sign_in(server, &ana, Some("Ana"), None, Timeouts::default()).await?;
+//! let client = Client::builder(server).token(login.token).device("laptop".parse()?).build()?;
 //! let own_key = client.publish_key(&ana.agreement_key()).await?;
 //!
 //! // Ana sends a message to Ben. When `send` returns, it is stored once.

@@ -23,10 +23,10 @@ const PURPOSE: &[u8] = b"dm-chat-host auth v2\0";
 /// Length of a challenge, in bytes.
 const CHALLENGE_LEN: usize = 32;
 
-/// A session at a host, from [`sign_in`]. `Debug` does not show the token.
+/// A login at a host, from [`sign_in`]. `Debug` does not show the token.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Session {
+pub struct Login {
     /// The token, for [`ClientBuilder::token`](crate::ClientBuilder::token).
     pub token: String,
     /// The time at which the token expires, by the host's clock.
@@ -63,7 +63,7 @@ pub async fn sign_in(
     display_name: Option<&str>,
     server_id: Option<&str>,
     timeouts: Timeouts,
-) -> Result<Session, ClientError> {
+) -> Result<Login, ClientError> {
     let http = Http::new(base, timeouts)?;
     let public_key = identity.user_id().to_string();
 
@@ -88,18 +88,18 @@ pub async fn sign_in(
     let request = http.post(&["api", "auth", "verify"], &answer);
     let (_, verified) = call::<Verified>(request, MAX_ITEM).await?;
     let expires_at = Timestamp::from_millis(verified.expires_at);
-    Ok(Session { token: verified.token, expires_at, server_id: challenge.server_id })
+    Ok(Login { token: verified.token, expires_at, server_id: challenge.server_id })
 }
 
-/// Ends a session: the host refuses its token from now on and closes its WebSockets.
+/// Ends a login: the host refuses its token from now on and closes its WebSockets.
 ///
 /// # Errors
 ///
 /// [`ClientError`] if the call fails. [`is_unauthorized`](ClientError::is_unauthorized) is true if
 /// the token was no longer valid.
-pub async fn sign_out(base: &str, session: &Session, timeouts: Timeouts) -> Result<(), ClientError> {
+pub async fn sign_out(base: &str, login: &Login, timeouts: Timeouts) -> Result<(), ClientError> {
     let mut http = Http::new(base, timeouts)?;
-    http.authorize(&session.token)?;
+    http.authorize(&login.token)?;
     call_without_body(http.request(Method::POST, &["api", "auth", "logout"])).await
 }
 
@@ -111,12 +111,12 @@ pub async fn sign_out(base: &str, session: &Session, timeouts: Timeouts) -> Resu
 /// [`ClientError`] if the call fails.
 pub async fn find_people(
     base: &str,
-    session: &Session,
+    login: &Login,
     query: &str,
     timeouts: Timeouts,
 ) -> Result<Vec<Person>, ClientError> {
     let mut http = Http::new(base, timeouts)?;
-    http.authorize(&session.token)?;
+    http.authorize(&login.token)?;
     let request = http.get(&["api", "users"]).query(&[("query", query)]);
     let (_, found) = call::<Found>(request, MAX_LIST).await?;
     let person = |found: PersonJson| {
@@ -132,9 +132,9 @@ fn statement(origin: &str, server_id: &str, challenge: &[u8; CHALLENGE_LEN]) -> 
     [PURPOSE, origin.as_bytes(), b"\0", server_id.as_bytes(), b"\0", challenge].concat()
 }
 
-impl fmt::Debug for Session {
+impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
+        f.debug_struct("Login")
             .field("expires_at", &self.expires_at)
             .field("server_id", &self.server_id)
             .finish_non_exhaustive()
