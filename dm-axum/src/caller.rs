@@ -8,7 +8,7 @@ use crate::login::LoginExtensions;
 /// request redeems.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
-    pub(crate) who: Principal,
+    pub(crate) principal: Principal,
     /// The expiry and the watch of the caller's login. A ticket keeps both for the WebSocket that
     /// it opens.
     pub(crate) login: LoginExtensions,

@@ -22,9 +22,9 @@ impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Problem> {
-        let who = parts.extensions.get::<Principal>().cloned();
-        let who = who.ok_or_else(|| Problem::new(Kind::Unauthorized, ""))?;
-        Ok(Self { who, login: LoginExtensions::from_extensions(&parts.extensions) })
+        let principal = parts.extensions.get::<Principal>().cloned();
+        let principal = principal.ok_or_else(|| Problem::new(Kind::Unauthorized, ""))?;
+        Ok(Self { principal, login: LoginExtensions::from_extensions(&parts.extensions) })
     }
 }
 

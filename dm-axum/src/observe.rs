@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 /// contains ids. A method that is not known becomes `other`.
 pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-    let user = request.extensions().get::<Principal>().map(|who| who.user);
+    let user = request.extensions().get::<Principal>().map(|principal| principal.user);
     let method = method_label(request.method());
     let span = tracing::debug_span!("dm_call", method, route, ?user);
     let mut response = next.run(request).instrument(span).await;

@@ -52,7 +52,7 @@ impl Tickets {
         let expires_at = now.after(self.lifetime);
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
         issued.expire(now);
-        let user = holder.who.user;
+        let user = holder.principal.user;
         let own = issued.by_user.get(&user).copied().unwrap_or(0);
         if issued.holders.len() >= self.limit || own >= self.limit_per_user {
             return Err(Problem::new(Kind::TooManyTickets, "too many are issued").retry_after(self.lifetime));
@@ -93,7 +93,7 @@ impl Issued {
 
     fn remove(&mut self, hash: &Hash) -> Option<(Timestamp, Caller)> {
         let removed = self.holders.remove(hash)?;
-        let user = removed.1.who.user;
+        let user = removed.1.principal.user;
         if let Some(own) = self.by_user.get_mut(&user) {
             *own -= 1;
             if *own == 0 {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn user(text: &str) -> Caller {
-        Caller { who: text.parse::<UserId>().unwrap().into(), login: LoginExtensions::default() }
+        Caller { principal: text.parse::<UserId>().unwrap().into(), login: LoginExtensions::default() }
     }
 
     fn at(millis: u64) -> Timestamp {

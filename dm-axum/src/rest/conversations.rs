@@ -70,17 +70,17 @@ pub(crate) async fn open(
 ) -> Result<Response, Problem> {
     let body: OpenBody = json_body(&api, request, BODY_OVERHEAD).await?;
     let recipient = parse::user("recipient_pubkey", &required("recipient_pubkey", body.recipient_pubkey)?)?;
-    if recipient == caller.who.user {
+    if recipient == caller.principal.user {
         // The value is well-formed, but the first version of the protocol answers it with 400.
         return Err(Problem::new(Kind::Malformed, "a conversation with oneself").about("recipient_pubkey"));
     }
-    let opened = api.service.open_conversation(&caller.who, recipient).await.map_err(Problem::of_write)?;
+    let opened = api.service.open_conversation(&caller.principal, recipient).await.map_err(Problem::of_write)?;
     let (status, state) = if opened.created {
         let conversation = opened.conversation;
         let new = ConversationState { conversation, head: ServerSequence::ZERO, last_activity: None };
         (StatusCode::CREATED, new)
     } else {
-        (StatusCode::OK, api.service.conversation(&caller.who, opened.conversation.id).await?)
+        (StatusCode::OK, api.service.conversation(&caller.principal, opened.conversation.id).await?)
     };
     let names = Names::look_up(&api.service, render::participants(&state).to_vec()).await;
     Ok((status, Json(ConversationJson::new(&state, &names))).into_response())
@@ -116,8 +116,8 @@ pub(crate) async fn list(
     let max_count = limit.unwrap_or(api.service.config().list_page);
     let cost = max_count.min(api.service.config().list_page).saturating_mul(CONVERSATION_COST);
     let service = api.service.clone();
-    answers::rest_response(&api.answers, caller.who.user, cost, async move {
-        let page = service.conversations(&caller.who, max_count, cursor).await?;
+    answers::rest_response(&api.answers, caller.principal.user, cost, async move {
+        let page = service.conversations(&caller.principal, max_count, cursor).await?;
         let names =
             Names::look_up(&service, page.conversations.iter().flat_map(render::participants).collect())
                 .await;

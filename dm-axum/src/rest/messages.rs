@@ -139,7 +139,7 @@ pub(crate) async fn send(
 ) -> Result<Response, Problem> {
     let body_limit = api.service.config().max_payload.div_ceil(3) * 4 + BODY_OVERHEAD;
     let body: SendBody = json_body(&api, request, body_limit).await?;
-    let sent = api.service.send(&caller.who, body.into_message()?).await.map_err(Problem::of_write)?;
+    let sent = api.service.send(&caller.principal, body.into_message()?).await.map_err(Problem::of_write)?;
     let names = Names::look_up(&api.service, vec![sent.message.sender]).await;
     let status = if sent.repeated { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(MessageJson::new(&sent.message, &names))).into_response())
@@ -180,8 +180,8 @@ pub(crate) async fn history(
     let config = api.service.config();
     let cost = answers::cost_of_messages(config, limit.min(config.history_page), config.history_bytes);
     let service = api.service.clone();
-    answers::rest_response(&api.answers, caller.who.user, cost, async move {
-        let page = service.history(&caller.who, conversation, range, limit).await?;
+    answers::rest_response(&api.answers, caller.principal.user, cost, async move {
+        let page = service.history(&caller.principal, conversation, range, limit).await?;
         let names =
             Names::look_up(&service, page.messages.iter().map(|message| message.sender).collect()).await;
         let messages = page.messages.iter().map(|message| MessageJson::new(message, &names)).collect();

@@ -75,8 +75,8 @@ pub(crate) async fn fetch(
         pending_query.limit.map_or(config.pending_page, |limit| limit.min(config.pending_page));
     let cost = answers::cost_of_messages(config, max_messages, config.pending_bytes);
     let service = api.service.clone();
-    answers::rest_response(&api.answers, caller.who.user, cost, async move {
-        let pending = service.pending(&caller.who, pending_query).await?;
+    answers::rest_response(&api.answers, caller.principal.user, cost, async move {
+        let pending = service.pending(&caller.principal, pending_query).await?;
         let messages = || pending.entries.iter().filter_map(|entry| entry.message());
         let names = Names::look_up(&service, messages().map(|message| message.sender).collect()).await;
         Pieces::json(&OfflineJson {
@@ -128,10 +128,10 @@ pub(crate) async fn acknowledge(
     }
     let (mut acknowledged, mut unknown) = (0, 0);
     for target in targets.into_iter().flatten() {
-        let done = api.service.acknowledge(&caller.who, target).await.map_err(Problem::of_write)?;
+        let done = api.service.acknowledge(&caller.principal, target).await.map_err(Problem::of_write)?;
         acknowledged += done.acknowledged;
         unknown += done.unknown;
     }
-    let remaining = api.service.depth(&caller.who).await?.messages;
+    let remaining = api.service.depth(&caller.principal).await?.messages;
     Ok(Json(AcknowledgedJson { acknowledged, unknown, remaining }))
 }

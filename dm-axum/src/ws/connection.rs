@@ -33,7 +33,7 @@ use crate::login::LoginExtensions;
 pub(super) struct Connection {
     api: Arc<Api>,
     /// The user on the device of this connection.
-    who: Principal,
+    principal: Principal,
     socket: Socket,
     /// The source of deliveries.
     session: Session,
@@ -64,8 +64,8 @@ impl Connection {
     /// The futures that start the connection, end it and handle events are boxed. A connection is
     /// idle for most of its life, and an idle future is as large as the largest future inside it
     /// that is not boxed.
-    pub(super) async fn serve(api: Arc<Api>, who: Principal, login: LoginExtensions, socket: WebSocket) {
-        match Box::pin(Self::start(api, who, login, socket)).await {
+    pub(super) async fn serve(api: Arc<Api>, principal: Principal, login: LoginExtensions, socket: WebSocket) {
+        match Box::pin(Self::start(api, principal, login, socket)).await {
             Ok(mut connection) => {
                 let close = connection.run().await;
                 Box::pin(async move { close_socket(connection.into_socket(close).await, close).await }).await;
@@ -77,19 +77,19 @@ impl Connection {
     /// Starts the session. If that fails, returns the socket and the reason to close it.
     async fn start(
         api: Arc<Api>,
-        who: Principal,
+        principal: Principal,
         login: LoginExtensions,
         socket: WebSocket,
     ) -> Result<Box<Self>, (Box<Socket>, Close)> {
         let socket = Socket::new(Arc::clone(&api), socket);
-        let session = match api.service.follow(&who).await {
+        let session = match api.service.follow(&principal).await {
             Ok(session) => session,
             Err(error) => return Err((Box::new(socket), Close::from_error(&error))),
         };
         let heartbeat = Heartbeat::new(&api);
         let end_monitor = EndMonitor::new(LoginMonitor::new(&api, login), &session);
         let (dialect, in_progress) = (Dialect::before_hello(), FuturesUnordered::new());
-        Ok(Box::new(Self { api, who, socket, session, dialect, heartbeat, end_monitor, in_progress }))
+        Ok(Box::new(Self { api, principal, socket, session, dialect, heartbeat, end_monitor, in_progress }))
     }
 
     /// Handles events until the connection has to end. Returns the reason.

@@ -20,26 +20,26 @@ impl Connection {
     pub(super) async fn handle_frame(&mut self, frame: Bytes) -> Result<(), Close> {
         let Some((request_id, payload)) = client_frame::decode(frame)? else { return Ok(()) };
         metrics::counter!("dm_frames_received_total").increment(1);
-        let (api, who) = (Arc::clone(&self.api), self.who.clone());
+        let (api, principal) = (Arc::clone(&self.api), self.principal.clone());
         let max_ids = api.service.config().list_page;
         let Some(request) = self.dialect.parse_request(&request_id, payload, max_ids)? else { return Ok(()) };
         match request {
             Request::History(request) => {
                 let cost = requests::cost_of_history(&api, &request);
                 self.start_page(request_id, cost, Payload::DmHistoryResponse, async move {
-                    requests::history(&api, &who, &request).await
+                    requests::history(&api, &principal, &request).await
                 });
             }
             Request::Conversations => {
                 let cost = requests::cost_of_conversations(&api);
                 self.start_page(request_id, cost, Payload::DmConversationListResponse, async move {
-                    requests::conversations(&api, &who).await.map_err(Problem::from)
+                    requests::conversations(&api, &principal).await.map_err(Problem::from)
                 });
             }
             // Sends are polled for the first time in the order in which they are pushed, so the
             // messages are stored in that order.
             Request::Send(send) => self.in_progress.push(Box::pin(async move {
-                Outcome::Answer(Box::new(requests::send(api, who, request_id, send).await))
+                Outcome::Answer(Box::new(requests::send(api, principal, request_id, send).await))
             })),
             Request::Acknowledge => self.start_next_ack(),
             Request::Hello(hello) => return Box::pin(self.handle_hello(request_id, hello)).await,
@@ -58,7 +58,7 @@ impl Connection {
         read: impl Future<Output = Result<T, Problem>> + Send + 'static,
     ) {
         let refusal_style = self.dialect.refusal_style();
-        let (api, user, id) = (Arc::clone(&self.api), self.who.user, request_id.clone());
+        let (api, user, id) = (Arc::clone(&self.api), self.principal.user, request_id.clone());
         let encode = async move {
             refusal_style.page_or_problem(read.await).map(|page| Envelope::new(id, payload(page)))
         };
@@ -70,10 +70,10 @@ impl Connection {
 
     /// Answers a hello, and changes to the session and the dialect after it.
     async fn handle_hello(&mut self, request_id: String, hello: DmHello) -> Result<(), Close> {
-        match welcome(&self.api, &self.who, &hello).await {
-            Ok(Welcomed { who, session, welcome }) => {
-                tracing::debug!(device = %who.device, "a client sent a hello");
-                self.who = who;
+        match welcome(&self.api, &self.principal, &hello).await {
+            Ok(Welcomed { principal, session, welcome }) => {
+                tracing::debug!(device = %principal.device, "a client sent a hello");
+                self.principal = principal;
                 self.end_monitor.watch_session(&session);
                 self.session = session;
                 self.dialect = Dialect::after_hello();
