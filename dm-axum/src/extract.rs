@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 
 use crate::api::Api;
 use crate::caller::Caller;
-use crate::problem::{Kind, Problem};
 use crate::login::LoginExtensions;
+use crate::problem::{Kind, Problem};
 
 impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;

@@ -32,7 +32,7 @@ pub(super) struct Budget {
 
 /// The permits that one answer holds: from its user's pool and from the shared pool.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(super) struct AnswerPermits {
     /// The user whom the answer is for.
     pub(super) owner: UserId,
     /// The permits from the user's pool.
@@ -139,7 +139,7 @@ impl Pool {
     }
 }
 
-impl Share {
+impl AnswerPermits {
     /// Keeps permits for `bytes`, and gives the other permits back to both pools.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         let keep = usize::try_from(permits_for(bytes)).unwrap_or(usize::MAX);
@@ -223,14 +223,14 @@ mod tests {
     fn shrinking_returns_permits_of_both_kinds() {
         let budget = Budget::new(10 * PERMIT_BYTES, 8 * PERMIT_BYTES);
         let acquire = |pool: Pool| pool.acquire(8 * PERMIT_BYTES).now_or_never().unwrap().unwrap();
-        let mut share = Share {
+        let mut permits = AnswerPermits {
             owner: user(1),
             user_permits: acquire(budget.user_pool(user(1))),
             shared_permits: acquire(budget.shared().clone()),
         };
-        share.shrink_to(PERMIT_BYTES + 1);
-        assert_eq!((share.user_permits.num_permits(), share.shared_permits.num_permits()), (2, 2));
-        share.shrink_to(5 * PERMIT_BYTES);
-        assert_eq!((share.user_permits.num_permits(), share.shared_permits.num_permits()), (2, 2));
+        permits.shrink_to(PERMIT_BYTES + 1);
+        assert_eq!((permits.user_permits.num_permits(), permits.shared_permits.num_permits()), (2, 2));
+        permits.shrink_to(5 * PERMIT_BYTES);
+        assert_eq!((permits.user_permits.num_permits(), permits.shared_permits.num_permits()), (2, 2));
     }
 }

@@ -15,24 +15,24 @@
 //!   therefore needs no write timeout on its connections to bound the memory.
 //!
 //! `rest` and `websocket` build answers, each in a task that `task` spawns. `pieces` encodes JSON,
-//! `cost` estimates the bytes that an answer takes, and `budget` has the permits for them. `held`
-//! keeps the answers that their connections have not taken yet, `unread` is one such answer, and
-//! `reader` takes an answer for its connection.
+//! `cost` estimates the bytes that an answer takes, and `budget` has the permits for them. `state`
+//! holds the answers that their connections have not taken yet, `unread_answer` is one such answer,
+//! and `reader` takes an answer for its connection.
 
 mod budget;
 mod cost;
-mod held;
 mod pieces;
 mod reader;
 mod rest;
+mod state;
 mod task;
 #[cfg(test)]
 mod tests;
-mod unread;
+mod unread_answer;
 mod websocket;
 
 pub(crate) use cost::cost_of_messages;
-pub(crate) use held::Answers;
 pub(crate) use pieces::Pieces;
 pub(crate) use rest::rest_response;
-pub(crate) use websocket::{HeldFrame, TakenFrame, websocket_frame};
+pub(crate) use state::Answers;
+pub(crate) use websocket::{TakenFrame, UnwrittenFrame, websocket_frame};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 
-use super::held::{Answers, count_released};
-use super::unread::{EXTENSION_PER_PIECE, UnreadAnswer};
+use super::state::{Answers, count_released};
+use super::unread_answer::{EXTENSION_PER_PIECE, UnreadAnswer};
 
 /// Takes the pieces of one unread answer for its connection. Dropping the reader drops the rest of
 /// the answer.
@@ -41,11 +41,11 @@ impl AnswerReader {
             return None;
         }
         let now = self.answers.now();
-        let mut held = self.answers.lock();
-        let piece = held.by_id.get_mut(&self.id).map(|unread| {
+        let mut unread_answers = self.answers.lock();
+        let piece = unread_answers.by_id.get_mut(&self.id).map(|unread| {
             let piece = unread.pieces.pop_front().unwrap_or_default();
             unread.remaining_bytes -= piece.len();
-            unread.share.shrink_to(unread.remaining_bytes);
+            unread.permits.shrink_to(unread.remaining_bytes);
             unread.last_read_at = now;
             unread.latest_expiry = unread.latest_expiry.after(EXTENSION_PER_PIECE);
             unread.expires_at = now.after(self.answers.patience).min(unread.latest_expiry);
@@ -53,9 +53,9 @@ impl AnswerReader {
             piece
         });
         if self.is_finished {
-            held.by_id.remove(&self.id);
+            unread_answers.by_id.remove(&self.id);
         }
-        drop(held);
+        drop(unread_answers);
         let Some(piece) = piece else {
             self.is_finished = true;
             return Some(Err(AnswerDropped));

@@ -8,20 +8,20 @@ use axum::body::Bytes;
 use dm_core::UserId;
 use dm_proto::{Envelope, prost::Message as _};
 
-use super::budget::Share;
-use super::held::Answers;
+use super::budget::AnswerPermits;
 use super::reader::AnswerReader;
+use super::state::Answers;
 use super::task::run_in_task;
-use super::unread::UnreadAnswer;
+use super::unread_answer::UnreadAnswer;
 use crate::problem::{Kind, Problem};
 
 /// An encoded answer that is not written yet. Dropping it returns its permits to the budget.
-pub(crate) struct HeldFrame(AnswerReader);
+pub(crate) struct UnwrittenFrame(AnswerReader);
 
 /// An answer that is being written. Dropping it returns its permits to the budget.
 pub(crate) struct TakenFrame {
     pub(crate) frame: Bytes,
-    _share: Share,
+    _permits: AnswerPermits,
 }
 
 /// Builds the frame from the result of `read`. It takes at most `cost` bytes of memory while it is
@@ -31,27 +31,27 @@ pub(crate) async fn websocket_frame(
     user: UserId,
     cost: usize,
     read: impl Future<Output = Result<Envelope, Problem>> + Send + 'static,
-) -> Result<HeldFrame, Problem> {
+) -> Result<UnwrittenFrame, Problem> {
     let answers = Arc::clone(answers);
     run_in_task(async move {
         let encoded = async { Ok(Bytes::from(read.await?.encode_to_vec())) };
-        let (frame, mut share) = answers.build(user, cost, encoded).await?;
+        let (frame, mut permits) = answers.build(user, cost, encoded).await?;
         let (bytes, pieces) = (frame.len(), VecDeque::from([frame]));
-        share.shrink_to(bytes);
-        let unread = UnreadAnswer::new(pieces, bytes, share, answers.now(), answers.patience);
-        Ok(HeldFrame(AnswerReader::new(&answers, unread)))
+        permits.shrink_to(bytes);
+        let unread = UnreadAnswer::new(pieces, bytes, permits, answers.now(), answers.patience);
+        Ok(UnwrittenFrame(AnswerReader::new(&answers, unread)))
     })
     .await
 }
 
-impl HeldFrame {
+impl UnwrittenFrame {
     /// Takes the answer, to be written now. Fails if the answer was dropped because another request
     /// waited for its bytes.
     pub(crate) fn take(self) -> Result<TakenFrame, Problem> {
-        let Some(UnreadAnswer { mut pieces, share, .. }) = self.0.take_rest() else {
+        let Some(UnreadAnswer { mut pieces, permits, .. }) = self.0.take_rest() else {
             return Err(Problem::new(Kind::Unavailable, "the answer was not read in time"));
         };
-        Ok(TakenFrame { frame: pieces.pop_front().unwrap_or_default(), _share: share })
+        Ok(TakenFrame { frame: pieces.pop_front().unwrap_or_default(), _permits: permits })
     }
 }
 

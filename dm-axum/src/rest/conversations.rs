@@ -74,7 +74,8 @@ pub(crate) async fn open(
         // The value is well-formed, but the first version of the protocol answers it with 400.
         return Err(Problem::new(Kind::Malformed, "a conversation with oneself").about("recipient_pubkey"));
     }
-    let opened = api.service.open_conversation(&caller.principal, recipient).await.map_err(Problem::of_write)?;
+    let opened =
+        api.service.open_conversation(&caller.principal, recipient).await.map_err(Problem::of_write)?;
     let (status, state) = if opened.created {
         let conversation = opened.conversation;
         let new = ConversationState { conversation, head: ServerSequence::ZERO, last_activity: None };

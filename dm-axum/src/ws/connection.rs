@@ -64,7 +64,12 @@ impl Connection {
     /// The futures that start the connection, end it and handle events are boxed. A connection is
     /// idle for most of its life, and an idle future is as large as the largest future inside it
     /// that is not boxed.
-    pub(super) async fn serve(api: Arc<Api>, principal: Principal, login: LoginExtensions, socket: WebSocket) {
+    pub(super) async fn serve(
+        api: Arc<Api>,
+        principal: Principal,
+        login: LoginExtensions,
+        socket: WebSocket,
+    ) {
         match Box::pin(Self::start(api, principal, login, socket)).await {
             Ok(mut connection) => {
                 let close = connection.run().await;

@@ -26,7 +26,8 @@ const ELEMENT_OVERHEAD: usize = 8;
 
 /// Stores a message. Returns the answer: a [`DmSent`] or a problem.
 pub(super) async fn send(api: Arc<Api>, principal: Principal, request_id: String, send: DmSend) -> Envelope {
-    let sent = async { api.service.send(&principal, to_message(&send)?).await.map_err(Problem::of_write) }.await;
+    let sent =
+        async { api.service.send(&principal, to_message(&send)?).await.map_err(Problem::of_write) }.await;
     let frame = match sent {
         Ok(sent) => Frame::Sent(DmSent {
             id: sent.message.id.to_string(),
@@ -93,7 +94,8 @@ pub(super) async fn history(
     };
     // The store reads no more than fits into one frame.
     let max_bytes = api.options.max_message;
-    let page = api.service.history_within(principal, conversation, range, page_limit(request), max_bytes).await?;
+    let page =
+        api.service.history_within(principal, conversation, range, page_limit(request), max_bytes).await?;
     let names =
         Names::look_up(&api.service, page.messages.iter().map(|message| message.sender).collect()).await;
     let read_count = page.messages.len();
@@ -105,7 +107,10 @@ pub(super) async fn history(
 /// Lists the most recently active conversations: at most
 /// [`Config::list_page`](dm_core::Config::list_page), and as many as fit into one frame. With the
 /// default limits these are about 700. A client reads the others over REST, in pages.
-pub(super) async fn conversations(api: &Api, principal: &Principal) -> Result<DmConversationListResponse, Error> {
+pub(super) async fn conversations(
+    api: &Api,
+    principal: &Principal,
+) -> Result<DmConversationListResponse, Error> {
     let page = api.service.conversations(principal, api.service.config().list_page, None).await?;
     let names =
         Names::look_up(&api.service, page.conversations.iter().flat_map(render::participants).collect())

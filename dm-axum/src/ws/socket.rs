@@ -87,7 +87,7 @@ impl Socket {
     }
 
     /// Writes an answer in the same way, and then returns its permits to the budget.
-    pub(super) async fn write_held(&mut self, taken: TakenFrame) -> Result<(), Close> {
+    pub(super) async fn write_taken(&mut self, taken: TakenFrame) -> Result<(), Close> {
         let frame = taken.frame.clone();
         self.writing = Some(taken);
         self.write_frames(std::iter::once(frame)).await

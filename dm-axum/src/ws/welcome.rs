@@ -27,7 +27,11 @@ pub(super) struct HelloRefused {
 }
 
 /// Registers the device that a hello names, and starts its session.
-pub(super) async fn welcome(api: &Api, principal: &Principal, hello: &DmHello) -> Result<Welcomed, HelloRefused> {
+pub(super) async fn welcome(
+    api: &Api,
+    principal: &Principal,
+    hello: &DmHello,
+) -> Result<Welcomed, HelloRefused> {
     let refused = |problem| HelloRefused { problem, close: Close::Refused };
     let failed = |error: Error| {
         let close = match &error {

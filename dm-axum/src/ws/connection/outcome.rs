@@ -2,7 +2,7 @@
 
 use dm_proto::Envelope;
 
-use crate::answers::HeldFrame;
+use crate::answers::UnwrittenFrame;
 use crate::problem::Problem;
 use crate::ws::dialect::{AckOutcome, RefusalStyle};
 
@@ -23,5 +23,5 @@ pub(super) struct PageOutcome {
     /// The way to tell the client that there is no page, used if `page` is an error.
     pub(super) refusal_style: RefusalStyle,
     /// The encoded page, or the reason why it was not built.
-    pub(super) page: Result<HeldFrame, Problem>,
+    pub(super) page: Result<UnwrittenFrame, Problem>,
 }

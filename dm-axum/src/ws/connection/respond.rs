@@ -4,7 +4,7 @@ use dm_proto::{Envelope, dm_server_frame};
 
 use super::Connection;
 use super::outcome::{Outcome, PageOutcome};
-use crate::answers::HeldFrame;
+use crate::answers::UnwrittenFrame;
 use crate::ws::close::Close;
 
 impl Connection {
@@ -41,8 +41,8 @@ impl Connection {
 
     /// Writes a page, or its refusal if the page was not built or was dropped.
     async fn write_page(&mut self, outcome: PageOutcome) -> Result<(), Close> {
-        match outcome.page.and_then(HeldFrame::take) {
-            Ok(taken) => self.end_monitor.unless_ended(self.socket.write_held(taken)).await,
+        match outcome.page.and_then(UnwrittenFrame::take) {
+            Ok(taken) => self.end_monitor.unless_ended(self.socket.write_taken(taken)).await,
             Err(problem) => {
                 let frame = outcome.refusal_style.refusal_frame(&problem)?;
                 self.write_answer(outcome.request_id, frame).await

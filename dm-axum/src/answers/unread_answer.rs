@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use dm_core::Timestamp;
 
-use super::budget::Share;
+use super::budget::AnswerPermits;
 
 /// The time by which each piece that is read extends the total time for which an answer is kept. A
 /// piece has 32 KiB, so a client that reads 32 KiB per second gets its whole answer.
@@ -24,7 +24,7 @@ pub(super) struct UnreadAnswer {
     /// Total size of the pieces in bytes.
     pub(super) remaining_bytes: usize,
     /// The permits for the pieces.
-    pub(super) share: Share,
+    pub(super) permits: AnswerPermits,
     /// The time from which on any waiting request drops the answer. It is
     /// [`Options::patience`](crate::Options::patience) after the last read, but not later than
     /// `latest_expiry`. A stalled answer may be dropped earlier.
@@ -40,12 +40,12 @@ impl UnreadAnswer {
     pub(super) fn new(
         pieces: VecDeque<Bytes>,
         remaining_bytes: usize,
-        share: Share,
+        permits: AnswerPermits,
         now: Timestamp,
         patience: Duration,
     ) -> Self {
         let expires_at = now.after(patience);
-        Self { pieces, remaining_bytes, share, expires_at, latest_expiry: expires_at, last_read_at: now }
+        Self { pieces, remaining_bytes, permits, expires_at, latest_expiry: expires_at, last_read_at: now }
     }
 
     /// Whether nothing was read for [`STALLED_AFTER`].

@@ -10,8 +10,8 @@ use dm_core::{Service, Timestamp, UserId};
 use futures_util::FutureExt as _;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 
-use super::budget::{Budget, Share};
-use super::unread::UnreadAnswer;
+use super::budget::{AnswerPermits, Budget};
+use super::unread_answer::UnreadAnswer;
 use crate::options::Options;
 use crate::problem::{Kind, Problem};
 
@@ -26,12 +26,12 @@ pub(crate) struct Answers {
     pub(super) budget: Budget,
     /// [`Options::patience`].
     pub(super) patience: Duration,
-    held: Mutex<Held>,
+    unread: Mutex<UnreadAnswers>,
 }
 
 /// The unread answers by the number that [`Answers::insert`] returned.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct UnreadAnswers {
     pub(super) by_id: HashMap<u64, UnreadAnswer>,
     next_id: u64,
 }
@@ -39,7 +39,7 @@ pub(super) struct Held {
 impl Answers {
     pub(crate) fn new(service: Service, options: &Options) -> Self {
         let budget = Budget::new(options.answer_bytes, options.answer_bytes_per_user);
-        Self { service, budget, patience: options.patience, held: Mutex::default() }
+        Self { service, budget, patience: options.patience, unread: Mutex::default() }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -56,7 +56,7 @@ impl Answers {
         user: UserId,
         bytes: usize,
         work: impl Future<Output = Result<T, Problem>>,
-    ) -> Result<(T, Share), Problem> {
+    ) -> Result<(T, AnswerPermits), Problem> {
         // The user's permits are acquired first, so that a user with many requests waits there and
         // delays no other user.
         let permits = self.budget.user_pool(user).acquire(bytes);
@@ -65,7 +65,7 @@ impl Answers {
         let _slot = self.acquire(slot, "making", Kind::TooManyAnswers, Self::drop_expired).await?;
         let permits = self.budget.acquire_shared(user, bytes);
         let shared_permits = self.acquire(permits, "process", Kind::Unavailable, Self::drop_stalled).await?;
-        Ok((work.await?, Share { owner: user, user_permits, shared_permits }))
+        Ok((work.await?, AnswerPermits { owner: user, user_permits, shared_permits }))
     }
 
     /// The number of bytes in all unread answers.
@@ -117,11 +117,11 @@ impl Answers {
     fn drop_stalled(&self, now: Timestamp) {
         let mut bytes = HashMap::<UserId, usize>::new();
         for unread in self.lock().by_id.values().filter(|unread| unread.is_stalled(now)) {
-            *bytes.entry(unread.share.owner).or_default() += unread.remaining_bytes;
+            *bytes.entry(unread.permits.owner).or_default() += unread.remaining_bytes;
         }
         let heaviest = bytes.into_iter().max_by_key(|(_, bytes)| *bytes).map(|(user, _)| user);
         self.drop_where(|unread| {
-            unread.expires_at <= now || (Some(unread.share.owner) == heaviest && unread.is_stalled(now))
+            unread.expires_at <= now || (Some(unread.permits.owner) == heaviest && unread.is_stalled(now))
         });
     }
 
@@ -138,16 +138,16 @@ impl Answers {
     /// Keeps an answer until its reader takes it or it is dropped. Returns its number.
     pub(super) fn insert(&self, unread: UnreadAnswer) -> u64 {
         metrics::gauge!("dm_answer_bytes").increment(gauge_value(unread.remaining_bytes));
-        let mut held = self.lock();
-        let id = held.next_id;
-        held.next_id += 1;
-        held.by_id.insert(id, unread);
+        let mut unread_answers = self.lock();
+        let id = unread_answers.next_id;
+        unread_answers.next_id += 1;
+        unread_answers.by_id.insert(id, unread);
         id
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Held> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, UnreadAnswers> {
         // Nothing panics while the lock is held, so a poisoned map is consistent.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -172,7 +172,7 @@ mod tests {
 
     use super::*;
     use crate::answers::budget::Pool;
-    use crate::answers::unread::STALLED_AFTER;
+    use crate::answers::unread_answer::STALLED_AFTER;
 
     const KIB: usize = 1024;
 
@@ -188,12 +188,12 @@ mod tests {
     /// Inserts an answer of `bytes` to user `n`, of which nothing is read. Returns its number.
     fn hold(answers: &Answers, n: u8, bytes: usize, now: Timestamp) -> u64 {
         let acquire = |pool: Pool| pool.acquire(bytes).now_or_never().unwrap().unwrap();
-        let share = Share {
+        let permits = AnswerPermits {
             owner: user(n),
             user_permits: acquire(answers.budget.user_pool(user(n))),
             shared_permits: acquire(answers.budget.shared().clone()),
         };
-        answers.insert(UnreadAnswer::new(VecDeque::new(), bytes, share, now, answers.patience))
+        answers.insert(UnreadAnswer::new(VecDeque::new(), bytes, permits, now, answers.patience))
     }
 
     #[tokio::test]
