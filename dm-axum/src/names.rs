@@ -31,7 +31,7 @@ impl Names {
     }
 
     /// Returns the name of a user, or `Unknown`.
-    pub(crate) fn of(&self, user: UserId) -> &str {
+    pub(crate) fn display_name(&self, user: UserId) -> &str {
         self.0.get(&user).map_or(OpenDirectory::UNKNOWN, String::as_str)
     }
 }

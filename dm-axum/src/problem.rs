@@ -108,7 +108,7 @@ impl Problem {
     /// Converts the error of a call that writes. An unavailable store has stored nothing for this
     /// request. An earlier request with the same id may be stored. It is not looked up while the
     /// store is unavailable or full.
-    pub(crate) fn of_write(error: Error) -> Self {
+    pub(crate) fn from_write_error(error: Error) -> Self {
         let is_unavailable = matches!(error, Error::Unavailable(_) | Error::DirectoryUnavailable(_));
         let mut problem = Self::from(error);
         if is_unavailable {
@@ -119,22 +119,22 @@ impl Problem {
 
     /// The problem of a value that does not have the form of its field.
     pub(crate) fn malformed(field: &'static str, detail: &'static str) -> Self {
-        Self::new(Kind::Malformed, detail).about(field)
+        Self::new(Kind::Malformed, detail).with_field(field)
     }
 
     /// The problem of a well-formed value that is not allowed.
     pub(crate) fn not_acceptable(field: &'static str, detail: &'static str) -> Self {
-        Self::new(Kind::NotAcceptable, detail).about(field)
+        Self::new(Kind::NotAcceptable, detail).with_field(field)
     }
 
     /// Adds the name of the field that the problem is about.
-    pub(crate) const fn about(mut self, field: &'static str) -> Self {
+    pub(crate) const fn with_field(mut self, field: &'static str) -> Self {
         self.field = Some(field);
         self
     }
 
     /// Adds the time after which the client may retry.
-    pub(crate) const fn retry_after(mut self, span: Duration) -> Self {
+    pub(crate) const fn with_retry_after(mut self, span: Duration) -> Self {
         self.retry_after = Some(span);
         self
     }
@@ -170,13 +170,13 @@ impl From<Error> for Problem {
             Error::Invalid(invalid) => (*invalid).into(),
             Error::NotFound => Self::new(Kind::NotFound, "it does not exist, or is not yours to see"),
             Error::TooLarge { field, limit } => {
-                Self::new(Kind::TooLarge, format!("larger than {limit}")).about(field)
+                Self::new(Kind::TooLarge, format!("larger than {limit}")).with_field(field)
             }
             Error::ClientIdReused => Self::new(Kind::MessageIdReused, "used before for different content")
-                .about("client_message_id"),
+                .with_field("client_message_id"),
             Error::StaleKey { current } => {
                 let mut problem = Self::new(Kind::StaleKey, "not the recipient's current key version")
-                    .about("recipient_key_version");
+                    .with_field("recipient_key_version");
                 problem.current_key = Some(current.clone());
                 problem
             }
@@ -184,7 +184,7 @@ impl From<Error> for Problem {
                 Self::new(Kind::TooManyDevices, format!("a user may have {limit}"))
             }
             Error::BeyondHead { head } => {
-                Self::new(Kind::NotAcceptable, format!("beyond the newest entry, {head}")).about("up_to")
+                Self::new(Kind::NotAcceptable, format!("beyond the newest entry, {head}")).with_field("up_to")
             }
             Error::ShuttingDown => Self::new(Kind::Unavailable, "shutting down"),
             Error::Unavailable(_) | Error::DirectoryUnavailable(_) => {
@@ -206,7 +206,7 @@ impl From<Error> for Problem {
             _ => {}
         }
         match error.retry() {
-            Retry::After(span) => problem.retry_after(span),
+            Retry::After(span) => problem.with_retry_after(span),
             Retry::Never => problem,
         }
     }

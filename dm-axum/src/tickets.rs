@@ -47,7 +47,7 @@ impl Tickets {
     pub(crate) fn issue(&self, holder: Caller, now: Timestamp) -> Result<(String, Timestamp), Problem> {
         let mut secret = [0; LEN];
         getrandom::fill(&mut secret).map_err(|_| {
-            Problem::new(Kind::Unavailable, "no randomness").retry_after(Duration::from_secs(1))
+            Problem::new(Kind::Unavailable, "no randomness").with_retry_after(Duration::from_secs(1))
         })?;
         let expires_at = now.after(self.lifetime);
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,7 +55,9 @@ impl Tickets {
         let user = holder.principal.user;
         let own = issued.by_user.get(&user).copied().unwrap_or(0);
         if issued.holders.len() >= self.limit || own >= self.limit_per_user {
-            return Err(Problem::new(Kind::TooManyTickets, "too many are issued").retry_after(self.lifetime));
+            return Err(
+                Problem::new(Kind::TooManyTickets, "too many are issued").with_retry_after(self.lifetime)
+            );
         }
         let hash = digest(&secret);
         issued.holders.insert(hash, (expires_at, holder));

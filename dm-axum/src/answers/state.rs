@@ -85,7 +85,7 @@ impl Answers {
     ) -> Result<OwnedSemaphorePermit, Problem> {
         let refused = || {
             metrics::counter!("dm_answers_refused_total", "budget" => pool).increment(1);
-            Problem::new(kind, "too many answers are made or not read").retry_after(self.patience)
+            Problem::new(kind, "too many answers are made or not read").with_retry_after(self.patience)
         };
         let clock = self.service.clock();
         let drop_regularly = async {

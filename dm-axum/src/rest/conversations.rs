@@ -45,8 +45,8 @@ impl ConversationJson {
             id: state.conversation.id.to_string(),
             participant_a_pubkey: participants.a().to_string(),
             participant_b_pubkey: participants.b().to_string(),
-            participant_a_display_name: names.of(participants.a()).to_owned(),
-            participant_b_display_name: names.of(participants.b()).to_owned(),
+            participant_a_display_name: names.display_name(participants.a()).to_owned(),
+            participant_b_display_name: names.display_name(participants.b()).to_owned(),
             created_at: state.conversation.opened_at.as_millis(),
             last_message_at: state.last_activity.map(Timestamp::as_millis),
         }
@@ -72,10 +72,15 @@ pub(crate) async fn open(
     let recipient = parse::user("recipient_pubkey", &required("recipient_pubkey", body.recipient_pubkey)?)?;
     if recipient == caller.principal.user {
         // The value is well-formed, but the first version of the protocol answers it with 400.
-        return Err(Problem::new(Kind::Malformed, "a conversation with oneself").about("recipient_pubkey"));
+        return Err(
+            Problem::new(Kind::Malformed, "a conversation with oneself").with_field("recipient_pubkey")
+        );
     }
-    let opened =
-        api.service.open_conversation(&caller.principal, recipient).await.map_err(Problem::of_write)?;
+    let opened = api
+        .service
+        .open_conversation(&caller.principal, recipient)
+        .await
+        .map_err(Problem::from_write_error)?;
     let (status, state) = if opened.created {
         let conversation = opened.conversation;
         let new = ConversationState { conversation, head: ServerSequence::ZERO, last_activity: None };

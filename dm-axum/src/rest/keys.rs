@@ -41,7 +41,7 @@ pub(crate) async fn publish(
     if body.signature.is_some() {
         return Err(Problem::not_acceptable("signature", "signed keys are not supported"));
     }
-    let record = api.service.publish_key(&caller.principal, key).await.map_err(Problem::of_write)?;
+    let record = api.service.publish_key(&caller.principal, key).await.map_err(Problem::from_write_error)?;
     Ok(Json(KeyJson::from(&record)))
 }
 

@@ -68,7 +68,7 @@ impl<'a> MessageJson<'a> {
             ephemeral_pubkey: ciphertext.ephemeral().map(|key| Base64(key)),
             timestamp: message.sent_at.as_millis(),
             server_sequence: message.sequence.get(),
-            sender_display_name: names.of(message.sender),
+            sender_display_name: names.display_name(message.sender),
             client_message_id: message.client_id.map(|id| id.to_string()),
             received_at: message.received_at.as_millis(),
             suite: ciphertext.suite().map(|Suite(tag)| tag),
@@ -139,7 +139,8 @@ pub(crate) async fn send(
 ) -> Result<Response, Problem> {
     let body_limit = api.service.config().max_payload.div_ceil(3) * 4 + BODY_OVERHEAD;
     let body: SendBody = json_body(&api, request, body_limit).await?;
-    let sent = api.service.send(&caller.principal, body.into_message()?).await.map_err(Problem::of_write)?;
+    let sent =
+        api.service.send(&caller.principal, body.into_message()?).await.map_err(Problem::from_write_error)?;
     let names = Names::look_up(&api.service, vec![sent.message.sender]).await;
     let status = if sent.repeated { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(MessageJson::new(&sent.message, &names))).into_response())

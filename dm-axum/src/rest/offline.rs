@@ -128,7 +128,8 @@ pub(crate) async fn acknowledge(
     }
     let (mut acknowledged, mut unknown) = (0, 0);
     for target in targets.into_iter().flatten() {
-        let done = api.service.acknowledge(&caller.principal, target).await.map_err(Problem::of_write)?;
+        let done =
+            api.service.acknowledge(&caller.principal, target).await.map_err(Problem::from_write_error)?;
         acknowledged += done.acknowledged;
         unknown += done.unknown;
     }

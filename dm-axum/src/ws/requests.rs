@@ -27,7 +27,8 @@ const ELEMENT_OVERHEAD: usize = 8;
 /// Stores a message. Returns the answer: a [`DmSent`] or a problem.
 pub(super) async fn send(api: Arc<Api>, principal: Principal, request_id: String, send: DmSend) -> Envelope {
     let sent =
-        async { api.service.send(&principal, to_message(&send)?).await.map_err(Problem::of_write) }.await;
+        async { api.service.send(&principal, to_message(&send)?).await.map_err(Problem::from_write_error) }
+            .await;
     let frame = match sent {
         Ok(sent) => Frame::Sent(DmSent {
             id: sent.message.id.to_string(),

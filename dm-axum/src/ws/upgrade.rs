@@ -60,7 +60,7 @@ pub(crate) async fn upgrade(
             OpenRefused::TooMany => (format!("a user may have {max_open}"), api.options.ping_interval),
             OpenRefused::TooSoon(after) => (format!("a user may open {max_open} at once"), after),
         };
-        Problem::new(Kind::TooManySockets, detail).retry_after(after)
+        Problem::new(Kind::TooManySockets, detail).with_retry_after(after)
     })?;
     let span = tracing::debug_span!("dm_socket", user = ?principal.user, device = %principal.device);
     let upgrade = with_limits(&api, upgrade);

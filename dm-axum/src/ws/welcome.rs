@@ -68,7 +68,7 @@ pub(super) fn named_device(principal: &Principal, named: Option<&str>) -> Result
         .parse()
         .map_err(|_| Problem::malformed("device", "not 1 to 64 characters of A-Z a-z 0-9 . _ -"))?;
     if !principal.device.is_default() && principal.device != device {
-        return Err(Problem::new(Kind::ForeignDevice, "the session is another device's").about("device"));
+        return Err(Problem::new(Kind::ForeignDevice, "the session is another device's").with_field("device"));
     }
     Ok(Principal::new(principal.user, device))
 }

@@ -84,7 +84,7 @@ impl HelloDialect {
                 (Frame::Acknowledged(others), Frame::Acknowledged(last))
             }
             Err(error) => {
-                let problem = Frame::Problem(Problem::of_write(error).to_frame());
+                let problem = Frame::Problem(Problem::from_write_error(error).to_frame());
                 (problem.clone(), problem)
             }
         };
