@@ -13,9 +13,9 @@ use crate::caller::Caller;
 use crate::problem::{Kind, Problem};
 
 /// Size in bytes of a ticket's random secret, and of its digest.
-const LEN: usize = 32;
+const SECRET_LEN: usize = 32;
 
-type Hash = [u8; LEN];
+type Hash = [u8; SECRET_LEN];
 
 /// The tickets that are issued and not used. Only digests of tickets are kept and compared, so that
 /// neither a memory dump nor the time of a look-up reveals a ticket.
@@ -45,7 +45,7 @@ impl Tickets {
 
     /// Issues a ticket. Returns its text and the time at which it expires.
     pub(crate) fn issue(&self, holder: Caller, now: Timestamp) -> Result<(String, Timestamp), Problem> {
-        let mut secret = [0; LEN];
+        let mut secret = [0; SECRET_LEN];
         getrandom::fill(&mut secret).map_err(|_| {
             Problem::new(Kind::Unavailable, "no randomness").with_retry_after(Duration::from_secs(1))
         })?;
@@ -69,8 +69,8 @@ impl Tickets {
 
     /// Uses a ticket up. Returns its holder, or `None` if the ticket is unknown, used or expired.
     pub(crate) fn redeem(&self, text: &str, now: Timestamp) -> Option<Caller> {
-        let mut secret = [0; LEN];
-        if text.len() != BASE64URL_NOPAD.encode_len(LEN) {
+        let mut secret = [0; SECRET_LEN];
+        if text.len() != BASE64URL_NOPAD.encode_len(SECRET_LEN) {
             return None;
         }
         BASE64URL_NOPAD.decode_mut(text.as_bytes(), &mut secret).ok()?;

@@ -134,7 +134,7 @@ impl Problem {
     }
 
     /// A problem with a status and no text.
-    pub(crate) fn of_status(status: u16) -> Self {
+    pub(crate) fn with_status(status: u16) -> Self {
         Self {
             kind: "about:blank".to_owned(),
             title: String::new(),
@@ -168,19 +168,19 @@ mod tests {
     #[test]
     fn temporary_statuses_can_be_retried_and_others_cannot() {
         for status in [408, 425, 429, 500, 502, 503, 599] {
-            assert_eq!(Problem::of_status(status).retry(), Retry::Later(None), "{status}");
+            assert_eq!(Problem::with_status(status).retry(), Retry::Later(None), "{status}");
         }
         for status in [0, 400, 401, 404, 409, 413, 499, 501, 600] {
-            assert_eq!(Problem::of_status(status).retry(), Retry::Never, "{status}");
+            assert_eq!(Problem::with_status(status).retry(), Retry::Never, "{status}");
         }
         let after = Some(Duration::from_secs(7));
-        let problem = Problem { retry_after: after, ..Problem::of_status(503) };
+        let problem = Problem { retry_after: after, ..Problem::with_status(503) };
         assert_eq!(problem.retry(), Retry::Later(after));
     }
 
     #[test]
     fn a_problem_is_printed_with_the_parts_that_it_has() {
-        let mut problem = Problem::of_status(422);
+        let mut problem = Problem::with_status(422);
         assert_eq!(problem.to_string(), "422");
         problem.title = "Too large".to_owned();
         problem.field = Some("message_ids".to_owned());

@@ -14,12 +14,12 @@ use crate::wire::Malformed;
 use crate::wire::json::ProblemJson;
 
 /// Maximum size of an answer about one item, or of the list of devices, in bytes.
-pub(crate) const MAX_ITEM: usize = 256 * 1024;
+pub(crate) const MAX_ITEM_BYTES: usize = 256 * 1024;
 /// Maximum size of an answer with any other list, in bytes. It fits 8 MiB of ciphertext in base64
 /// and the other fields.
-pub(crate) const MAX_LIST: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
 /// Maximum size of the body of a refusal, in bytes. A larger body is ignored.
-const MAX_PROBLEM: usize = 64 * 1024;
+const MAX_PROBLEM_BYTES: usize = 64 * 1024;
 
 /// The time limits of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,9 +185,9 @@ async fn refusal(response: Response) -> ClientError {
     let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let retry_after = header(RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
     let is_json = header(CONTENT_TYPE).is_some_and(|kind| kind.contains("json"));
-    let mut problem = Problem::of_status(status);
+    let mut problem = Problem::with_status(status);
     if is_json
-        && let Ok(body) = read_body(response, MAX_PROBLEM).await
+        && let Ok(body) = read_body(response, MAX_PROBLEM_BYTES).await
         && let Ok(json) = serde_json::from_slice::<ProblemJson>(&body)
     {
         if status == 409 && json.is_stale_key() {

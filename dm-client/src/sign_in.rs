@@ -13,7 +13,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ClientError;
-use crate::http::{Http, MAX_ITEM, MAX_LIST, Timeouts, call, call_without_body};
+use crate::http::{Http, MAX_ITEM_BYTES, MAX_LIST_BYTES, Timeouts, call, call_without_body};
 use crate::identity::Identity;
 use crate::keys::UserId;
 use crate::time::Timestamp;
@@ -67,8 +67,8 @@ pub async fn sign_in(
     let http = Http::new(base, timeouts)?;
     let public_key = identity.user_id().to_string();
 
-    let request = http.post(&["api", "auth", "challenge"], &AskChallenge { public_key: &public_key });
-    let (_, challenge) = call::<Challenge>(request, MAX_ITEM).await?;
+    let request = http.post(&["api", "auth", "challenge"], &ChallengeRequest { public_key: &public_key });
+    let (_, challenge) = call::<ChallengeAnswer>(request, MAX_ITEM_BYTES).await?;
     if server_id.is_some_and(|known| known != challenge.server_id) {
         return Err(ClientError::WrongServerId);
     }
@@ -79,14 +79,14 @@ pub async fn sign_in(
         .ok_or(ClientError::Protocol("challenge"))?;
     let signature = identity.sign(&statement(&http.origin(), &challenge.server_id, &raw));
 
-    let answer = Verify {
+    let request = VerifyRequest {
         public_key: &public_key,
         challenge: &challenge.challenge,
         signature: BASE64.encode(&signature),
         display_name,
     };
-    let request = http.post(&["api", "auth", "verify"], &answer);
-    let (_, verified) = call::<Verified>(request, MAX_ITEM).await?;
+    let request = http.post(&["api", "auth", "verify"], &request);
+    let (_, verified) = call::<VerifyAnswer>(request, MAX_ITEM_BYTES).await?;
     let expires_at = Timestamp::from_millis(verified.expires_at);
     Ok(Login { token: verified.token, expires_at, server_id: challenge.server_id })
 }
@@ -118,7 +118,7 @@ pub async fn find_people(
     let mut http = Http::new(base, timeouts)?;
     http.authorize(&login.token)?;
     let request = http.get(&["api", "users"]).query(&[("query", query)]);
-    let (_, found) = call::<Found>(request, MAX_LIST).await?;
+    let (_, found) = call::<SearchAnswer>(request, MAX_LIST_BYTES).await?;
     let person = |found: PersonJson| {
         let user = found.public_key.parse().map_err(|_| ClientError::Protocol("public_key"))?;
         Ok(Person { user, name: found.display_name })
@@ -142,18 +142,18 @@ impl fmt::Debug for Login {
 }
 
 #[derive(Serialize)]
-struct AskChallenge<'a> {
+struct ChallengeRequest<'a> {
     public_key: &'a str,
 }
 
 #[derive(Deserialize)]
-struct Challenge {
+struct ChallengeAnswer {
     challenge: String,
     server_id: String,
 }
 
 #[derive(Serialize)]
-struct Verify<'a> {
+struct VerifyRequest<'a> {
     public_key: &'a str,
     challenge: &'a str,
     signature: String,
@@ -162,13 +162,13 @@ struct Verify<'a> {
 }
 
 #[derive(Deserialize)]
-struct Verified {
+struct VerifyAnswer {
     token: String,
     expires_at: u64,
 }
 
 #[derive(Deserialize)]
-struct Found {
+struct SearchAnswer {
     users: Vec<PersonJson>,
 }
 

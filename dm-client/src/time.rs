@@ -62,7 +62,7 @@ impl Clock for SystemClock {
 pub(crate) struct Elapsed;
 
 /// Runs `work` for at most `limit`. Work that is not done by then is dropped.
-pub(crate) async fn within<T>(
+pub(crate) async fn with_timeout<T>(
     clock: &dyn Clock,
     limit: Duration,
     work: impl Future<Output = T>,

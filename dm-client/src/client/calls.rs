@@ -4,7 +4,7 @@ use super::handle::Client;
 use crate::conversation::{Conversation, ConversationPage};
 use crate::device::DeviceId;
 use crate::error::ClientError;
-use crate::http::{MAX_ITEM, MAX_LIST, call, call_if_known};
+use crate::http::{MAX_ITEM_BYTES, MAX_LIST_BYTES, call, call_if_known};
 use crate::ids::ConversationId;
 use crate::inbox::{AckTarget, Acknowledged, DeviceState, PendingPage, Ticket};
 use crate::keys::{UserId, X25519Key};
@@ -24,7 +24,7 @@ impl Client {
     pub async fn publish_key(&self, key: &X25519Key) -> Result<KeyRecord, ClientError> {
         let body = json::PublishKey { x25519_pubkey: key.to_string() };
         let request = self.http.post(&["api", "dm", "keys"], &body);
-        let (_, answer) = call::<json::KeyJson>(request, MAX_ITEM).await?;
+        let (_, answer) = call::<json::KeyJson>(request, MAX_ITEM_BYTES).await?;
         Ok(answer.try_into()?)
     }
 
@@ -37,7 +37,7 @@ impl Client {
     /// the user has published no key.
     pub async fn key(&self, user: &UserId) -> Result<KeyRecord, ClientError> {
         let request = self.http.get(&["api", "dm", "keys", &user.to_string()]);
-        let (_, answer) = call::<json::KeyJson>(request, MAX_ITEM).await?;
+        let (_, answer) = call::<json::KeyJson>(request, MAX_ITEM_BYTES).await?;
         Ok(answer.try_into()?)
     }
 
@@ -50,7 +50,7 @@ impl Client {
     pub async fn open_conversation(&self, peer: &UserId) -> Result<Conversation, ClientError> {
         let body = json::OpenConversation { recipient_pubkey: peer.to_string() };
         let request = self.http.post(&["api", "dm", "conversations"], &body);
-        let (_, answer) = call::<json::ConversationJson>(request, MAX_ITEM).await?;
+        let (_, answer) = call::<json::ConversationJson>(request, MAX_ITEM_BYTES).await?;
         Ok(answer.try_into()?)
     }
 
@@ -69,7 +69,7 @@ impl Client {
         if let Some(cursor) = cursor {
             request = request.query(&[("cursor", cursor)]);
         }
-        let (_, answer) = call::<json::ConversationList>(request, MAX_LIST).await?;
+        let (_, answer) = call::<json::ConversationList>(request, MAX_LIST_BYTES).await?;
         let conversations =
             answer.conversations.into_iter().map(Conversation::try_from).collect::<Result<_, _>>()?;
         Ok(ConversationPage { conversations, next: answer.next })
@@ -86,7 +86,7 @@ impl Client {
     /// the same message again.
     pub async fn post_message(&self, message: &OutgoingMessage) -> Result<Stored, ClientError> {
         let request = self.http.post(&["api", "dm", "messages"], &json::PostMessage::from(message));
-        let (status, answer) = call::<json::MessageJson>(request, MAX_ITEM).await?;
+        let (status, answer) = call::<json::MessageJson>(request, MAX_ITEM_BYTES).await?;
         let stored = Message::try_from(answer)?;
         if stored.conversation != message.conversation {
             return Err(ClientError::Protocol("the answer is about another conversation"));
@@ -118,7 +118,7 @@ impl Client {
             HistoryRange::Before(sequence) => request = request.query(&[("before", sequence.get())]),
             HistoryRange::After(sequence) => request = request.query(&[("after", sequence.get())]),
         }
-        let (_, answer) = call::<json::MessageList>(request, MAX_LIST).await?;
+        let (_, answer) = call::<json::MessageList>(request, MAX_LIST_BYTES).await?;
         let messages = parse_messages(answer.messages)?;
         if messages.iter().any(|message| message.conversation != conversation) {
             return Err(ClientError::Protocol("the answer is about another conversation"));
@@ -141,7 +141,7 @@ impl Client {
         if let Some(after) = after {
             request = request.query(&[("after", after.get())]);
         }
-        let (_, answer) = call::<json::MessageList>(request, MAX_LIST).await?;
+        let (_, answer) = call::<json::MessageList>(request, MAX_LIST_BYTES).await?;
         Ok(PendingPage {
             gap: answer.gap.map(Into::into),
             messages: parse_messages(answer.messages)?,
@@ -157,7 +157,7 @@ impl Client {
     /// [`ClientError`] if the call fails.
     pub async fn acknowledge(&self, target: AckTarget) -> Result<Acknowledged, ClientError> {
         let request = self.http.post(&["api", "dm", "offline", "ack"], &json::PostAck::from(target));
-        let (_, answer) = call::<json::AckAnswer>(request, MAX_ITEM).await?;
+        let (_, answer) = call::<json::AckAnswer>(request, MAX_ITEM_BYTES).await?;
         Ok(answer.into())
     }
 
@@ -169,7 +169,7 @@ impl Client {
     /// [`ClientError`] if the call fails.
     pub async fn devices(&self) -> Result<Vec<DeviceState>, ClientError> {
         let request = self.http.get(&["api", "dm", "devices"]);
-        let (_, answer) = call::<json::DeviceList>(request, MAX_ITEM).await?;
+        let (_, answer) = call::<json::DeviceList>(request, MAX_ITEM_BYTES).await?;
         Ok(answer.devices.into_iter().map(DeviceState::try_from).collect::<Result<_, _>>()?)
     }
 
@@ -194,7 +194,7 @@ impl Client {
     /// [`ClientError`] if the call fails.
     pub async fn ws_ticket(&self) -> Result<Ticket, ClientError> {
         let request = self.http.request(reqwest::Method::POST, &["api", "dm", "ws-ticket"]);
-        let (_, answer) = call::<json::TicketAnswer>(request, MAX_ITEM).await?;
+        let (_, answer) = call::<json::TicketAnswer>(request, MAX_ITEM_BYTES).await?;
         Ok(answer.into())
     }
 }

@@ -17,7 +17,7 @@ use super::socket::{Incoming, Socket};
 use super::state::{ConnectionState, End, Lost};
 use crate::error::Problem;
 use crate::numbers::InboxSeq;
-use crate::time::{Elapsed, Sleep, Timestamp, within};
+use crate::time::{Elapsed, Sleep, Timestamp, with_timeout};
 use crate::wire::frames;
 
 /// The request ids of the two requests that this client makes.
@@ -98,7 +98,7 @@ impl<'a> Attempt<'a> {
                 }
             }
         };
-        let (socket, cursor) = match within(&*clock, limit, Box::pin(handshake)).await {
+        let (socket, cursor) = match with_timeout(&*clock, limit, Box::pin(handshake)).await {
             Ok(connected) => connected?,
             Err(Elapsed) => return Err(Lost::Timeout.into()),
         };
@@ -115,7 +115,7 @@ impl<'a> Attempt<'a> {
         let acks = Arc::clone(&self.driver.acks);
         let (ping_interval, timeout) = (self.driver.config.ping_interval, self.driver.config.timeout);
         let mut keep_alive = KeepAlive::Idle(self.driver.clock.sleep(ping_interval));
-        let mut received_since = false;
+        let mut has_received = false;
         // The caller may have handled deliveries while there was no WebSocket.
         self.acknowledge(socket).await?;
         loop {
@@ -125,7 +125,7 @@ impl<'a> Attempt<'a> {
             tokio::select! {
                 () = wait_for_close(&mut closing) => return Ok(()),
                 incoming = socket.receive() => {
-                    received_since = true;
+                    has_received = true;
                     if let Some((request, frame)) = server_frame(incoming?) {
                         tokio::select! {
                             handled = self.handle(&request, frame) => handled?,
@@ -137,14 +137,14 @@ impl<'a> Attempt<'a> {
                 () = acks.wait_for_handled() => self.acknowledge(socket).await?,
                 () = timer => {
                     keep_alive = match keep_alive {
-                        KeepAlive::Pinged(_) if !received_since => return Err(Lost::Timeout.into()),
-                        KeepAlive::Idle(_) if !received_since => {
+                        KeepAlive::Pinged(_) if !has_received => return Err(Lost::Timeout.into()),
+                        KeepAlive::Idle(_) if !has_received => {
                             self.write(socket.ping()).await?;
                             KeepAlive::Pinged(self.driver.clock.sleep(timeout))
                         }
                         _ => KeepAlive::Idle(self.driver.clock.sleep(ping_interval)),
                     };
-                    received_since = false;
+                    has_received = false;
                 }
             }
         }
@@ -166,10 +166,10 @@ impl<'a> Attempt<'a> {
             }
             Ok::<(), Disconnect>(())
         };
-        let acknowledged = within(&*clock, limit, Box::pin(last_acknowledgement)).await;
+        let acknowledged = with_timeout(&*clock, limit, Box::pin(last_acknowledgement)).await;
         if matches!(acknowledged, Ok(Ok(()))) {
             // After the limit the socket is dropped without the server's close frame.
-            let _closed = within(&*clock, limit, socket.close()).await;
+            let _closed = with_timeout(&*clock, limit, socket.close()).await;
         }
     }
 
@@ -240,7 +240,7 @@ impl<'a> Attempt<'a> {
     /// Waits for a write, but no longer than the `timeout` of the configuration.
     async fn write(&self, work: impl Future<Output = Result<(), Disconnect>>) -> Result<(), Disconnect> {
         let limit = self.driver.config.timeout;
-        within(&*self.driver.clock, limit, work).await.unwrap_or(Err(Lost::Timeout.into()))
+        with_timeout(&*self.driver.clock, limit, work).await.unwrap_or(Err(Lost::Timeout.into()))
     }
 
     /// Raises the server's cursor to `up_to` and reports it to the caller.

@@ -103,7 +103,7 @@ impl Socket {
 
 /// The consequence of an HTTP answer that refuses the upgrade to WebSocket.
 fn http_refusal(response: &Response<Option<Vec<u8>>>) -> Disconnect {
-    let mut problem = Problem::of_status(response.status().as_u16());
+    let mut problem = Problem::with_status(response.status().as_u16());
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     problem.retry_after = retry_after.and_then(|text| text.parse().ok()).map(Duration::from_secs);
     Disconnect::from_problem(problem)
@@ -113,7 +113,7 @@ fn http_refusal(response: &Response<Option<Vec<u8>>>) -> Disconnect {
 fn close_reason(frame: Option<&CloseFrame>) -> Disconnect {
     let Some(frame) = frame else { return Lost::Network.into() };
     let problem = |status, detail: &str| {
-        let mut problem = Problem::of_status(status);
+        let mut problem = Problem::with_status(status);
         problem.detail = detail.to_owned();
         problem
     };

@@ -25,7 +25,7 @@ use crate::entropy::{Entropy, EntropyError};
 const MAGIC: &str = "dm identity v";
 const VERSION: &str = "1";
 /// Length of a version 1 file, in bytes: 15 + 70 + 72.
-const LENGTH: usize = 157;
+const FILE_LEN: usize = 157;
 
 impl Identity {
     /// Loads the identity at `path`. If there is no file, generates an identity with `entropy` and
@@ -115,8 +115,8 @@ enum Created {
 fn load(path: &Path, file: File) -> Result<Identity, IdentityFileError> {
     refuse_if_readable_by_others(path, &file)?;
     // To detect a longer file, it is enough to read one byte more than a valid file has.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH + 1));
-    let limit = u64::try_from(LENGTH + 1).unwrap_or(u64::MAX);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_LEN + 1));
+    let limit = u64::try_from(FILE_LEN + 1).unwrap_or(u64::MAX);
     file.take(limit).read_to_end(&mut bytes).map_err(io_at(path))?;
     decode(&bytes).map_err(|defect| match defect {
         Defect::Version => IdentityFileError::UnknownVersion { path: path.to_owned() },
@@ -194,7 +194,7 @@ fn io_at(path: &Path) -> impl Fn(io::Error) -> IdentityFileError + '_ {
 fn encode(identity: &Identity) -> Zeroizing<Vec<u8>> {
     // The full length is reserved, because a reallocation would leave a copy of the seed in freed
     // memory.
-    let mut text = Zeroizing::new(Vec::with_capacity(LENGTH));
+    let mut text = Zeroizing::new(Vec::with_capacity(FILE_LEN));
     let seed = Zeroizing::new(HEXLOWER.encode(identity.seed()));
     for part in [MAGIC, VERSION, "\nseed ", &seed, "\npublic ", &identity.user_id().to_string(), "\n"] {
         text.extend_from_slice(part.as_bytes());

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::ReadError;
 use super::peer_suites::PeerSuites;
-use super::replays::{Assigned, Replay, ReplayCache, ReplayKey};
+use super::replays::{AssignedIds, Replay, ReplayCache, ReplayKey};
 use crate::identity::Identity;
 use crate::ids::{ClientMessageId, MessageId};
 use crate::keys::UserId;
@@ -92,13 +92,13 @@ impl Reader {
         sequence: ServerSequence,
     ) {
         let key = ReplayKey::ClientId { sender: *sender.as_bytes(), id: client_id };
-        self.lock().messages.insert(key, Assigned { id, sequence });
+        self.lock().messages.insert(key, AssignedIds { id, sequence });
     }
 
     /// Remembers a suite that a peer has sent in, from [`strongest_suite`](Self::strongest_suite)
     /// of an earlier reader. A weaker suite than the known one has no effect.
     pub fn remember_suite(&self, peer: &UserId, suite: Suite) {
-        self.lock().peers.note(peer, suite);
+        self.lock().peers.record(peer, suite);
     }
 
     /// The strongest suite in which a message of a peer has opened; `None` if no message has. A
@@ -170,7 +170,7 @@ impl Reader {
             }
             None => ReplayKey::Nonce { peer: *peer.user().as_bytes(), nonce: message.nonce },
         };
-        let assigned = Assigned { id: message.id, sequence: message.sequence };
+        let assigned = AssignedIds { id: message.id, sequence: message.sequence };
         let mut state = self.lock();
         match state.messages.check(&key, assigned) {
             Replay::Repeated { first } => return Err(ReadError::Repeated { first }),
@@ -183,7 +183,7 @@ impl Reader {
         }
         state.messages.insert(key, assigned);
         if message.sender == peer.user() {
-            state.peers.note(&peer.user(), suite);
+            state.peers.record(&peer.user(), suite);
         }
         Ok(opened)
     }

@@ -22,7 +22,7 @@ impl PeerSuites {
     }
 
     /// Notes that a peer sent a message in a suite. If the map is full, a new peer is not added.
-    pub(super) fn note(&mut self, peer: &UserId, suite: Suite) {
+    pub(super) fn record(&mut self, peer: &UserId, suite: Suite) {
         let is_full = self.peers.len() >= self.max_peers;
         match self.peers.get_mut(peer) {
             Some(strongest) => *strongest = suite.max(*strongest),
@@ -62,7 +62,7 @@ mod tests {
         for (suite, strongest) in
             [(Suite::Zero, Suite::Zero), (Suite::One, Suite::One), (Suite::Zero, Suite::One)]
         {
-            suites.note(&peer(1), suite);
+            suites.record(&peer(1), suite);
             assert_eq!(suites.strongest(&peer(1)), Some(strongest));
         }
         assert_eq!((suites.strongest(&peer(2)), suites.weakest_accepted(&peer(2))), (None, Suite::Zero));
@@ -71,13 +71,13 @@ mod tests {
     #[test]
     fn a_full_map_evicts_no_peer_and_accepts_suite_0_from_no_new_one() {
         let mut suites = PeerSuites { max_peers: 2, peers: HashMap::new() };
-        suites.note(&peer(1), Suite::One);
-        suites.note(&peer(2), Suite::Zero);
-        suites.note(&peer(3), Suite::One);
+        suites.record(&peer(1), Suite::One);
+        suites.record(&peer(2), Suite::Zero);
+        suites.record(&peer(3), Suite::One);
         assert_eq!(suites.weakest_accepted(&peer(1)), Suite::One);
         assert_eq!(suites.weakest_accepted(&peer(2)), Suite::Zero);
         assert_eq!((suites.strongest(&peer(3)), suites.weakest_accepted(&peer(3))), (None, Suite::One));
-        suites.note(&peer(2), Suite::One);
+        suites.record(&peer(2), Suite::One);
         assert_eq!(suites.weakest_accepted(&peer(2)), Suite::One);
     }
 }

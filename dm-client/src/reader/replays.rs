@@ -20,7 +20,7 @@ pub(super) enum ReplayKey {
 
 /// Identifies a message by the id and the number that the server assigned to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Assigned {
+pub(super) struct AssignedIds {
     pub(super) id: MessageId,
     pub(super) sequence: ServerSequence,
 }
@@ -38,7 +38,7 @@ pub(super) enum Replay {
 
 /// The messages decrypted last, each with the id and the number that it was seen under.
 #[derive(Debug)]
-pub(super) struct ReplayCache(LruCache<ReplayKey, Assigned>);
+pub(super) struct ReplayCache(LruCache<ReplayKey, AssignedIds>);
 
 impl ReplayCache {
     /// A cache of at most `messages` messages.
@@ -47,12 +47,12 @@ impl ReplayCache {
     }
 
     /// Adds a message, or replaces its id and number.
-    pub(super) fn insert(&mut self, key: ReplayKey, assigned: Assigned) {
+    pub(super) fn insert(&mut self, key: ReplayKey, assigned: AssignedIds) {
         self.0.put(key, assigned);
     }
 
     /// Looks a message up. A message that is found is now the last one that the cache will evict.
-    pub(super) fn check(&mut self, key: &ReplayKey, assigned: Assigned) -> Replay {
+    pub(super) fn check(&mut self, key: &ReplayKey, assigned: AssignedIds) -> Replay {
         match self.0.get(key) {
             Some(first) if *first != assigned => Replay::Repeated { first: first.id },
             Some(_) => Replay::Known,

@@ -258,7 +258,7 @@ pub(crate) struct ProblemJson {
 
 impl ProblemJson {
     pub(crate) fn into_problem(self, status: u16) -> Problem {
-        let mut problem = Problem::of_status(status);
+        let mut problem = Problem::with_status(status);
         if let Some(kind) = self.kind {
             problem.kind = kind;
         }
