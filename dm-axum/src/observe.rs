@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_method_is_a_known_one_or_other() {
+    fn an_unknown_method_has_the_label_other() {
         for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"] {
             assert_eq!(method_label(&method.parse().unwrap()), method);
         }

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn at_the_limit_none_is_issued_until_one_expires() {
+    fn at_the_total_limit_no_ticket_is_issued_until_one_expires() {
         let tickets = Tickets::new(LIFE, 2, 2);
         tickets.issue(holder(), at(0)).unwrap();
         tickets.issue(holder(), at(1)).unwrap();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn one_user_cannot_take_them_all() {
+    fn one_user_cannot_hold_all_tickets() {
         let tickets = Tickets::new(LIFE, 3, 1);
         let (ticket, _) = tickets.issue(holder(), at(0)).unwrap();
         assert_eq!(tickets.issue(holder(), at(0)).unwrap_err().kind(), Kind::TooManyTickets);

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_larger_than_the_pool_is_the_whole_pool() {
+    fn a_request_larger_than_the_pool_gets_the_whole_pool() {
         let budget = Budget::new(10 * PERMIT_BYTES, 4 * PERMIT_BYTES);
         let whole = budget.shared().clone().acquire(usize::MAX).now_or_never().unwrap().unwrap();
         assert_eq!(whole.num_permits(), 10);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn users_have_pools_of_their_own_which_are_removed_when_unused() {
+    fn each_user_has_a_pool_and_unused_pools_are_removed() {
         let budget = Budget::new(10 * PERMIT_BYTES, 4 * PERMIT_BYTES);
         let ana = user(1);
         let held = budget.user_pool(ana).acquire(4 * PERMIT_BYTES).now_or_never().unwrap().unwrap();
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pool_of_a_user_with_a_share_is_kept_however_many_users_follow() {
+    fn a_pool_with_acquired_permits_is_not_removed() {
         let budget = Budget::new(10 * PERMIT_BYTES, 4 * PERMIT_BYTES);
         let ana = user(1);
         let held = budget.user_pool(ana).acquire(4 * PERMIT_BYTES).now_or_never().unwrap().unwrap();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn only_one_request_of_a_user_waits_in_the_queue_of_all() {
+    fn only_one_request_per_user_waits_in_the_shared_queue() {
         let budget = Budget::new(PERMIT_BYTES, PERMIT_BYTES);
         let held = budget.shared().clone().acquire(PERMIT_BYTES).now_or_never().unwrap().unwrap();
         let mut ana = [(); 3].map(|()| Box::pin(budget.acquire_shared(user(1), PERMIT_BYTES)));
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn shrinking_returns_permits_of_both_kinds() {
+    fn shrinking_returns_permits_to_both_pools() {
         let budget = Budget::new(10 * PERMIT_BYTES, 8 * PERMIT_BYTES);
         let acquire = |pool: Pool| pool.acquire(8 * PERMIT_BYTES).now_or_never().unwrap().unwrap();
         let mut permits = AnswerPermits {

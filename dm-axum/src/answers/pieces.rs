@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_hold_every_byte_once_and_none_is_larger_than_the_others() {
+    fn pieces_contain_every_byte_once_and_none_exceeds_the_limit() {
         for len in [0, 1, PIECE_BYTES - 3, PIECE_BYTES - 2, PIECE_BYTES - 1, 3 * PIECE_BYTES + 7] {
             let text = "x".repeat(len);
             let pieces = Pieces::json(&text).unwrap();

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_gauge_has_the_bytes_that_are_held() {
+    async fn the_gauge_shows_the_bytes_of_unread_answers() {
         let gauge = OneGauge::default();
         let shown = || f64::from_bits(gauge.0.load(Ordering::Relaxed));
         metrics::with_local_recorder(&gauge, || {

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn payloads_that_only_a_server_sends_are_refused_undecoded_also_after_another() {
+    fn server_payloads_are_refused_without_decoding_even_after_a_client_payload() {
         let event = Payload::DmMessageEvent(DmMessageEvent::default());
         let offline = Payload::DmOfflineMessagesResponse(DmOfflineMessagesResponse::default());
         for payload in [event, offline] {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_empty_elements_are_refused_undecoded() {
+    fn a_million_empty_elements_are_refused_without_decoding() {
         // Field 157, and in it the element of field 1 without content, over and over.
         let mut frame = vec![0xea, 0x09, 0x80, 0x80, 0x80, 0x01];
         frame.extend([0x0a, 0x00].repeat(1024 * 1024));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_id_is_bounded() {
+    fn a_request_id_of_more_than_256_bytes_is_refused() {
         assert!(decoded(&list(&"x".repeat(256))).is_ok());
         assert!(decoded(&list(&"x".repeat(257))).is_err());
     }

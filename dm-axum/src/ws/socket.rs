@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_another_version_of_the_library_does_not_count_as_a_client_that_is_gone() {
+    fn an_unknown_error_type_does_not_mean_that_the_client_is_gone() {
         assert_eq!(failure("an error of another version"), Close::Policy("not WebSocket frames"));
         assert_eq!(failure(WsError::ConnectionClosed), Close::Gone);
         assert_eq!(failure(WsError::Io(std::io::ErrorKind::ConnectionReset.into())), Close::Gone);

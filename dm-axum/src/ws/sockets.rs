@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_socket_is_no_longer_counted_once_it_is_dropped() {
+    fn a_dropped_socket_is_not_counted() {
         let sockets = two_at_once();
         let (first, _second) = (sockets.open(user(1), at(0)).unwrap(), sockets.open(user(1), at(0)).unwrap());
         assert_eq!(sockets.open(user(1), at(9_999)).unwrap_err(), OpenRefused::TooMany);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_opened_as_many_as_allowed_opens_one_more_per_interval() {
+    fn at_the_limit_a_user_opens_one_more_websocket_per_interval() {
         let sockets = two_at_once();
         let open = |millis| sockets.open(user(1), at(millis)).map(drop);
         assert_eq!([open(1_000), open(1_000)], [Ok(()), Ok(())]);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_delays_no_longer_than_opening_all_at_once_does() {
+    fn a_clock_that_is_set_back_delays_the_next_websocket_by_one_interval() {
         let sockets = two_at_once();
         sockets.open(user(1), at(100_000)).unwrap();
         assert_eq!(sockets.open(user(1), at(1_000)).unwrap_err(), OpenRefused::TooSoon(INTERVAL));
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_with_nothing_open_and_all_credit_back_is_removed() {
+    fn a_user_without_websockets_and_with_full_credit_is_removed() {
         let sockets = two_at_once();
         sockets.open(user(9), at(0)).unwrap();
         sockets.open(user(8), at(9_000)).unwrap();

@@ -82,7 +82,7 @@ async fn unacknowledged_entries_are_delivered_again_once_on_the_next_connection(
 }
 
 #[tokio::test]
-async fn repeated_and_unknown_ids_are_counted_and_no_error() {
+async fn acknowledging_repeated_and_unknown_ids_succeeds_and_counts_them() {
     let world = World::new().await;
     with_backlog(&world, 3).await;
     let foreign = world.open(1, 3).await;
@@ -132,7 +132,7 @@ async fn an_invalid_acknowledgement_is_refused_and_acknowledges_nothing() {
 }
 
 #[tokio::test]
-async fn acknowledgements_that_wait_for_another_are_stored_in_one_write() {
+async fn waiting_acknowledgements_are_stored_in_one_write() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
     with_backlog(&world, 4).await;
@@ -155,7 +155,7 @@ async fn acknowledgements_that_wait_for_another_are_stored_in_one_write() {
 }
 
 #[tokio::test]
-async fn an_acknowledgement_behind_a_refused_one_is_stored_all_the_same() {
+async fn an_acknowledgement_after_a_refused_one_is_stored() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
     with_backlog(&world, 4).await;

@@ -12,7 +12,7 @@ fn with(mut body: Value, field: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn every_field_of_a_send_is_checked_by_name() {
+async fn every_invalid_field_of_a_send_is_named() {
     let world = World::new().await;
     let id = world.open(1, 2).await;
     let good = message(&id, "x");
@@ -183,7 +183,7 @@ async fn a_body_with_a_length_beyond_the_limit_is_refused_unread() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_arrive_is_refused_after_a_time() {
+async fn a_body_that_does_not_arrive_is_refused_with_408() {
     let world = World::new().await;
     let before = world.stored().await;
     let mut stream = TcpStream::connect(&world.address).await.unwrap();

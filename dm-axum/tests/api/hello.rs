@@ -20,7 +20,7 @@ async fn devices(world: &World, n: u64) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_backlog_comes_in_order_then_caught_up_then_live_deliveries() {
+async fn the_backlog_is_delivered_in_order_then_caught_up_then_live_deliveries() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     world.send(1, &conversation, "a").await;
@@ -65,7 +65,7 @@ async fn a_new_device_may_start_without_the_backlog() {
 }
 
 #[tokio::test]
-async fn a_device_whose_backlog_expired_is_sent_the_gap_before_the_rest() {
+async fn a_device_whose_backlog_expired_is_sent_the_gap_first() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let (mut socket, _) = Socket::hello(&world, 2, "phone").await;
@@ -164,7 +164,7 @@ async fn a_newer_connection_of_the_device_replaces_the_older_and_loses_nothing()
 }
 
 #[tokio::test]
-async fn the_device_is_the_one_that_the_host_names_or_else_the_default() {
+async fn the_host_names_the_device_or_it_is_the_default_device() {
     let world = World::new().await;
     let mut socket = Socket::open_on(&world, 2, "phone").await;
     socket.send_hello("h", "").await;

@@ -21,7 +21,7 @@ async fn ping(socket: &mut Socket) {
 }
 
 #[tokio::test]
-async fn a_flood_of_pings_closes_with_1008_and_as_many_as_allowed_do_not() {
+async fn more_pings_than_allowed_close_with_1008() {
     let world = World::with_options(|options| options.client_pings = 5).await;
     world.open(1, 2).await;
     let before = world.stored().await;
@@ -46,7 +46,7 @@ async fn a_flood_of_pings_closes_with_1008_and_as_many_as_allowed_do_not() {
 }
 
 #[tokio::test]
-async fn pings_are_counted_for_a_whole_interval_and_anew_when_the_clock_is_set_back() {
+async fn pings_are_counted_per_interval_and_a_clock_set_back_starts_a_new_one() {
     let world = World::with_options(|options| options.client_pings = 5).await;
     let mut socket = Socket::open(&world, 1).await;
     for _ in 0..5 {
@@ -63,7 +63,7 @@ async fn pings_are_counted_for_a_whole_interval_and_anew_when_the_clock_is_set_b
 }
 
 #[tokio::test]
-async fn a_thousand_ping_frames_are_answered_one_by_one() {
+async fn each_of_a_thousand_ping_frames_is_answered_in_order() {
     let world = World::new().await;
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
     socket.receive_caught_up().await;
@@ -92,7 +92,7 @@ async fn assert_served(sender: &mut Socket, peer: &mut Socket, conversation: &st
 }
 
 #[tokio::test]
-async fn a_client_that_asks_and_never_reads_is_closed_and_others_are_served() {
+async fn a_client_that_never_reads_answers_is_closed_and_others_are_served() {
     let world = world_without_pings().await;
     let conversation = world.open(1, 2).await;
     let large = world.open(2, 3).await;

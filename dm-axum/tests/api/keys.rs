@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::world::{SECOND, START, World, derived_key, kind, user};
 
 #[tokio::test]
-async fn a_published_key_is_answered_and_found_in_full() {
+async fn a_published_key_is_returned_and_looked_up_with_all_fields() {
     let world = World::new().await;
     let expected = json!({
         "ed25519_pubkey": user(1).to_string(),

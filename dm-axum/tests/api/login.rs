@@ -72,7 +72,7 @@ async fn open(world: &World, name: &str) -> Socket {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_early_closes_its_sockets_at_once_and_no_others() {
+async fn a_login_that_ends_early_closes_only_its_own_sockets() {
     let world = World::new().await;
     let (login, _another) = (TestLogin::named("early"), TestLogin::named("early, another"));
     let (mut first, mut second) = (open(&world, "early").await, open(&world, "early").await);
@@ -85,7 +85,7 @@ async fn a_session_that_ends_early_closes_its_sockets_at_once_and_no_others() {
 }
 
 #[tokio::test]
-async fn the_host_is_asked_when_a_socket_opens_and_with_its_pings() {
+async fn the_login_is_checked_when_a_socket_opens_and_at_its_pings() {
     let world = World::new().await;
     for (name, reason, code) in [
         ("asked, out", DisconnectReason::SignedOut, 4001),
@@ -106,7 +106,7 @@ async fn the_host_is_asked_when_a_socket_opens_and_with_its_pings() {
 }
 
 #[tokio::test]
-async fn the_host_is_asked_once_per_interval_however_often_the_client_is_pinged() {
+async fn the_login_is_checked_once_per_interval_with_more_frequent_pings() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let login = TestLogin::named("pinged often");
@@ -129,7 +129,7 @@ async fn the_host_is_asked_once_per_interval_however_often_the_client_is_pinged(
 }
 
 #[tokio::test]
-async fn a_host_that_does_not_answer_is_asked_once_and_delays_nothing() {
+async fn a_check_that_does_not_return_is_not_repeated_and_delays_nothing() {
     let world = World::new().await;
     let login = TestLogin::named("mute");
     login.set_answer(CheckAnswer::Pending);
@@ -145,7 +145,7 @@ async fn a_host_that_does_not_answer_is_asked_once_and_delays_nothing() {
 }
 
 #[tokio::test]
-async fn a_ticket_ends_with_the_session_that_asked_for_it() {
+async fn a_socket_with_a_ticket_closes_when_the_login_of_the_ticket_ends() {
     let world = World::new().await;
     let login = TestLogin::named("ticket");
     let request = world.call(1, Method::POST, "ws-ticket").header("x-login", "ticket");

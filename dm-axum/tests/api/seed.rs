@@ -14,7 +14,7 @@ async fn depth(world: &World, n: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn live_events_come_in_the_seed_s_frames() {
+async fn live_events_are_sent_in_the_seed_s_frames() {
     let world = World::new().await;
     let mut socket = Socket::open(&world, 2).await;
     let conversation = world.open(1, 2).await;

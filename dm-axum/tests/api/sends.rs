@@ -75,7 +75,7 @@ async fn a_send_is_answered_to_its_device_and_delivered_to_all_others() {
 }
 
 #[tokio::test]
-async fn a_repeated_send_is_answered_like_the_first_and_other_content_is_a_conflict() {
+async fn a_repeated_send_gets_the_first_answer_and_other_content_is_a_conflict() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let mut socket = phone(&world, 1).await;
@@ -96,7 +96,7 @@ async fn a_repeated_send_is_answered_like_the_first_and_other_content_is_a_confl
 }
 
 #[tokio::test]
-async fn a_send_to_an_older_key_is_refused_with_the_current_one() {
+async fn a_send_to_an_older_key_is_refused_with_the_current_key() {
     let world = World::configured(|config| config.key_policy = KeyPolicy::AcceptUnproven).await;
     let conversation = world.open(1, 2).await;
     let mut socket = phone(&world, 1).await;
@@ -170,7 +170,7 @@ async fn history_and_lists_are_answered_under_their_id() {
 }
 
 #[tokio::test]
-async fn a_foreign_and_a_missing_conversation_are_the_same_problem() {
+async fn a_foreign_and_a_missing_conversation_get_the_same_problem() {
     let world = World::new().await;
     world.open(1, 2).await;
     let foreign = world.open(2, 3).await;
@@ -266,7 +266,7 @@ async fn a_send_whose_client_is_gone_is_in_both_inboxes_or_in_none() {
 }
 
 #[tokio::test]
-async fn no_more_frames_are_read_than_requests_may_be_worked_on() {
+async fn no_frame_is_read_while_too_many_requests_are_in_progress() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |options| options.in_flight = 4).await;
     let conversation = world.open(1, 2).await;

@@ -81,7 +81,7 @@ async fn a_connection_that_waits_for_its_client_to_read_ends_when_the_user_is_di
 }
 
 #[tokio::test]
-async fn a_page_is_read_no_larger_than_its_frame() {
+async fn the_store_reads_no_larger_page_than_fits_into_a_frame() {
     const PAYLOAD: usize = 32 * 1024;
     const FRAME: usize = 128 * 1024;
     let store = PooledStore::new(1);

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_acknowledged_before_everything_below_is_handled() {
+    fn a_number_is_acknowledged_after_all_lower_ones_are_handled() {
         let acks = delivered([3, 4, 9]);
         assert_eq!(acks.handled_up_to(), seq(0));
         acks.mark_handled(seq(4));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_an_unhandled_delivery_still_stops_the_cursor() {
+    fn many_unhandled_deliveries_take_bounded_memory_and_stop_the_cursor() {
         let many = u64::try_from(MAX_DELIVERED).unwrap() * 3;
         let acks = delivered(1..=many);
         assert_eq!(acks.lock().delivered.len(), MAX_DELIVERED);

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_agreement_secret_is_the_one_libsodium_derives() {
+    fn the_agreement_secret_equals_the_one_of_libsodium() {
         let file: serde_json::Value = serde_json::from_str(include_str!("../../vectors/keys.json")).unwrap();
         for vector in file["identities"].as_array().unwrap() {
             let seed = HEXLOWER.decode(vector["seed"].as_str().unwrap().as_bytes()).unwrap();
@@ -112,7 +112,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_agreement_key_of_the_identity_is_that_of_its_user_id(seed: [u8; 32]) {
+        fn an_identity_and_its_user_id_have_the_same_agreement_key(seed: [u8; 32]) {
             let identity = Identity::from_seed(&seed);
             prop_assert_eq!(identity.agreement_key(), identity.user_id().agreement_key());
         }

@@ -59,7 +59,7 @@ mod tests {
 
     /// A field of a frame that has no value is zero.
     #[test]
-    fn a_zero_is_none() {
+    fn a_zero_field_is_none() {
         let user = Identity::from_seed(&[1; 32]).user_id();
         let id = uuid::Uuid::from_bytes([7; 16]).to_string();
         for (number, known) in [(0, None), (1, Some(1)), (2, Some(2))] {

@@ -30,7 +30,7 @@ fn a_shallow_unknown_group_is_skipped() {
 }
 
 #[test]
-fn groups_that_do_not_close_as_they_opened_are_refused() {
+fn groups_without_their_own_end_are_refused() {
     assert_refused(&GROUP_START);
     assert_refused(&GROUP_END);
     assert_refused(&[GROUP_START, [0x8c, 0x7d]].concat());

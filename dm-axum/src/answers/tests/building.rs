@@ -11,7 +11,7 @@ use super::world::{ANA, BO, SECOND, World, options};
 use crate::problem::Problem;
 
 #[tokio::test]
-async fn two_answers_of_a_user_are_made_at_a_time_and_all_in_the_end() {
+async fn at_most_two_answers_of_a_user_are_built_at_a_time() {
     let world = World::new(options()).await;
     let answers = &world.api.answers;
     let (begun, reads) = (AtomicUsize::new(0), Semaphore::new(0));
@@ -36,7 +36,7 @@ async fn two_answers_of_a_user_are_made_at_a_time_and_all_in_the_end() {
 }
 
 #[tokio::test]
-async fn an_answer_that_waits_in_vain_is_refused_in_time_and_holds_no_shared_permits() {
+async fn an_answer_without_a_slot_is_refused_in_time_and_holds_no_shared_permits() {
     let world = World::new(options()).await;
     let (answers, clock, ana) = (&world.api.answers, &world.clock, ANA.parse().unwrap());
     let (all, cost) = (answers.free_bytes(), 64 * 1024);

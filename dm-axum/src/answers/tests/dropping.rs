@@ -13,7 +13,7 @@ use crate::Options;
 const FOREVER: Duration = Duration::from_secs(1_000_000_000);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_reads_is_answered_although_others_that_do_not_took_the_whole_budget() {
+async fn a_client_is_answered_while_silent_clients_hold_the_whole_budget() {
     let world = World::new(Options {
         answer_bytes: 16 << 20,
         patience: FOREVER,
@@ -49,7 +49,7 @@ async fn a_client_that_reads_is_answered_although_others_that_do_not_took_the_wh
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unread_answer_is_dropped_for_a_request_that_waits() {
+async fn an_unread_answer_is_dropped_when_another_request_waits() {
     // The budget of the whole process is one answer.
     let world = World::new(Options {
         answer_bytes: 12 << 20,

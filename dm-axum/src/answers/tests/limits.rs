@@ -87,7 +87,7 @@ async fn unread_pages_of_websockets_take_no_more_than_the_budget_of_one_user() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_keeps_its_share_until_its_websocket_has_written_it() {
+async fn a_page_holds_its_permits_until_its_websocket_has_written_it() {
     let world = World::new(options()).await;
     let (ana, answers) = (ANA.parse().unwrap(), &world.api.answers);
     let all = answers.free_bytes_of(ana);

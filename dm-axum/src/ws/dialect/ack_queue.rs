@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_positions_are_stored_as_the_highest_of_them() {
+    fn waiting_positions_are_merged_into_the_highest_one() {
         let mut queue = AckQueue::default();
         queue.record_delivered(InboxSeq::new(9));
         for (id, position) in [("a", 3), ("b", 9), ("c", 5)] {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_names_nothing_nonsense_or_too_much_is_refused() {
+    fn an_empty_malformed_or_too_long_acknowledgement_is_refused() {
         let refused = |up_to, ids: Vec<String>| {
             AckRequest::new(String::new(), &DmAck { up_to, message_ids: ids }, 2).is_err()
         };

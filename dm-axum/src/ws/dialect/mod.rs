@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_from_before_the_hello_does_not_end_one_from_after_it() {
+    fn the_result_of_an_acknowledgement_before_the_hello_does_not_finish_a_later_one() {
         let mut dialect = Dialect::after_hello();
         for request_id in ["a", "b"] {
             let ack = DmAck { up_to: 1, message_ids: vec![] };

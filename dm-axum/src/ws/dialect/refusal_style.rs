@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_could_not_be_made_is_a_problem_or_ends_the_connection() {
+    fn a_page_that_was_not_built_is_a_problem_or_ends_the_connection() {
         let answer = |style: RefusalStyle, kind| style.refusal_frame(&Problem::new(kind, ""));
         assert!(matches!(answer(RefusalStyle::Problem, Kind::Unavailable), Ok(Frame::Problem(_))));
         let ends = [Kind::Unavailable, Kind::TooManyAnswers]

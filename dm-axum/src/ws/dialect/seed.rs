@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_answers_no_ping_is_sent_no_more() {
+    fn deliveries_stop_at_512_unconfirmed_entries() {
         let mut seed = SeedDialect::default();
         for seq in 1..=512 {
             assert!(seed.accepts_deliveries());

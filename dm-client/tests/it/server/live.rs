@@ -23,7 +23,7 @@ async fn until_caught_up(connection: &mut Connection) -> usize {
 }
 
 #[tokio::test]
-async fn backlog_and_new_messages_arrive_and_open_and_acknowledged_ones_do_not_come_again() {
+async fn pending_and_new_messages_open_and_acknowledged_ones_are_not_delivered_again() {
     let pair = Pair::start().await;
     let (reader, key) = (Reader::new(pair.ben.clone()), PeerKey::derived(pair.ana.user_id()));
     let first = pair.send("while away").await;

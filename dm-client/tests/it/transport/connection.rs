@@ -219,7 +219,7 @@ async fn a_delivery_handled_without_a_connection_is_acknowledged_on_the_next_one
 }
 
 #[tokio::test]
-async fn repeated_and_reordered_deliveries_come_once_each() {
+async fn repeated_and_reordered_entries_are_delivered_once() {
     let mut fixture = fixture().await;
     let mut socket = fixture.server.welcome(10).await;
     for position in [12, 12, 11, 10, 3, 14, 13, 12, 14] {
@@ -276,7 +276,7 @@ async fn frames_of_the_host_are_ignored() {
 }
 
 #[tokio::test]
-async fn after_a_frame_that_does_not_decode_or_is_too_large_the_connection_is_made_again() {
+async fn after_a_malformed_or_too_large_frame_the_client_connects_again() {
     let fixture = fixture().await;
     for frame in [vec![0xff; 9], vec![0; 300 * 1024]] {
         let mut socket = fixture.server.welcome(0).await;
@@ -350,7 +350,7 @@ async fn waits_between_attempts_grow_until_the_server_delivers_the_backlog() {
 }
 
 #[tokio::test]
-async fn a_server_that_goes_away_decides_the_wait() {
+async fn the_wait_is_as_long_as_a_server_that_goes_away_names() {
     let fixture = fixture().await;
     let mut socket = fixture.server.welcome(0).await;
     let going = DmGoingAway { reason: "restart".to_owned(), reconnect_after_ms: 60_000 };
@@ -361,7 +361,7 @@ async fn a_server_that_goes_away_decides_the_wait() {
 }
 
 #[tokio::test]
-async fn a_replaced_or_refused_connection_is_not_made_again() {
+async fn after_a_replaced_or_refused_connection_the_client_does_not_connect_again() {
     let cases = [
         (4009, "replaced"),
         (4001, "unauthorized"),
@@ -484,7 +484,7 @@ async fn a_problem_for_another_request_id_is_ignored() {
 }
 
 #[tokio::test]
-async fn one_acknowledgement_is_sent_at_a_time_and_covers_all_deliveries_handled_meanwhile() {
+async fn an_acknowledgement_waits_for_the_last_answer_and_covers_all_handled_deliveries() {
     let mut fixture = fixture().await;
     let mut socket = fixture.server.welcome(0).await;
     socket.deliver(1, hello(1)).await;
@@ -502,7 +502,7 @@ async fn one_acknowledgement_is_sent_at_a_time_and_covers_all_deliveries_handled
 }
 
 #[tokio::test]
-async fn a_caller_that_takes_no_events_loses_none() {
+async fn a_slow_caller_loses_no_events() {
     let server = Server::start().await;
     let client = Client::builder(server.base()).build().unwrap();
     let mut connection = client.connect(ConnectionConfig { queue: 4, ..ConnectionConfig::default() });

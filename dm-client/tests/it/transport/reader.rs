@@ -94,7 +94,7 @@ async fn fields_from_the_server_must_match_the_ciphertext() {
 }
 
 #[tokio::test]
-async fn a_replay_after_a_restart_is_refused_if_the_reader_was_told() {
+async fn a_replay_after_a_restart_is_refused_if_the_message_was_remembered() {
     let first = message(&ana(), &ben(), Suite::One, 1).await;
     let reader = Reader::new(ben());
     reader.remember(&ana().user_id(), first.client_id.unwrap(), first.id, first.sequence);
@@ -182,7 +182,7 @@ async fn own_messages_do_not_count_for_the_peers_suite() {
 }
 
 #[tokio::test]
-async fn a_downgrade_after_a_restart_is_refused_if_the_reader_was_told_the_suite() {
+async fn a_downgrade_after_a_restart_is_refused_if_the_suite_was_remembered() {
     let first = Reader::new(ben());
     first.open(&from_ana_in(Suite::One, 1).await, &from_ana()).unwrap();
     let strongest = first.strongest_suite(&ana().user_id()).unwrap();
