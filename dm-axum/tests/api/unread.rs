@@ -13,7 +13,7 @@ use crate::world::{SECOND, World, user};
 const REQUESTS: usize = 32;
 
 /// User 3 requests 14 MB of answers and reads none. They do not fit into the buffers of a socket.
-async fn ask_and_read_nothing(world: &World) -> Socket {
+async fn request_without_reading(world: &World) -> Socket {
     let large = world.open(2, 3).await;
     for _ in 0..7 {
         world.send(2, &large, &"x".repeat(64 * 1024)).await;
@@ -35,7 +35,7 @@ async fn requests_of_a_client_that_does_not_read_delay_no_reads_of_others() {
     let conversation = world.open(1, 2).await;
     world.send(1, &conversation, "small").await;
     let before = world.hub.connections();
-    let _silent = ask_and_read_nothing(&world).await;
+    let _silent = request_without_reading(&world).await;
 
     // Other clients read without delay. The pages for the silent client are read from the store,
     // although it reads no answers.
@@ -61,7 +61,7 @@ async fn requests_of_a_client_that_does_not_read_delay_no_reads_of_others() {
 async fn a_connection_that_waits_for_its_client_to_read_ends_when_the_user_is_disconnected() {
     let store = PooledStore::new(4);
     let world = World::with(store.clone(), |_| (), |options| options.max_message = 512 * 1024).await;
-    let mut silent = ask_and_read_nothing(&world).await;
+    let mut silent = request_without_reading(&world).await;
     until(async || store.history_reads() == REQUESTS).await;
     // The clock does not advance, so no client exceeds `patience`.
     assert_eq!(world.dm.disconnect(user(3), None, DisconnectReason::Refused).await.sessions, 1);

@@ -23,9 +23,9 @@ async fn a_client_is_answered_while_silent_clients_hold_the_whole_budget() {
     .await;
     let mut silent = Vec::new();
     for n in 1_001..=1_006 {
-        let (user, conversation) = world.another(n).await;
+        let (user, conversation) = world.add_user(n).await;
         for _ in 0..4 {
-            silent.push(world.ask_for_history_of(&user, &conversation, IN_FLIGHT).await);
+            silent.push(world.request_history_of(&user, &conversation, IN_FLIGHT).await);
         }
     }
     // Wait until the sockets' buffers are full and the next request has to wait: fewer bytes are
@@ -36,8 +36,8 @@ async fn a_client_is_answered_while_silent_clients_hold_the_whole_budget() {
         full = if answers.free_bytes() < 1 << 20 && answers.unread_bytes() > 8 << 20 { full + 1 } else { 0 };
     }
     let frame = loop {
-        let mut ana = world.ask_for_history(ANA, 1).await;
-        let answer = world.passing_time_until(tokio::spawn(async move { ana.next().await })).await;
+        let mut ana = world.request_history(ANA, 1).await;
+        let answer = world.advance_until_done(tokio::spawn(async move { ana.next().await })).await;
         if let Some(Ok(Message::Binary(frame))) = answer {
             break frame;
         }
@@ -58,11 +58,11 @@ async fn an_unread_answer_is_dropped_when_another_request_waits() {
         ..options()
     })
     .await;
-    let silent = world.ask(ANA).await;
+    let silent = world.request_pending(ANA).await;
     // The server has started to write the answer.
     silent.readable().await.unwrap();
     assert!(world.api.answers.unread_bytes() > 1 << 20);
-    let answer = world.passing_time_until(tokio::spawn(read(world.ask(BO).await))).await;
+    let answer = world.advance_until_done(tokio::spawn(read(world.request_pending(BO).await))).await;
     assert_eq!(answer.matches("encrypted_payload").count(), MESSAGES, "{}", &answer[..100]);
     // The first connection is still open, and its answer is incomplete.
     let cut = read(silent).await;

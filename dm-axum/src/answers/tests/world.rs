@@ -37,7 +37,7 @@ pub(super) struct World {
     pub(super) clock: ManualClock,
     address: SocketAddr,
     /// The number of requests that arrived.
-    pub(super) asked: Arc<AtomicUsize>,
+    pub(super) request_count: Arc<AtomicUsize>,
     /// The id of Ana's and Bo's conversation.
     conversation: String,
 }
@@ -56,10 +56,10 @@ impl World {
             }
         }
         let api = Arc::new(Api::new(service, options));
-        let asked = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&asked);
+        let request_count = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&request_count);
         let authenticate = move |mut request: Request, next: Next| {
-            counted.fetch_add(1, Ordering::Relaxed);
+            counter.fetch_add(1, Ordering::Relaxed);
             let user = request.headers()["x-user"].to_str().unwrap().parse::<UserId>().unwrap();
             request.extensions_mut().insert(Principal::from(user));
             next.run(request)
@@ -68,12 +68,12 @@ impl World {
         let listener = listen();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { api, clock, address, asked, conversation: opened.conversation.id.to_string() }
+        Self { api, clock, address, request_count, conversation: opened.conversation.id.to_string() }
     }
 
     /// Creates the `n`-th user, with a conversation with Bo that fills a page. Returns the ids of
     /// the user and of the conversation.
-    pub(super) async fn another(&self, n: u64) -> (String, String) {
+    pub(super) async fn add_user(&self, n: u64) -> (String, String) {
         let key = EdwardsPoint::mul_base(&Scalar::from(n)).compress().to_bytes();
         let (user, bo) = (UserId::from_stored(key), BO.parse::<UserId>().unwrap());
         let service = &self.api.service;
@@ -94,11 +94,11 @@ impl World {
     }
 
     /// Opens a WebSocket on which a user requests the newest page of history `times` times.
-    pub(super) async fn ask_for_history(&self, user: &str, times: usize) -> WebSocketStream<TcpStream> {
-        self.ask_for_history_of(user, &self.conversation, times).await
+    pub(super) async fn request_history(&self, user: &str, times: usize) -> WebSocketStream<TcpStream> {
+        self.request_history_of(user, &self.conversation, times).await
     }
 
-    pub(super) async fn ask_for_history_of(
+    pub(super) async fn request_history_of(
         &self,
         user: &str,
         conversation: &str,
@@ -118,7 +118,7 @@ impl World {
     }
 
     /// Opens a connection on which a user requests all pending messages.
-    pub(super) async fn ask(&self, user: &str) -> TcpStream {
+    pub(super) async fn request_pending(&self, user: &str) -> TcpStream {
         let mut stream = self.connect().await;
         let request =
             format!("GET /api/dm/offline HTTP/1.1\r\nhost: a\r\nx-user: {user}\r\nconnection: close\r\n\r\n");
@@ -128,7 +128,7 @@ impl World {
 
     /// Waits until `done` returns true. Asserts while it waits that unread answers stay within the
     /// budget of one user.
-    pub(super) async fn until(&self, mut done: impl FnMut() -> bool) {
+    pub(super) async fn wait_until(&self, mut done: impl FnMut() -> bool) {
         while !done() {
             assert!(self.api.answers.unread_bytes() <= self.api.options.answer_bytes_per_user);
             tokio::task::yield_now().await;
@@ -136,7 +136,7 @@ impl World {
     }
 
     /// Waits for a task, and advances the clock while it waits.
-    pub(super) async fn passing_time_until<T>(&self, task: JoinHandle<T>) -> T {
+    pub(super) async fn advance_until_done<T>(&self, task: JoinHandle<T>) -> T {
         while !task.is_finished() {
             self.clock.advance(SECOND);
             for _ in 0..1_000 {
