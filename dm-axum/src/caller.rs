@@ -4,8 +4,8 @@ use dm_core::Principal;
 
 use crate::login::LoginExtensions;
 
-/// The caller of a request: inserted by the host's middleware, or the holder of the ticket that the
-/// request redeems.
+/// The caller of a request: the principal that the host's middleware inserted, or the principal
+/// that requested the ticket of a WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) principal: Principal,

@@ -1,5 +1,5 @@
-//! One-time tickets. A browser authenticates a WebSocket with one, because it cannot set headers
-//! for a WebSocket.
+//! One-time tickets. A browser cannot set headers for a WebSocket, so it requests a ticket over
+//! REST and puts the ticket into the WebSocket's address.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -17,13 +17,15 @@ const SECRET_LEN: usize = 32;
 
 type Hash = [u8; SECRET_LEN];
 
-/// The tickets that are issued and not used. Only digests of tickets are kept and compared, so that
-/// neither a memory dump nor the time of a look-up reveals a ticket.
+/// The tickets that are issued and not used. Only SHA-256 digests of tickets are kept and compared,
+/// so that neither a memory dump nor the duration of a look-up reveals a ticket.
 #[derive(Debug)]
 pub(crate) struct Tickets {
+    /// The time for which a ticket is valid.
     lifetime: Duration,
     /// Maximum number of tickets of all users.
     limit: usize,
+    /// Maximum number of tickets of one user.
     limit_per_user: usize,
     issued: Mutex<Issued>,
 }
@@ -32,7 +34,7 @@ pub(crate) struct Tickets {
 struct Issued {
     /// The expiry and the holder of each ticket.
     holders: HashMap<Hash, (Timestamp, Caller)>,
-    /// The tickets ordered by expiry, so that only expired tickets are visited to remove them.
+    /// The tickets ordered by expiry. The search for expired tickets then visits no others.
     by_expiry: BTreeSet<(Timestamp, Hash)>,
     /// The number of tickets of each user, to apply `limit_per_user`.
     by_user: HashMap<UserId, usize>,
@@ -43,11 +45,13 @@ impl Tickets {
         Self { lifetime, limit, limit_per_user, issued: Mutex::default() }
     }
 
-    /// Issues a ticket. Returns its text and the time at which it expires.
+    /// Issues a ticket for a WebSocket of `holder`. Returns the ticket's text and the time at which
+    /// the ticket expires. Refuses if `holder` or all users together have too many tickets.
     pub(crate) fn issue(&self, holder: Caller, now: Timestamp) -> Result<(String, Timestamp), Problem> {
         let mut secret = [0; SECRET_LEN];
         getrandom::fill(&mut secret).map_err(|_| {
-            Problem::new(Kind::Unavailable, "no randomness").with_retry_after(Duration::from_secs(1))
+            Problem::new(Kind::Unavailable, "the source of randomness failed")
+                .with_retry_after(Duration::from_secs(1))
         })?;
         let expires_at = now.after(self.lifetime);
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,9 +59,8 @@ impl Tickets {
         let user = holder.principal.user;
         let own = issued.by_user.get(&user).copied().unwrap_or(0);
         if issued.holders.len() >= self.limit || own >= self.limit_per_user {
-            return Err(
-                Problem::new(Kind::TooManyTickets, "too many are issued").with_retry_after(self.lifetime)
-            );
+            return Err(Problem::new(Kind::TooManyTickets, "too many tickets are issued")
+                .with_retry_after(self.lifetime));
         }
         let hash = digest(&secret);
         issued.holders.insert(hash, (expires_at, holder));
@@ -67,7 +70,7 @@ impl Tickets {
         Ok((BASE64URL_NOPAD.encode(&secret), expires_at))
     }
 
-    /// Uses a ticket up. Returns its holder, or `None` if the ticket is unknown, used or expired.
+    /// Removes a ticket and returns its holder; `None` if the ticket is unknown, used or expired.
     pub(crate) fn redeem(&self, text: &str, now: Timestamp) -> Option<Caller> {
         let mut secret = [0; SECRET_LEN];
         if text.len() != BASE64URL_NOPAD.encode_len(SECRET_LEN) {

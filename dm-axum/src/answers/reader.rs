@@ -1,4 +1,4 @@
-//! Takes an unread answer for its connection.
+//! [`AnswerReader`] takes an unread answer for its connection.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use axum::body::Bytes;
 use super::state::{Answers, count_released};
 use super::unread_answer::{EXTENSION_PER_PIECE, UnreadAnswer};
 
-/// Takes the pieces of one unread answer for its connection. Dropping the reader drops the rest of
-/// the answer.
+/// Takes the pieces of one unread answer for its connection. Dropping the reader drops the pieces
+/// that it has not taken.
 pub(super) struct AnswerReader {
     answers: Arc<Answers>,
     /// The number of the answer, from [`Answers::insert`].
@@ -17,8 +17,8 @@ pub(super) struct AnswerReader {
     is_finished: bool,
 }
 
-/// The error of a reader whose answer was dropped: it was not read in time, and another request
-/// waited for its bytes.
+/// The answer was dropped: its connection did not read it in time, and another request waited for
+/// its bytes.
 #[derive(Debug)]
 pub(super) struct AnswerDropped;
 
@@ -27,7 +27,8 @@ impl AnswerReader {
         Self { answers: Arc::clone(answers), id: answers.insert(unread), is_finished: false }
     }
 
-    /// Takes all pieces that are left. Returns `None` if the answer was dropped.
+    /// Takes all pieces that are not taken yet. Returns `None` if the answer was dropped or is
+    /// taken.
     pub(super) fn take_rest(&self) -> Option<UnreadAnswer> {
         let unread = self.answers.lock().by_id.remove(&self.id)?;
         count_released(unread.remaining_bytes);

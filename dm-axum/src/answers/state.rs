@@ -1,4 +1,4 @@
-//! The answers that their connections have not taken yet.
+//! [`Answers`]: the unread answers of one API, and the budget of all its answers.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -15,13 +15,14 @@ use super::unread_answer::UnreadAnswer;
 use crate::options::Options;
 use crate::problem::{Kind, Problem};
 
-/// The time between two attempts of a waiting request to drop unread answers.
+/// The time between two attempts of a waiting request to drop unread answers, which would free
+/// permits for the request.
 const DROP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The unread answers of one API, and the budget of all its answers.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    /// Used for its clock.
+    /// The service, whose clock is used.
     service: Service,
     pub(super) budget: Budget,
     /// [`Options::patience`].
@@ -29,7 +30,8 @@ pub(crate) struct Answers {
     unread: Mutex<UnreadAnswers>,
 }
 
-/// The unread answers by the number that [`Answers::insert`] returned.
+/// The answers that their connections have not taken yet, by the number that [`Answers::insert`]
+/// returned.
 #[derive(Debug, Default)]
 pub(super) struct UnreadAnswers {
     pub(super) by_id: HashMap<u64, UnreadAnswer>,
@@ -46,19 +48,20 @@ impl Answers {
         self.service.clock().now()
     }
 
-    /// Builds an answer to a user with `work`, once the budget has `bytes` for it and few other
-    /// answers to the user are being built. Refuses if the permits are not available in time.
+    /// Builds an answer to a user with `work`. Before, waits until the budget has `bytes` free, and
+    /// until fewer than two other answers to the user are being built. Refuses if the wait is too
+    /// long.
     ///
-    /// It must be called in a task of its own: permits are given in the order of requests, also to
-    /// a future that is not polled.
+    /// Call it in a separate task, which is always polled. The semaphores give permits in the order
+    /// of requests, also to a future that is not polled and cannot use them.
     pub(super) async fn build<T>(
         &self,
         user: UserId,
         bytes: usize,
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<(T, AnswerPermits), Problem> {
-        // The user's permits are acquired first, so that a user with many requests waits there and
-        // delays no other user.
+        // The permits of the user are acquired first. So a user with many requests waits for the
+        // own pool and holds no shared permits.
         let permits = self.budget.user_pool(user).acquire(bytes);
         let user_permits = self.acquire(permits, "user", Kind::TooManyAnswers, Self::drop_expired).await?;
         let slot = self.budget.acquire_slot(user);
@@ -75,7 +78,7 @@ impl Answers {
     }
 
     /// Waits for permits, and calls `drop_answers` regularly while it waits. Refuses with a problem
-    /// of `kind` when the wait took too long. `pool` is the pool's name in the metric.
+    /// of `kind` if the wait is too long. `pool` is the value of the label `budget` in the metric.
     async fn acquire(
         &self,
         permits: impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>>,
@@ -85,7 +88,7 @@ impl Answers {
     ) -> Result<OwnedSemaphorePermit, Problem> {
         let refused = || {
             metrics::counter!("dm_answers_refused_total", "budget" => pool).increment(1);
-            Problem::new(kind, "too many answers are made or not read").with_retry_after(self.patience)
+            Problem::new(kind, "too many answers are being built or not read").with_retry_after(self.patience)
         };
         let clock = self.service.clock();
         let drop_regularly = async {
@@ -98,22 +101,24 @@ impl Answers {
         tokio::select! {
             biased;
             permits = &mut permits => return permits.map_err(|_| refused()),
-            // An unread answer may be dropped after `patience`. The wait allows one more attempt.
+            // An unread answer may be dropped after `patience`. The wait is one interval longer, so
+            // that an attempt to drop follows that time.
             () = clock.sleep(self.patience + DROP_INTERVAL) => {}
             () = drop_regularly => {}
         }
-        // If this task did not run for a while, it missed attempts.
+        // If the system did not run this task for a while, the timer of the wait may resolve before
+        // an attempt that was due. This is the last attempt.
         drop_answers(self, clock.now());
         permits.now_or_never().and_then(Result::ok).ok_or_else(refused)
     }
 
-    /// Drops all answers that were not read in time.
+    /// Drops all answers whose `expires_at` has passed.
     fn drop_expired(&self, now: Timestamp) {
         self.drop_where(|unread| unread.expires_at <= now);
     }
 
-    /// Drops all answers that were not read in time, and the stalled answers of the user with the
-    /// most bytes in stalled answers.
+    /// Drops all answers whose `expires_at` has passed. Also drops stalled answers (nothing was
+    /// read for two seconds): those of the user with the most bytes in stalled answers.
     fn drop_stalled(&self, now: Timestamp) {
         let mut bytes = HashMap::<UserId, usize>::new();
         for unread in self.lock().by_id.values().filter(|unread| unread.is_stalled(now)) {
@@ -127,7 +132,8 @@ impl Answers {
 
     /// Drops the answers for which `is_due` returns true.
     fn drop_where(&self, is_due: impl Fn(&UnreadAnswer) -> bool) {
-        // The answers are dropped after the lock is released.
+        // The answers are collected first and dropped after the lock is released, so that the lock
+        // is not held while their memory is freed.
         let dropped: Vec<_> = self.lock().by_id.extract_if(|_, unread| is_due(unread)).collect();
         for (_, unread) in dropped {
             metrics::counter!("dm_answers_dropped_total").increment(1);
@@ -135,7 +141,8 @@ impl Answers {
         }
     }
 
-    /// Keeps an answer until its reader takes it or it is dropped. Returns its number.
+    /// Keeps an answer until its reader takes it, or until it is dropped. Returns its number, with
+    /// which the reader finds it.
     pub(super) fn insert(&self, unread: UnreadAnswer) -> u64 {
         metrics::gauge!("dm_answer_bytes").increment(gauge_value(unread.remaining_bytes));
         let mut unread_answers = self.lock();
@@ -146,18 +153,19 @@ impl Answers {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, UnreadAnswers> {
-        // Nothing panics while the lock is held, so a poisoned map is consistent.
+        // No code that can panic runs under the lock, so the map is consistent even if the lock is
+        // poisoned.
         self.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Subtracts bytes of answers that were read or dropped from the gauge.
+/// Subtracts bytes that were read or dropped from the gauge of unread bytes.
 pub(super) fn count_released(bytes: usize) {
     metrics::gauge!("dm_answer_bytes").decrement(gauge_value(bytes));
 }
 
 fn gauge_value(bytes: usize) -> f64 {
-    // The conversion is exact: unread answers have fewer than 2^32 bytes.
+    // An `f64` holds every `u32` exactly. One answer has fewer than 2^32 bytes.
     f64::from(u32::try_from(bytes).unwrap_or(u32::MAX))
 }
 
@@ -225,7 +233,7 @@ mod tests {
         });
     }
 
-    /// A recorder with one gauge for all names. The test sets only one gauge.
+    /// A metrics recorder with one gauge for all names. The test sets only one gauge.
     #[derive(Default)]
     struct OneGauge(Arc<AtomicU64>);
 

@@ -1,4 +1,4 @@
-//! Answers on WebSockets. They are kept until their connection writes them.
+//! [`websocket_frame`] builds an answer on a WebSocket and keeps it until its connection writes it.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -15,17 +15,18 @@ use super::task::run_in_task;
 use super::unread_answer::UnreadAnswer;
 use crate::problem::{Kind, Problem};
 
-/// An encoded answer that is not written yet. Dropping it returns its permits to the budget.
+/// An encoded answer that is not written yet. It may be dropped when another request waits for its
+/// bytes. Dropping this value returns the permits to the budget.
 pub(crate) struct UnwrittenFrame(AnswerReader);
 
-/// An answer that is being written. Dropping it returns its permits to the budget.
+/// An answer that is being written. Dropping this value returns the permits to the budget.
 pub(crate) struct TakenFrame {
     pub(crate) frame: Bytes,
     _permits: AnswerPermits,
 }
 
-/// Builds the frame from the result of `read`. It takes at most `cost` bytes of memory while it is
-/// being built. Cancel safe: dropping the future stops the work.
+/// Builds the frame from the result of `read`. `cost` is the maximum memory in bytes that the
+/// answer takes while it is being built. Cancel safe: dropping the future stops the work.
 pub(crate) async fn websocket_frame(
     answers: &Arc<Answers>,
     user: UserId,
@@ -45,7 +46,7 @@ pub(crate) async fn websocket_frame(
 }
 
 impl UnwrittenFrame {
-    /// Takes the answer, to be written now. Fails if the answer was dropped because another request
+    /// Takes the answer to write it now. Fails if the answer was dropped because another request
     /// waited for its bytes.
     pub(crate) fn take(self) -> Result<TakenFrame, Problem> {
         let Some(UnreadAnswer { mut pieces, permits, .. }) = self.0.take_rest() else {
@@ -56,13 +57,13 @@ impl UnwrittenFrame {
 }
 
 impl Answers {
-    /// The number of bytes in a user's budget that no answer holds.
+    /// The number of bytes in a user's pool that no answer holds.
     #[cfg(test)]
     pub(super) fn free_bytes_of(&self, user: UserId) -> usize {
         self.budget.user_pool(user).free_bytes()
     }
 
-    /// The number of bytes in the shared budget that no answer holds.
+    /// The number of bytes in the shared pool that no answer holds.
     #[cfg(test)]
     pub(super) fn free_bytes(&self) -> usize {
         self.budget.shared().free_bytes()

@@ -1,4 +1,4 @@
-//! `POST /api/dm/conversations`, `GET /api/dm/conversations`.
+//! Opens and lists conversations: `POST /api/dm/conversations`, `GET /api/dm/conversations`.
 
 use std::sync::Arc;
 
@@ -20,11 +20,13 @@ use crate::parse;
 use crate::problem::{Kind, Problem};
 use crate::render;
 
-/// Maximum memory in bytes that a conversation takes while a list is being built: its JSON, with
-/// two display names of 128 characters that are all escaped, and the value from the store.
+/// Maximum memory in bytes that one conversation takes while a list is being built: its JSON and
+/// the value from the store. The JSON is longest with two display names of 128 characters that are
+/// all escaped.
 pub(crate) const CONVERSATION_COST: usize = 2 * 1024 + 256;
 
-/// The header with the cursor of the next page, if the list is a plain array.
+/// The header with the cursor of the next page in an answer to a request without a limit. The body
+/// of such an answer is an array, which has no member for the cursor.
 const NEXT: HeaderName = HeaderName::from_static("dm-next");
 
 #[derive(Serialize)]
@@ -71,7 +73,8 @@ pub(crate) async fn open(
     let body: OpenBody = json_body(&api, request, BODY_OVERHEAD).await?;
     let recipient = parse::user("recipient_pubkey", &required("recipient_pubkey", body.recipient_pubkey)?)?;
     if recipient == caller.principal.user {
-        // The value is well-formed, but the first version of the protocol answers it with 400.
+        // The value is well-formed. The status is 400 and not 422, because the first version of the
+        // protocol answers with 400.
         return Err(
             Problem::new(Kind::Malformed, "a conversation with oneself").with_field("recipient_pubkey")
         );

@@ -1,7 +1,7 @@
-//! `GET /api/dm/devices`, `DELETE /api/dm/devices/{device}`.
+//! Lists and forgets devices: `GET /api/dm/devices`, `DELETE /api/dm/devices/{device}`.
 //!
-//! These calls do not register the caller's device. A device beyond the limit can forget another
-//! device, and can then register.
+//! These calls do not register the caller's device. So a device that cannot register, because its
+//! user has too many devices, can forget another device first.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `POST /api/dm/keys`, `GET /api/dm/keys/{ed25519_pubkey}`.
+//! Publishes and looks up keys: `POST /api/dm/keys`, `GET /api/dm/keys/{ed25519_pubkey}`.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ pub(crate) async fn look_up(
     if !parse::is_hex64(&text) {
         return Err(malformed());
     }
-    // Digits that are not a valid identity belong to no user, so there is no key.
+    // Digits that are not a valid Ed25519 key belong to no user, so there is no key to return.
     let user: UserId = text.parse().map_err(|_| dm_core::Error::NotFound)?;
     Ok(Json(KeyJson::from(&api.service.key(user).await?)))
 }

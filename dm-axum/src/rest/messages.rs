@@ -1,4 +1,5 @@
-//! `POST /api/dm/messages`, `GET /api/dm/messages/{conversation_id}`.
+//! Sends messages and reads history: `POST /api/dm/messages`, `GET
+//! /api/dm/messages/{conversation_id}`.
 
 use std::sync::Arc;
 
@@ -24,10 +25,12 @@ use crate::names::Names;
 use crate::parse;
 use crate::problem::Problem;
 
-/// Number of messages in a page of history if the client names no limit.
+/// Maximum number of messages in a page of history if the client names no limit. It is the number
+/// that the first version of the protocol used.
 pub(crate) const DEFAULT_PAGE: usize = 50;
 
-/// A stored message. Its payload is borrowed and encoded directly into the JSON.
+/// A stored message in JSON. It borrows the payload, whose base64 is written directly into the
+/// JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct MessageJson<'a> {
     id: String,
@@ -120,7 +123,7 @@ impl SendBody {
     }
 }
 
-/// Parses the key version that a sender named.
+/// Checks the version of the recipient's key that a sender named.
 pub(crate) fn key_version(version: u32) -> Result<KeyVersion, Problem> {
     KeyVersion::new(version)
         .map_err(|invalid| Problem::not_acceptable("recipient_key_version", invalid.reason()))

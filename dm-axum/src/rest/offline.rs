@@ -1,4 +1,4 @@
-//! `GET /api/dm/offline`, `POST /api/dm/offline/ack`.
+//! Fetches and acknowledges pending messages: `GET /api/dm/offline`, `POST /api/dm/offline/ack`.
 
 use std::sync::Arc;
 
@@ -38,7 +38,8 @@ struct OfflineJson<'a> {
     gap: Option<GapJson>,
 }
 
-/// A range of inbox positions whose entries were removed. History may still have their messages.
+/// A range of inbox positions whose entries were removed from the inbox. The history of the
+/// conversations may still have their messages.
 #[derive(Serialize)]
 struct GapJson {
     from: u64,
@@ -54,9 +55,10 @@ impl From<Gap> for GapJson {
 
 /// Fetches the pending messages of the caller's device.
 ///
-/// With a `limit`, the answer may have fewer messages than the limit, even none, although more are
-/// pending. `next` is then the position to continue after. Without a `limit`, the answer does not
-/// end early, because seed clients ask once and do not read `next`.
+/// With a `limit`, an answer can have fewer messages than the limit, even none, although more
+/// messages are pending. The next request then names `next` in `after`. Without a `limit`, the
+/// answer has as many messages as the service allows, because seed clients request once and do not
+/// read `next`.
 pub(crate) async fn fetch(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -115,7 +117,8 @@ pub(crate) async fn acknowledge(
     let config = api.service.config();
     let body_limit = config.list_page.max(config.pending_page) * ID_BYTES + BODY_OVERHEAD;
     let body: AckBody = json_body(&api, request, body_limit).await?;
-    // All fields are parsed before any entry is acknowledged.
+    // All ids are parsed before the first entry is acknowledged, so that a refused request
+    // acknowledges nothing.
     let ids = body.message_ids.map(|ids| {
         ids.iter().map(|id| parse::id("message_ids", id)).collect::<Result<Vec<MessageId>, Problem>>()
     });

@@ -1,4 +1,4 @@
-//! `GET /api/dm/ws`: the upgrade of a request to a WebSocket.
+//! Upgrades a request to a WebSocket: `GET /api/dm/ws`.
 
 use std::sync::Arc;
 
@@ -43,8 +43,8 @@ pub(crate) async fn upgrade(
     if parameters.ticket.is_none() {
         caller.as_ref().map_err(Clone::clone)?;
     }
-    // This check comes before the ticket is redeemed, so that a request that is no upgrade does not
-    // use the ticket up.
+    // This check comes before the ticket is redeemed: a request that is no upgrade must not use up
+    // the ticket.
     let upgrade = upgrade.map_err(|_| Problem::new(Kind::NotAnUpgrade, ""))?;
     let Caller { principal, login } = match (caller, parameters.ticket) {
         (Ok(caller), _) => caller,
@@ -57,7 +57,9 @@ pub(crate) async fn upgrade(
     let open_socket = api.sockets.open(principal.user, api.service.clock().now()).map_err(|refused| {
         let max_open = api.options.sockets_per_user;
         let (detail, after) = match refused {
-            OpenRefused::TooMany => (format!("a user may have {max_open}"), api.options.ping_interval),
+            OpenRefused::TooMany => {
+                (format!("a user may have {max_open} open WebSockets"), api.options.ping_interval)
+            }
             OpenRefused::TooSoon(after) => (format!("a user may open {max_open} at once"), after),
         };
         Problem::new(Kind::TooManySockets, detail).with_retry_after(after)

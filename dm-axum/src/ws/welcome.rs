@@ -7,7 +7,8 @@ use super::close::Close;
 use crate::api::Api;
 use crate::problem::{Kind, Problem};
 
-/// Size in bytes of a send's frame without its payload, rounded up.
+/// Size in bytes of the frame of a send without its payload, rounded up. The frame must fit into
+/// [`Options::max_message`](crate::Options::max_message).
 const SEND_OVERHEAD: usize = 1024;
 
 /// An accepted hello.
@@ -26,7 +27,7 @@ pub(super) struct HelloRefused {
     pub(super) close: Close,
 }
 
-/// Registers the device that a hello names, and starts its session.
+/// Registers the device that a hello names, and starts the session of this device.
 pub(super) async fn welcome(
     api: &Api,
     principal: &Principal,
@@ -60,15 +61,15 @@ pub(super) async fn welcome(
     Ok(Welcomed { principal, session, welcome })
 }
 
-/// Returns the principal on the device that a client names. If the host named a device, the client
-/// may only name the same device.
+/// Returns the user on the device that a client names; `principal` itself if the client names none.
+/// If the host has named a device, the client may only name the same device.
 pub(super) fn named_device(principal: &Principal, named: Option<&str>) -> Result<Principal, Problem> {
     let Some(named) = named else { return Ok(principal.clone()) };
     let device: DeviceId = named
         .parse()
         .map_err(|_| Problem::malformed("device", "not 1 to 64 characters of A-Z a-z 0-9 . _ -"))?;
     if !principal.device.is_default() && principal.device != device {
-        return Err(Problem::new(Kind::ForeignDevice, "the session is another device's").with_field("device"));
+        return Err(Problem::new(Kind::ForeignDevice, "the login is for another device").with_field("device"));
     }
     Ok(Principal::new(principal.user, device))
 }

@@ -70,7 +70,7 @@ async fn a_user_without_a_name_is_unknown_and_opening_fails_while_the_directory_
         names
     };
     assert_eq!(names(&list), ["\"Person 1\"", "\"Unknown\""]);
-    // The directory cannot find out whether this user exists, so the call fails.
+    // The directory fails for user 66 and does not tell whether the user exists, so the call fails.
     let (status, problem) =
         world.post(1, "conversations", &json!({ "recipient_pubkey": user(66).to_string() })).await;
     assert_eq!((status, kind(&problem)), (503, "unavailable"));

@@ -1,4 +1,4 @@
-//! Listing devices and forgetting one.
+//! Listing and forgetting devices.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

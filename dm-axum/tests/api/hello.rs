@@ -90,7 +90,8 @@ async fn a_device_whose_backlog_expired_is_sent_the_gap_first() {
     world.send(1, &conversation, "live").await;
     assert_eq!(socket.receive_text().await, (5, "live".to_owned()));
 
-    // The client acknowledges the end of the gap like a delivery. The gap is then not sent again.
+    // The client acknowledges the end of the gap like a delivery. After that, the gap is not sent
+    // again.
     socket.ack("b", gap.to, &[]).await;
     assert_eq!(socket.receive_acknowledged("b").await.up_to, 3);
     socket.close().await;
@@ -146,7 +147,7 @@ async fn a_newer_connection_of_the_device_replaces_the_older_and_loses_nothing()
     assert_eq!(older.receive_close().await, (4009, reason));
     assert_eq!((welcome.cursor, newer.receive_delivery().await.position), (0, 1));
     assert_eq!(newer.receive_text().await, (2, "delivered".to_owned()));
-    // The last message may be a part of the backlog or live.
+    // The last message may be delivered as a part of the backlog or after it.
     let mut received = Vec::new();
     while received.len() < 2 {
         received.push(newer.receive_server().await.1);
@@ -256,7 +257,7 @@ async fn a_connection_whose_pong_waits_behind_requests_stays_open() {
     socket.receive_caught_up().await;
     let writes = store.writes();
     store.hold_commits(true);
-    // No further frame is read until this request is answered.
+    // With `in_flight` of 1, the server reads no further frame until this request is answered.
     socket.send("s", &conversation, "slow").await;
     until(async || store.writes() > writes).await;
     world.clock.advance(30 * SECOND);
@@ -268,7 +269,7 @@ async fn a_connection_whose_pong_waits_behind_requests_stays_open() {
     store.hold_commits(false);
     assert_eq!(socket.receive_sent("s").await.server_sequence, 1);
     socket.receive_nothing_more().await;
-    // The answer to the ping was also read.
+    // The server has read the answer to the ping, so the connection stays open.
     world.clock.advance(10 * SECOND);
     socket.receive_nothing_more().await;
 }

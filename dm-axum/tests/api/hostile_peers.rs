@@ -78,13 +78,13 @@ async fn each_of_a_thousand_ping_frames_is_answered_in_order() {
     }
 }
 
-/// A world whose server sends no pings when the clock is advanced. A client that does not read is
-/// detected by its unread frames and not by an unanswered ping.
+/// A world whose server sends no ping for a year. A client that does not read is then detected by
+/// its unread frames and not by an unanswered ping.
 async fn world_without_pings() -> World {
     World::with_options(|options| options.ping_interval = YEAR).await
 }
 
-/// Checks that two other clients send and receive.
+/// Checks that two other clients can send and receive.
 async fn assert_served(sender: &mut Socket, peer: &mut Socket, conversation: &str) {
     sender.send("s", conversation, "still here").await;
     sender.receive_sent("s").await;
@@ -108,7 +108,7 @@ async fn a_client_that_never_reads_answers_is_closed_and_others_are_served() {
     let [sender, peer] = &mut others[..] else { panic!() };
     let before = world.hub.connections();
 
-    // 20 MB of answers do not fit into the buffers of a socket.
+    // The client requests 20 MB of answers, which do not fit into the buffers of a socket.
     let mut silent = Socket::open(&world, 3).await;
     assert_eq!(world.hub.connections(), before + 1);
     for _ in 0..100 {
@@ -124,7 +124,7 @@ async fn a_client_that_never_reads_answers_is_closed_and_others_are_served() {
     })
     .await;
     assert_served(sender, peer, &conversation).await;
-    // The client gets no more bytes than the buffers hold.
+    // The client gets only the answers that were in the buffers.
     let mut answers = 0;
     while let Some(Ok(Message::Binary(_))) = silent.0.next().await {
         answers += 1;
@@ -160,7 +160,7 @@ async fn a_client_that_never_reads_deliveries_is_closed_and_gets_them_on_the_nex
 async fn a_connection_with_a_frame_that_never_ends_is_closed() {
     let world = World::new().await;
     let mut socket = Socket::open(&world, 1).await;
-    // Ten of a hundred bytes arrive.
+    // The frame announces a hundred bytes, of which ten arrive.
     socket.write_raw(&[&[0x82, 0x80 | 100, 0, 0, 0, 0][..], &[0x0a; 10]].concat()).await;
     world.clock.advance(30 * SECOND);
     socket.receive_ping(false).await;

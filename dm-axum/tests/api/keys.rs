@@ -18,7 +18,7 @@ async fn a_published_key_is_returned_and_looked_up_with_all_fields() {
     // Seed clients send only this field. Hexadecimal digits may be of either case.
     let body = json!({ "x25519_pubkey": derived_key(1).to_uppercase() });
     assert_eq!(world.post(1, "keys", &body).await, (200, expected.clone()));
-    // Publishing the same key again changes nothing, also at a later time.
+    // Publishing the same key at a later time changes nothing.
     world.clock.advance(SECOND);
     assert_eq!(world.post(1, "keys", &body).await, (200, expected.clone()));
     for text in [user(1).to_string(), user(1).to_string().to_uppercase()] {

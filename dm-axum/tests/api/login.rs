@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::socket::Socket;
 use crate::world::{LOGINS, SECOND, START, World, answer, user};
 
-/// A login whose end and whose answers to checks a test sets.
+/// A login. A test sets when it ends and what its checks return.
 #[derive(Debug, Default)]
 struct TestLogin {
     ended: watch::Sender<bool>,
@@ -29,7 +29,7 @@ enum CheckAnswer {
 }
 
 impl TestLogin {
-    /// Creates a login that requests can name in `x-login`.
+    /// Creates a login that a request can name in the header `x-login`.
     fn named(name: &str) -> Arc<Self> {
         let login = Arc::new(Self::default());
         let watch: Arc<dyn Login> = Arc::clone(&login) as _;
@@ -122,7 +122,7 @@ async fn the_login_is_checked_once_per_interval_with_more_frequent_pings() {
         delivered_and_pinged(&mut socket).await;
     }
     assert_eq!(login.checks(), 1);
-    // The clock is set back to before the last check.
+    // The clock is set back to a time before the last check.
     world.clock.set(Timestamp::from_millis(START - 60_000));
     delivered_and_pinged(&mut socket).await;
     assert_eq!(login.checks(), 2);

@@ -133,7 +133,8 @@ async fn history_is_read_in_both_directions_by_sequence() {
 #[tokio::test]
 async fn a_send_succeeds_although_its_names_cannot_be_looked_up() {
     let world = World::new().await;
-    // User 66 can open a conversation: the directory is only asked about the other user.
+    // The directory fails for user 66. This user can open a conversation, because the service asks
+    // the directory about the other user only.
     let conversation = world.open(66, 1).await;
     let sent = world.send(66, &conversation, "x").await;
     assert_eq!(sent["sender_display_name"], "Unknown");

@@ -30,7 +30,7 @@ async fn the_seed_s_client_fetches_and_acknowledges() {
     assert_eq!(world.post(2, "offline/ack", &body).await, (200, acknowledged.clone()));
     assert_eq!(world.post(2, "offline/ack", &body).await, (200, acknowledged), "idempotent");
     assert_eq!(texts(&world.get(2, "offline").await.1), ["b"]);
-    // The sender has nothing pending: these messages are its own.
+    // Nothing is pending for the sender, because the device has sent these messages itself.
     assert_eq!(world.get(1, "offline").await.1["messages"], json!([]));
 }
 
@@ -72,7 +72,7 @@ async fn one_body_may_acknowledge_a_position_and_messages() {
     let conversation = world.open(1, 2).await;
     world.send(1, &conversation, "a").await;
     let second = world.send(1, &conversation, "b").await;
-    // Entry 1 is the conversation, entry 2 the first message.
+    // Entry 1 is the notice of the conversation, entry 2 the first message.
     let (_, answer) =
         world.post(2, "offline/ack", &json!({ "up_to": 2, "message_ids": [second["id"]] })).await;
     assert_eq!(answer, json!({ "acknowledged": 3, "unknown": 0, "remaining": 0 }));

@@ -69,7 +69,7 @@ async fn a_socket_closes_when_its_login_expires_and_not_earlier() {
     let mut socket = Socket::try_open(&world, "", &headers).await.unwrap();
     socket.list("l").await;
     world.clock.advance(4 * SECOND);
-    // The wall clock is set back: the timer ends before the session expires.
+    // The wall clock is set back, so the timer resolves before the login expires.
     world.clock.set(dm_core::Timestamp::from_millis(START));
     world.clock.advance(SECOND);
     socket.list("still here").await;
@@ -131,7 +131,7 @@ async fn a_user_who_opens_sockets_too_fast_is_told_when_to_retry() {
     };
     drop(open().await);
     drop(open().await);
-    // As long as one of both is open, the answer is that too many are open.
+    // While the server has not closed both, the refusal says that too many are open.
     crate::socket::until(async || {
         let response = open().await;
         assert_eq!(response.status(), 429);

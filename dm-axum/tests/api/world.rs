@@ -1,5 +1,5 @@
-//! A host with the API on a loopback port. It reads the caller from a header, which no real host
-//! may do.
+//! [`World`]: a host with the API on a loopback port. It reads the caller from a header without
+//! authentication, which a real host must not do.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -20,6 +20,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+/// The time on the clock of a new world, in Unix milliseconds.
 pub const START: u64 = 1_800_000_000_000;
 pub const SECOND: Duration = Duration::from_secs(1);
 
@@ -148,8 +149,9 @@ impl World {
         body
     }
 
-    /// The stored state of users 1 to 3 as text: conversations with heads, pending messages, keys
-    /// and devices. Two equal texts mean that nothing was stored in between.
+    /// The stored state of users 1 to 3 as text: conversations with the number of the newest
+    /// message, pending messages, keys and devices. If two texts are equal, nothing was stored in
+    /// between.
     pub async fn stored(&self) -> String {
         let mut seen = String::new();
         for n in 1..=3 {

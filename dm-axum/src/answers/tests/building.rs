@@ -44,10 +44,10 @@ async fn an_answer_without_a_slot_is_refused_in_time_and_holds_no_shared_permits
     let (mut first, mut second, mut third) = (stuck(), stuck(), stuck());
     assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
     assert!((&mut third).now_or_never().is_none());
-    assert_eq!(answers.free_bytes(), all - 2 * cost, "the third only has permits of its user");
+    assert_eq!(answers.free_bytes(), all - 2 * cost, "the third has permits of its user only");
     clock.advance(12 * SECOND);
     assert!(third.await.is_err());
-    // Nothing limits the time of the reads of the store in this test.
+    // The reads of the first two are not limited in time.
     assert!((&mut first).now_or_never().is_none());
     drop((first, second));
     assert!(answers.build(ana, cost, async { Ok(()) }).await.is_ok());

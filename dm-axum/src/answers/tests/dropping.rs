@@ -28,8 +28,8 @@ async fn a_client_is_answered_while_silent_clients_hold_the_whole_budget() {
             silent.push(world.request_history_of(&user, &conversation, IN_FLIGHT).await);
         }
     }
-    // Wait until the sockets' buffers are full and the next request has to wait: fewer bytes are
-    // free than a page takes while it is being built, at 10,000 checks in a row.
+    // Wait until the sockets' buffers are full and the next request has to wait. This is the case
+    // if 10,000 checks in a row find fewer free bytes than a page takes while it is being built.
     let (answers, mut full) = (&world.api.answers, 0);
     while full < 10_000 {
         tokio::task::yield_now().await;
@@ -41,7 +41,8 @@ async fn a_client_is_answered_while_silent_clients_hold_the_whole_budget() {
         if let Some(Ok(Message::Binary(frame))) = answer {
             break frame;
         }
-        // The manual clock was faster than Ana's socket, so her answer was also dropped as stalled.
+        // The test advanced the clock before Ana's socket had read, so her answer was dropped as
+        // stalled. She requests again.
     };
     let payload = Envelope::decode(frame).unwrap().payload;
     assert!(matches!(payload, Some(Payload::DmHistoryResponse(page)) if !page.messages.is_empty()));
@@ -50,7 +51,7 @@ async fn a_client_is_answered_while_silent_clients_hold_the_whole_budget() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unread_answer_is_dropped_when_another_request_waits() {
-    // The budget of the whole process is one answer.
+    // The shared pool has the bytes of one answer.
     let world = World::new(Options {
         answer_bytes: 12 << 20,
         patience: FOREVER,

@@ -1,4 +1,5 @@
-//! Unread answers take no more memory than the budget of their user, and return it in the end.
+//! Unread answers take no more memory than the budget of their user. Their permits return when the
+//! client reads or disconnects.
 
 use std::sync::atomic::Ordering;
 
@@ -31,7 +32,7 @@ async fn a_hundred_unread_answers_take_no_more_than_the_budget_of_one_user() {
     assert_eq!(answer.matches("encrypted_payload").count(), MESSAGES);
     assert!(world.api.answers.unread_bytes() > 1 << 20);
 
-    // A waiting request is refused in time, or gets the permits of an answer that is dropped.
+    // A waiting request is refused in time, or an unread answer is dropped and frees its permits.
     let readers: Vec<_> = silent.into_iter().map(|stream| tokio::spawn(read(stream))).collect();
     let mut refused = 0;
     for reader in readers {
@@ -57,7 +58,8 @@ async fn closing_the_connections_returns_all_permits() {
     world.wait_until(|| world.api.answers.unread_bytes() > 1 << 20).await;
     drop(silent);
     world.wait_until(|| world.api.answers.unread_bytes() == 0).await;
-    // The clock does not advance, so this request gets the permits that were returned.
+    // The clock does not advance, so no answer is dropped. This request gets the permits that the
+    // closed connections returned.
     assert_eq!(read(world.request_pending(ANA).await).await.matches("encrypted_payload").count(), MESSAGES);
 }
 
@@ -83,7 +85,7 @@ async fn unread_pages_of_websockets_take_no_more_than_the_budget_of_one_user() {
     assert!(!page.messages.is_empty());
     assert_eq!(read(world.request_pending(BO).await).await.matches("encrypted_payload").count(), MESSAGES);
 
-    // Closing returns all permits; the clock did not advance.
+    // Closing the connections returns all permits, although the clock does not advance.
     drop(silent);
     world.wait_until(|| answers.unread_bytes() == 0 && answers.free_bytes_of(ana) == all).await;
 }

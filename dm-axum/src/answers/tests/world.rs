@@ -1,4 +1,5 @@
-//! The server and the clients of these tests.
+//! The server and the clients of these tests. Sockets have small buffers, so that long answers do
+//! not fit into them.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::router::routes;
 
 pub(super) const ANA: &str = "5866666666666666666666666666666666666666666666666666666666666666";
 pub(super) const BO: &str = "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022";
+/// Number of messages that each of Ana and Bo has sent: 4 MiB of payloads.
 pub(super) const MESSAGES: usize = 64;
 /// Maximum number of requests of one WebSocket in progress, by default.
 pub(super) const IN_FLIGHT: usize = 32;
@@ -36,7 +38,7 @@ pub(super) struct World {
     pub(super) api: Arc<Api>,
     pub(super) clock: ManualClock,
     address: SocketAddr,
-    /// The number of requests that arrived.
+    /// The number of requests that reached the server.
     pub(super) request_count: Arc<AtomicUsize>,
     /// The id of Ana's and Bo's conversation.
     conversation: String,
@@ -71,8 +73,8 @@ impl World {
         Self { api, clock, address, request_count, conversation: opened.conversation.id.to_string() }
     }
 
-    /// Creates the `n`-th user, with a conversation with Bo that fills a page. Returns the ids of
-    /// the user and of the conversation.
+    /// Creates the `n`-th user, and sends four messages of Bo to this user, which fill a page.
+    /// Returns the ids of the user and of the conversation.
     pub(super) async fn add_user(&self, n: u64) -> (String, String) {
         let key = EdwardsPoint::mul_base(&Scalar::from(n)).compress().to_bytes();
         let (user, bo) = (UserId::from_stored(key), BO.parse::<UserId>().unwrap());
@@ -147,8 +149,9 @@ impl World {
     }
 }
 
-/// A listener whose connections have a small, fixed send buffer. A buffer without a fixed size
-/// could grow to the size of a whole answer, and the number of unread bytes would be unpredictable.
+/// A listener whose connections have a small send buffer of a fixed size. Without the fixed size,
+/// the system could enlarge the buffer until a whole answer fits, and the number of unread bytes
+/// would be unpredictable.
 fn listen() -> TcpListener {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_send_buffer_size(16 * 1024).unwrap();
@@ -160,7 +163,7 @@ pub(super) fn options() -> Options {
     Options { answer_bytes: 64 << 20, answer_bytes_per_user: 12 << 20, ..Options::default() }
 }
 
-/// Reads the answer until the connection ends, also with an error.
+/// Reads the answer until the connection ends, with or without an error.
 pub(super) async fn read(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     let _ended = stream.read_to_end(&mut answer).await;

@@ -1,4 +1,4 @@
-//! The results of the work on requests and acknowledgements.
+//! [`Outcome`]: the result of the work on a request or an acknowledgement.
 
 use dm_proto::Envelope;
 
@@ -8,9 +8,9 @@ use crate::ws::dialect::{AckOutcome, RefusalStyle};
 
 /// The result of the work on a request or an acknowledgement.
 pub(super) enum Outcome {
-    /// The answer to a request that is not for a page.
+    /// The answer to a send.
     Answer(Box<Envelope>),
-    /// The result of a request for a page.
+    /// The result of a request for a page of history or a list of conversations.
     Page(Box<PageOutcome>),
     /// The result of storing an acknowledgement.
     Acknowledged(AckOutcome),
