@@ -1,4 +1,4 @@
-//! Conversations as the server returns them.
+//! [`Conversation`]: a conversation as the server returns it.
 
 use crate::ids::ConversationId;
 use crate::keys::UserId;
@@ -45,7 +45,8 @@ impl Conversation {
 pub struct ConversationPage {
     /// The conversations.
     pub conversations: Vec<Conversation>,
-    /// The cursor of the next page; `None` on the last page.
+    /// The cursor of the next page, for [`Client::conversations`](crate::Client::conversations);
+    /// `None` on the last page.
     pub next: Option<String>,
 }
 

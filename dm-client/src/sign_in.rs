@@ -1,10 +1,11 @@
-//! Signing in at the reference host, `examples/chat-host`. Other hosts have their own sign-in; a
-//! client needs only the token.
+//! Signs in at the reference host, `examples/chat-host`. Other hosts have their own sign-in. A
+//! [`Client`](crate::Client) needs only the token of a login.
 //!
-//! The host sends a fresh challenge of 32 bytes. The client signs the challenge together with the
-//! purpose, the origin that the client connected to and the host's id. So the signature is valid
-//! only for this purpose and this host: a host that forwards another host's challenge gets a
-//! signature over its own origin. The first sign-in registers the account.
+//! The host sends a random challenge of 32 bytes, which is valid once. The client signs the
+//! challenge together with the purpose, the origin (scheme, host and port) that the client
+//! connected to, and the host's id. So the signature is valid only for this purpose and this host.
+//! A dishonest host that forwards the challenge of another host gets a signature over its own
+//! origin, which the other host refuses. The first sign-in of an identity registers the account.
 
 use std::fmt;
 
@@ -31,7 +32,8 @@ pub struct Login {
     pub token: String,
     /// The time at which the token expires, by the host's clock.
     pub expires_at: Timestamp,
-    /// The id of the host. Pass it to the next sign-in.
+    /// The id of the host. Pass it to the next [`sign_in`], which then fails if another host
+    /// answers.
     pub server_id: String,
 }
 
@@ -45,13 +47,13 @@ pub struct Person {
     pub name: String,
 }
 
-/// Signs in at the host at `base` as `identity`. Other users see `display_name` and search for it;
-/// `None` leaves the name as it is.
+/// Signs in as `identity` at the host with the URL `base`. Other users see `display_name` and can
+/// search for it. With `None`, the account keeps its name.
 ///
-/// `server_id` is the host's expected id, from an earlier sign-in or from another source. With
-/// `None`, the id that the host sends is not checked. The signature covers the id and the origin of
-/// `base`. A host refuses an origin that it does not know; its answer names the option that adds
-/// the origin (`--origin`).
+/// `server_id` is the id that the host must have, from an earlier sign-in or from another source.
+/// With `None`, the client accepts any id. The signature covers the id and the origin of `base`. A
+/// host refuses an origin that it does not know, and names the option that adds the origin
+/// (`--origin`).
 ///
 /// # Errors
 ///
@@ -91,7 +93,7 @@ pub async fn sign_in(
     Ok(Login { token: verified.token, expires_at, server_id: challenge.server_id })
 }
 
-/// Ends a login: the host refuses its token from now on and closes its WebSockets.
+/// Ends a login: the host refuses its token from now on, and closes the WebSockets with this token.
 ///
 /// # Errors
 ///
@@ -103,8 +105,8 @@ pub async fn sign_out(base: &str, login: &Login, timeouts: Timeouts) -> Result<(
     call_without_body(http.request(Method::POST, &["api", "auth", "logout"])).await
 }
 
-/// The users at the host whose display name contains `query`, in the host's order. A query of fewer
-/// than three characters finds only users with exactly this name.
+/// The users at the host whose display name contains `query`, in an order that the host chooses.
+/// With a query of fewer than three characters, only users with exactly this name.
 ///
 /// # Errors
 ///
@@ -126,8 +128,8 @@ pub async fn find_people(
     found.users.into_iter().map(person).collect()
 }
 
-/// The bytes to sign: the purpose, the origin, the host's id and the challenge, separated by zero
-/// bytes.
+/// The bytes that a sign-in signs: the purpose, the origin, the host's id and the challenge,
+/// separated by zero bytes.
 fn statement(origin: &str, server_id: &str, challenge: &[u8; CHALLENGE_LEN]) -> Vec<u8> {
     [PURPOSE, origin.as_bytes(), b"\0", server_id.as_bytes(), b"\0", challenge].concat()
 }

@@ -1,4 +1,5 @@
-//! The REST calls. A call is one attempt; [`Client::send`] and [`Client::deliver`] retry.
+//! The REST calls of [`Client`]. Each call is one attempt. [`Client::send`] and
+//! [`Client::deliver`], in another file, retry.
 
 use super::handle::Client;
 use crate::conversation::{Conversation, ConversationPage};
@@ -41,7 +42,7 @@ impl Client {
         Ok(answer.try_into()?)
     }
 
-    /// The conversation with `peer`, opened if it does not exist.
+    /// The conversation with `peer`. The server opens it if it does not exist.
     ///
     /// # Errors
     ///
@@ -75,15 +76,15 @@ impl Client {
         Ok(ConversationPage { conversations, next: answer.next })
     }
 
-    /// Sends an encrypted message in one attempt. [`deliver`](Client::deliver) retries until the
-    /// outcome is known.
+    /// Sends an encrypted message in one attempt. Use [`deliver`](Client::deliver) to retry until
+    /// the outcome is known.
     ///
     /// # Errors
     ///
     /// [`ClientError`] if the call fails; [`ClientError::StaleKey`] if the message is encrypted to
-    /// a key that is no longer the recipient's current key. After an error whose
-    /// [`retry`](ClientError::retry) is not `Never`, the message may be stored. To find out, send
-    /// the same message again.
+    /// another key than the recipient's current key. After an error whose
+    /// [`retry`](ClientError::retry) is not `Never`, the message may or may not be stored. Send the
+    /// same message again: the answer tells whether it was stored before.
     pub async fn post_message(&self, message: &OutgoingMessage) -> Result<Stored, ClientError> {
         let request = self.http.post(&["api", "dm", "messages"], &json::PostMessage::from(message));
         let (status, answer) = call::<json::MessageJson>(request, MAX_ITEM_BYTES).await?;
@@ -127,10 +128,10 @@ impl Client {
     }
 
     /// A page of at most `limit` (1 to 1,000) messages that are pending for the device, including
-    /// messages that the user's other devices sent. The page starts after the inbox entry `after`;
-    /// with `None`, it starts after the device's cursor.
+    /// messages that the user's other devices sent. The page starts after the inbox entry `after`,
+    /// or after the device's cursor if `after` is `None`.
     ///
-    /// This call is for clients that poll. Other clients use [`connect`](Client::connect).
+    /// This call is for programs that poll. Other programs use [`connect`](Client::connect).
     ///
     /// # Errors
     ///
@@ -186,8 +187,8 @@ impl Client {
         call_if_known(self.http.request(reqwest::Method::DELETE, &path)).await
     }
 
-    /// A ticket for one WebSocket connection without an authorization header, such as one that a
-    /// browser makes. [`connect`](Client::connect) needs no ticket.
+    /// A ticket, with which a program can open one WebSocket without an authorization header, as a
+    /// browser has to. [`connect`](Client::connect) needs no ticket.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The secret of a user, and its file.
+//! [`Identity`]: the secret of a user, and the file that keeps it.
 //!
 //! - [`key_pair`]: the Ed25519 seed and the keys that follow from it.
 //! - [`file`]: loads the identity from disk, or creates it.

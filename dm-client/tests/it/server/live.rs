@@ -1,4 +1,4 @@
-//! Connections to the real server.
+//! Connections to the inbox, with the real server.
 
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ async fn after_restarts_of_the_server_no_message_is_missed_or_repeated() {
             expected += 1;
             let (message, receipt) = next_message(&mut connection).await;
             assert_eq!(message.sequence.get(), expected);
-            // Every third message is acknowledged only after the restart.
+            // Every third message is acknowledged after the restart, the others at once.
             if expected % 3 == 0 { held.push(receipt) } else { receipt.acknowledge() }
         }
         pair.host.stop().await;

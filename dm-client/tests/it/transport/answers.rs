@@ -1,4 +1,4 @@
-//! Answers that are too large, too slow or malformed, refusals, and sign-in.
+//! REST calls whose answers are too large, too slow, malformed or refusals; and sign-in.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn answer(status: u16, body: impl Into<Vec<u8>>) -> Fault {
 #[tokio::test]
 async fn an_answer_beyond_the_limit_is_refused_with_and_without_a_content_length() {
     let announced = Fault::Answer(200, vec![("content-length", "99999999999".to_owned())], b"{".to_vec());
-    // The chunks have no end, so the client has to stop reading by itself.
+    // This body has no end, so the client has to stop at its limit.
     let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
     let endless = Fault::Answer(200, vec![("transfer-encoding", "chunked".to_owned())], chunk.repeat(6));
     let server = HttpServer::start([announced, endless]).await;
@@ -51,7 +51,7 @@ async fn an_answer_of_exactly_the_limit_is_accepted() {
     let client = client(&server.base);
     for is_read in [true, true, false, false] {
         let error = client.key(&ben().user_id()).await.unwrap_err();
-        // The body was read, but spaces are not a key record.
+        // A body within the limit is read and then refused, because spaces are not a key record.
         assert_eq!(matches!(error, ClientError::Protocol(_)), is_read, "{error:?}");
         assert_eq!(matches!(error, ClientError::TooLarge { .. }), !is_read, "{error:?}");
     }

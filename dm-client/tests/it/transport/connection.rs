@@ -1,4 +1,5 @@
-//! The connection: it delivers every entry once, and it ends when another attempt cannot succeed.
+//! The connection to a test server: it delivers every entry once, and it ends when another attempt
+//! cannot succeed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,8 @@ use crate::transport::clock::TestClock;
 use crate::transport::messages::{Counting, message_id};
 use crate::transport::websocket::{Server, ServerSocket, hello};
 
-/// Durations that differ from the durations of all other waits.
+/// The durations of the configuration. Each differs from the durations of all other waits, so that
+/// a test can recognize the wait.
 const PING: Duration = Duration::from_secs(31);
 const TIMEOUT: Duration = Duration::from_secs(11);
 
@@ -121,7 +123,7 @@ async fn a_dropped_connection_ends_at_once_and_sends_nothing_more() {
     socket.deliver(1, hello(1)).await;
     fixture.delivery().await.acknowledge();
     drop(fixture.connection);
-    assert!(socket.next().await.is_none(), "closing it would acknowledge");
+    assert!(socket.next().await.is_none(), "only a closed connection sends its last acknowledgement");
 }
 
 #[tokio::test]
@@ -160,7 +162,7 @@ async fn nothing_is_acknowledged_before_it_is_handled() {
         (fixture.delivery().await, fixture.delivery().await, fixture.delivery().await);
     second.acknowledge();
     third.acknowledge();
-    // A frame that the client sends now is sent after both were handled.
+    // An acknowledgement of 2 or 3 before this line would be the next frame of the client.
     first.acknowledge();
     assert_eq!(socket.acknowledged().await, 3);
 }
@@ -193,7 +195,7 @@ async fn an_entry_delivered_before_the_connection_was_lost_is_not_delivered_agai
     drop(socket);
     assert_eq!(fixture.lost().await, Lost::Network);
 
-    // The server has received no acknowledgement and delivers everything again.
+    // The server has received no acknowledgement, so it delivers the entries again.
     let mut socket = fixture.server.welcome(0).await;
     for position in 1..=3 {
         socket.deliver(position, hello(position)).await;
@@ -293,7 +295,8 @@ async fn a_silent_server_is_pinged_and_then_disconnected() {
     let mut socket = fixture.server.welcome(0).await;
     fixture.wait_for_state(|state| matches!(state, ConnectionState::Online { .. })).await;
     fixture.clock.end(|wait| wait == PING).await;
-    // The WebSocket library would answer the ping at the next read. There is none.
+    // The WebSocket library of this server would answer the ping at its next read, which does not
+    // happen.
     assert!(matches!(socket.next().await, Some(Ws::Ping(_))));
     fixture.clock.end(|wait| wait == TIMEOUT).await;
     assert_eq!(fixture.lost().await, Lost::Timeout);

@@ -1,4 +1,4 @@
-//! Sends over an unreliable connection: each message is stored once.
+//! Sends over an unreliable network: each message is stored once.
 
 use std::sync::Arc;
 use std::time::Duration;
