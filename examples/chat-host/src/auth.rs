@@ -11,8 +11,8 @@ use dm_core::{DeviceId, Principal};
 use serde::Deserialize;
 
 use crate::host::Host;
-use crate::problem::Problem;
 use crate::logins::TokenLogin;
+use crate::problem::Problem;
 use crate::token::Token;
 
 /// The only path that accepts a token in the query, because browsers cannot set headers on a

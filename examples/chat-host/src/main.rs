@@ -21,9 +21,9 @@ use tokio::net::TcpListener;
 use chat_host::accounts::{Accounts, AccountsHealth};
 use chat_host::args::{Args, StoreKind};
 use chat_host::host::Host;
+use chat_host::logins::Logins;
 use chat_host::origin::{Origin, Origins};
 use chat_host::serve::{Limits, raise_descriptors, serve};
-use chat_host::logins::Logins;
 use chat_host::statement::Statements;
 use chat_host::{database, router, shutdown, telemetry};
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use chat_host::accounts::{Accounts, AccountsHealth};
 use chat_host::host::Host;
+use chat_host::logins::Logins;
 use chat_host::origin::Origins;
 use chat_host::router;
-use chat_host::logins::Logins;
 use chat_host::statement::{LegacyStatements, Statements};
 use dm_client::{Identity, OsEntropy, Timeouts, sign_in};
 use dm_core::{MemoryStore, Service};

@@ -144,9 +144,9 @@ async fn after_suite_1_suite_0_opens_only_on_request() {
 
 #[tokio::test]
 async fn a_suite_0_message_with_reversed_direction_is_refused_after_suite_1() {
-    // Ben's client is old, so both send in suite 0. The server has their messages.
-    let from_ben = from_ana_in(Suite::Zero, 1).await;
-    let mut reversed = from_ben.clone();
+    // Ben's client is old, so Ana sends in suite 0. The server has Ana's messages.
+    let own = from_ana_in(Suite::Zero, 1).await;
+    let mut reversed = own.clone();
     (reversed.id, reversed.sequence, reversed.sender) =
         (message_id(9), ServerSequence::new(9), ben().user_id());
     let to_ben = PeerKey::derived(ben().user_id());
@@ -157,7 +157,7 @@ async fn a_suite_0_message_with_reversed_direction_is_refused_after_suite_1() {
     reader.remember_suite(&ben().user_id(), Suite::One);
     assert_eq!(reader.open(&reversed, &to_ben), Err(ReadError::Downgraded));
     // The server could forge a message of Ana from one of Ben in the same way.
-    assert_eq!(reader.open(&from_ben, &to_ben), Err(ReadError::Downgraded));
+    assert_eq!(reader.open(&own, &to_ben), Err(ReadError::Downgraded));
 }
 
 #[tokio::test]
