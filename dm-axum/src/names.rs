@@ -14,7 +14,7 @@ pub(crate) struct Names(HashMap<UserId, String>);
 
 impl Names {
     /// Asks the directory once for the names of all users. If the directory fails, every name is
-    /// `Unknown`: a message may be stored already, so its answer must not be an error.
+    /// `Unknown`: the answer to a message that was stored must not be an error.
     pub(crate) async fn look_up(service: &Service, mut users: Vec<UserId>) -> Self {
         users.sort_unstable();
         users.dedup();

@@ -71,8 +71,8 @@
 //!   parties encrypted it to the other. Its direction, conversation and time are not authenticated.
 //!   A [`Reader`] accepts suite 0 from a peer until the peer sends in suite 1. After that, it opens
 //!   suite 0 only with [`Reader::open_downgraded`].
-//! - Waits, queues, answers and frames have limits. Time and randomness come from a [`Clock`] and
-//!   an [`Entropy`] that the program can replace. There is no global state. No error and no `Debug`
+//! - Waits, queues, answers and frames have limits. A program can replace the sources of time and
+//!   randomness, [`Clock`] and [`Entropy`]. There is no global state. No error and no `Debug`
 //!   output contains a token, a secret key or a plaintext.
 //!
 //! There is **no forward secrecy**: an attacker who gets a user's seed can read the user's earlier

@@ -29,7 +29,7 @@ pub struct NewMessage<'a> {
 /// An encrypted message, with all fields that are sent to the server.
 ///
 /// It is plain data, so that a program can keep it on disk until the server has stored it. A
-/// repeated send must carry the same bytes; the server refuses other content under the same id.
+/// repeated send must have the same bytes: the server refuses other content under the same id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingMessage {
     /// The client message id, the same in every attempt.

@@ -98,7 +98,7 @@ pub async fn sign_in(
 /// # Errors
 ///
 /// [`ClientError`] if the call fails. [`is_unauthorized`](ClientError::is_unauthorized) is true if
-/// the token was no longer valid.
+/// the token is not valid, for instance because it has expired.
 pub async fn sign_out(base: &str, login: &Login, timeouts: Timeouts) -> Result<(), ClientError> {
     let mut http = Http::new(base, timeouts)?;
     http.authorize(&login.token)?;

@@ -25,7 +25,7 @@ pub(crate) struct Answers {
     /// The service, whose clock is used.
     service: Service,
     pub(super) budget: Budget,
-    /// [`Options::patience`].
+    /// The value of [`Options::patience`].
     pub(super) patience: Duration,
     unread: Mutex<UnreadAnswers>,
 }
@@ -48,7 +48,7 @@ impl Answers {
         self.service.clock().now()
     }
 
-    /// Builds an answer to a user with `work`. Before, waits until the budget has `bytes` free, and
+    /// Builds an answer to a user with `work`. First waits until the budget has `bytes` free, and
     /// until fewer than two other answers to the user are being built. Refuses if the wait is too
     /// long.
     ///
@@ -60,8 +60,8 @@ impl Answers {
         bytes: usize,
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<(T, AnswerPermits), Problem> {
-        // The permits of the user are acquired first. So a user with many requests waits for the
-        // own pool and holds no shared permits.
+        // The permits of the user are acquired first. So a user with many requests waits for this
+        // user's pool, and holds no shared permits.
         let permits = self.budget.user_pool(user).acquire(bytes);
         let user_permits = self.acquire(permits, "user", Kind::TooManyAnswers, Self::drop_expired).await?;
         let slot = self.budget.acquire_slot(user);

@@ -38,7 +38,7 @@ impl From<DeviceState> for DeviceJson {
     }
 }
 
-/// Lists the caller's devices. The oldest registration comes first.
+/// Lists the caller's devices in the order of their registration, oldest first.
 pub(crate) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<DevicesJson>, Problem> {
     let devices = api.service.devices(&caller.principal).await?;
     Ok(Json(DevicesJson { devices: devices.into_iter().map(DeviceJson::from).collect() }))

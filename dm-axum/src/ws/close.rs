@@ -19,8 +19,8 @@ pub(super) enum Close {
     TooLarge,
     /// The client broke a rule. The text names the violation.
     Policy(&'static str),
-    /// The server ends the connection for a reason of its own, which is the text. The client may
-    /// connect again at once.
+    /// The server has to end the connection, and the text says why. The client may connect again at
+    /// once.
     Reconnect(&'static str),
     /// The client did not answer a ping or does not read; the text says which. The client may
     /// connect again.

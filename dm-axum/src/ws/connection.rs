@@ -110,8 +110,8 @@ impl Connection {
     }
 
     /// Waits for the next event. To limit the memory of a connection, no frame is read while too
-    /// many requests are in progress, and no delivery is taken from the session while the client
-    /// has not confirmed too many.
+    /// many requests are in progress, and no delivery is taken from the session while too many
+    /// deliveries to a seed client are unconfirmed.
     async fn next_event(&mut self) -> Event {
         let (can_read, can_deliver) = (self.can_read(), self.dialect.accepts_deliveries());
         tokio::select! {

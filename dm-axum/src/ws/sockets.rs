@@ -15,9 +15,9 @@ const MIN_SWEEP_SIZE: usize = 1_024;
 /// Counts the WebSockets of each user, and refuses those beyond the limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Sockets {
-    /// [`Options::sockets_per_user`].
+    /// The value of [`Options::sockets_per_user`].
     max_open: usize,
-    /// [`Options::socket_interval`].
+    /// The value of [`Options::socket_interval`].
     interval: Duration,
     users: Arc<Mutex<Users>>,
 }

@@ -40,7 +40,7 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// Sets the token, which every call carries as `Authorization: Bearer …`.
+    /// Sets the token, which every call sends as `Authorization: Bearer …`.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self

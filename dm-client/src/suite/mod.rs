@@ -20,7 +20,7 @@
 //! let ana = Identity::generate(entropy)?;
 //! let ben = Identity::generate(entropy)?;
 //!
-//! // Ana encrypts. The conversation's id and the key versions come from the server.
+//! // Ana encrypts. She has the conversation's id and the key versions from the server.
 //! let conversation: ConversationId = "0190b6a0-0000-7000-8000-000000000001".parse()?;
 //! let context = Context::new(conversation, ana.user_id(), ben.user_id())?;
 //! let first = Some(KeyVersion::FIRST);

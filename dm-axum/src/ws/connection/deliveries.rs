@@ -13,9 +13,8 @@ use crate::ws::close::Close;
 const MAX_TOGETHER: usize = 32;
 
 impl Connection {
-    /// Writes a delivery together with the next ones, if the session has them already. If the
-    /// session has ended, first writes the deliveries before the end and then fails with the
-    /// reason.
+    /// Writes a delivery together with the next ones that are ready in the session. If the session
+    /// has ended, first writes the deliveries before the end and then fails with the reason.
     pub(super) async fn deliver(&mut self, first: Result<Delivery, SessionEnd>) -> Result<(), Close> {
         let mut ready = Vec::new();
         let mut next = Some(first);

@@ -11,8 +11,8 @@ use futures_util::future::BoxFuture;
 use crate::ws::close::Close;
 use crate::ws::login_monitor::LoginMonitor;
 
-/// Waits for a reason to end one connection. The value is `None` once the connection is ending;
-/// nothing is waited for then.
+/// Waits for a reason to end one connection. The value is `None` while the connection is ending:
+/// another reason has no effect then.
 pub(super) struct EndMonitor(Option<Monitored>);
 
 struct Monitored {
