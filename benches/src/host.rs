@@ -82,10 +82,10 @@ impl Host {
             tasks.spawn(async move {
                 let identity = Identity::from_seed(&seed(first + n));
                 let name = format!("Person {}", first + n);
-                let session = sign_in(&base, &identity, Some(&name), None, Timeouts::default()).await?;
-                let client = Client::builder(base).token(session.token.clone()).build()?;
+                let login = sign_in(&base, &identity, Some(&name), None, Timeouts::default()).await?;
+                let client = Client::builder(base).token(login.token.clone()).build()?;
                 client.publish_key(&identity.agreement_key()).await?;
-                anyhow::Ok((n, session.token, identity.user_id(), client))
+                anyhow::Ok((n, login.token, identity.user_id(), client))
             });
             // A few at a time, because the sign-in is not measured.
             if tasks.len() == 16 {

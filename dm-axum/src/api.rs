@@ -9,7 +9,8 @@ use crate::options::Options;
 use crate::tickets::Tickets;
 use crate::ws::Sockets;
 
-/// The service, the options, and the tickets, open WebSockets and unread answers of all users.
+/// The state of one API: the service, the options, and the tickets, open WebSockets and unread
+/// answers of all users.
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) service: Service,

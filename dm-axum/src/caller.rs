@@ -2,14 +2,14 @@
 
 use dm_core::Principal;
 
-use crate::session::LoginSession;
+use crate::login::LoginExtensions;
 
-/// The caller of a request: inserted by the host's middleware, or the holder of the ticket that the
-/// request redeems.
+/// The caller of a request: the principal that the host's middleware inserted, or the principal
+/// that requested the ticket of a WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
-    pub(crate) who: Principal,
-    /// The expiry and the watch of the caller's login session. A ticket keeps them for the
-    /// WebSocket that it opens.
-    pub(crate) login: LoginSession,
+    pub(crate) principal: Principal,
+    /// The expiry and the watch of the caller's login. A ticket keeps both for the WebSocket that
+    /// it opens.
+    pub(crate) login: LoginExtensions,
 }

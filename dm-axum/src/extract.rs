@@ -15,24 +15,24 @@ use serde::de::DeserializeOwned;
 
 use crate::api::Api;
 use crate::caller::Caller;
+use crate::login::LoginExtensions;
 use crate::problem::{Kind, Problem};
-use crate::session::LoginSession;
 
 impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Problem> {
-        let who = parts.extensions.get::<Principal>().cloned();
-        let who = who.ok_or_else(|| Problem::new(Kind::Unauthorized, ""))?;
-        Ok(Self { who, login: LoginSession::from_extensions(&parts.extensions) })
+        let principal = parts.extensions.get::<Principal>().cloned();
+        let principal = principal.ok_or_else(|| Problem::new(Kind::Unauthorized, ""))?;
+        Ok(Self { principal, login: LoginExtensions::from_extensions(&parts.extensions) })
     }
 }
 
-/// A JSON body. All its fields are optional, so that a missing field and a wrong value can be
-/// reported as different problems.
+/// The type of a JSON body. All its fields are optional, so that a missing field and a wrong value
+/// can be reported as different problems.
 pub(crate) trait BodyFields: DeserializeOwned {
-    /// The names of the fields. A problem names only these, because unknown names are the client's
-    /// data.
+    /// The names of the fields. A problem may contain one of these names. It never contains an
+    /// unknown name, because an unknown name is the client's data.
     const FIELDS: &'static [&'static str];
 }
 
@@ -56,13 +56,15 @@ fn parse<T: BodyFields>(body: &[u8]) -> Result<T, Problem> {
         let is_in_path =
             |field: &&&str| path.strip_prefix(**field).is_some_and(|rest| !rest.starts_with('_'));
         let field = T::FIELDS.iter().filter(is_in_path).max_by_key(|field| field.len());
-        // Serde's own message is not used, because it quotes the value.
+        // The message of serde is not used, because it quotes the value.
         match field {
             Some(field) if error.inner().is_data() => Problem::malformed(field, "not of the right type"),
-            _ => Problem::new(Kind::Malformed, "not the JSON object expected"),
+            _ => Problem::new(Kind::Malformed, "not the expected JSON object"),
         }
     })?;
-    deserializer.end().map_err(|_| Problem::new(Kind::Malformed, "something follows the JSON"))?;
+    deserializer
+        .end()
+        .map_err(|_| Problem::new(Kind::Malformed, "there are characters after the JSON object"))?;
     Ok(value)
 }
 
@@ -72,8 +74,9 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-/// Reads a whole body of at most `limit` bytes. A longer body is refused before it is read if its
-/// length is known, and otherwise at the limit.
+/// Reads a whole body of at most `limit` bytes, which has to arrive within `patience`. A longer
+/// body is refused before it is read if the request names its length, and otherwise when it reaches
+/// the limit.
 async fn read(clock: &dyn Clock, body: Body, limit: usize, patience: Duration) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(Kind::TooLarge, format!("the body is larger than {limit} bytes"));
     if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
@@ -105,7 +108,7 @@ pub(crate) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Pro
     Ok(query)
 }
 
-/// Parses a number in a query. It has decimal digits only.
+/// Parses a number in a query, which may have only decimal digits.
 pub(crate) fn number(field: &'static str, text: Option<String>) -> Result<Option<u64>, Problem> {
     let parse = |text: String| {
         // `u64::from_str` also accepts a plus sign.
@@ -116,7 +119,8 @@ pub(crate) fn number(field: &'static str, text: Option<String>) -> Result<Option
     text.map(parse).transpose()
 }
 
-/// Parses the `limit` in a query, which is at least 1. The service has its own maximum.
+/// Parses the `limit` in a query, which must be at least 1. There is no maximum here, because the
+/// service reduces a limit to its own maximum.
 pub(crate) fn limit(text: Option<String>) -> Result<Option<usize>, Problem> {
     match number("limit", text)? {
         Some(0) => Err(Problem::not_acceptable("limit", "must not be zero")),

@@ -27,20 +27,21 @@
 //! # }
 //! ```
 //!
-//! A host whose login sessions expire also inserts a [`SessionExpiry`]. A WebSocket then closes at
-//! that time. A host that can end a login session earlier inserts a [`SessionWatch`]. A WebSocket
-//! then closes as soon as the watch reports the end, and checks the login session with its pings.
+//! A host whose logins expire also inserts a [`LoginExpiry`]. A WebSocket then closes at that time.
+//! A host that can end a login earlier inserts a [`LoginWatch`]. A WebSocket then closes as soon as
+//! the watch reports the end, and checks the login at its pings.
 //!
 //! # Terms
 //!
 //! | Term | Meaning |
 //! |---|---|
-//! | login session | the caller's login at the host; [`SessionExpiry`] and [`SessionWatch`] describe its end |
-//! | delivery session | a [`dm_core::Session`]: the stream of inbox entries to one WebSocket |
-//! | hello | the first request of a client that wants positions and acknowledges ([`dm_proto::DmHello`]) |
-//! | seed client | a client of the first version of the protocol: it sends no hello and acknowledges over REST or by answering pings |
+//! | login | the period for which the host accepts the caller's credentials; [`LoginExpiry`] and [`LoginWatch`] describe its end |
+//! | session | a [`dm_core::Session`]: the stream of inbox entries to one WebSocket |
+//! | hello | the first request of a client that wants positions and sends acknowledgements ([`dm_proto::DmHello`]) |
+//! | seed client | a client of the first version of the protocol: it sends no hello, and it acknowledges over REST or by answering pings |
 //! | position | the number of an entry in the user's inbox |
-//! | budget | the bytes that unread answers may take: [`Options::answer_bytes`] in total, [`Options::answer_bytes_per_user`] for one user |
+//! | answer | a list of conversations, a page of history or of pending messages. It is *unread* until the HTTP server has taken it or it is written to its WebSocket |
+//! | budget | the bytes that answers may take while they are built and while they are unread: [`Options::answer_bytes`] in total, [`Options::answer_bytes_per_user`] for one user |
 //!
 //! The core's terms, such as inbox, cursor and window, are in the documentation of [`dm_core`].
 //!
@@ -57,18 +58,18 @@
 //! | `GET /api/dm/ws` | open a WebSocket: `?ticket=` without a principal, `?device=` to name the device |
 //!
 //! Bodies are JSON, refusals are RFC 9457 problems, and frames are protobuf envelopes of
-//! `dm-proto`. The device of a client is the device of its principal. If that is the default
-//! device, the client may name another one in a hello or in `?device=`.
+//! `dm-proto`. A client acts on the device of its principal. If this device is the default device,
+//! the client may name another one in a hello or in `?device=`.
 //!
 //! # Close codes
 //!
 //! | Code of [`dm_proto::close`] | Reason |
 //! |---|---|
-//! | 4001 | the login session expired ([`SessionExpiry`]), or the host ended the connection with [`SignedOut`](dm_core::DisconnectReason::SignedOut) |
+//! | 4001 | the login expired ([`LoginExpiry`]), or the host ended the connection with [`SignedOut`](dm_core::DisconnectReason::SignedOut) |
 //! | 4003 | refused: the host ended the connection for another reason, a hello cannot be accepted (its version, its device, too many devices), or the device was forgotten |
 //! | 4009 | a newer connection of the same device took over |
 //! | 1009 | a message or frame of the client is larger than [`Options::max_message`] |
-//! | 1008 | the client broke a rule: a text frame, a frame that only a server sends, a frame that does not decode, a frame that needs a hello before it, too many pings |
+//! | 1008 | the client broke a rule: it sent a text frame, a frame that only a server sends, a frame that does not decode, a frame that needs a hello before it, or too many pings |
 //! | 1012 | the client may connect again: the server shuts down, the store cannot be read, a ping was not answered, the client stopped reading, or too many answers to a seed client are unread |
 //!
 //! 4002 is reserved for hosts. This crate answers an unauthenticated request with status 401 before
@@ -77,28 +78,35 @@
 //! # Limits
 //!
 //! [`Options`] limits everything that a client can make this API keep in memory: frames,
-//! WebSockets, tickets, requests in progress, and bytes of unread answers. The host itself has to
-//! limit connections, headers, and the time for which a peer may read nothing. `examples/chat-host`
-//! shows how.
+//! WebSockets, tickets, requests in progress, and bytes of unread answers. The host has to set the
+//! limits of its HTTP server: the number of connections, the size of headers, and the time for
+//! which a client may read nothing. `examples/chat-host` shows how.
 //!
 //! # Logs
 //!
 //! Spans contain the routes of calls, ids and the first digits of users' keys. They never contain
 //! payloads, whole keys, tickets or query strings.
 //!
-//! The WebSocket library logs whole frames through the `log` crate at the `trace` level. A host
-//! that passes `log` records to its subscriber has to disable `trace` for the target `tungstenite`.
+//! The WebSocket library (`tungstenite`) logs whole frames through the `log` crate at the `trace`
+//! level. A host that passes `log` records to its subscriber has to disable `trace` for the target
+//! `tungstenite`.
 //!
-//! # In reading order
+//! # Modules in reading order
 //!
-//! `router` has the routes, `rest` handles the REST calls, and `answers` holds answers that are not
-//! read yet. `ws` is the WebSocket, and `problem` has all refusals. `parse` and `render` convert
-//! between the core's values and the wire's. `api` is the state that all calls share.
+//! - `router` has the routes, and `api` the state that all calls use. `options` and `login` have
+//!   the types that a host passes in.
+//! - `rest` handles the REST calls. `extract` reads the inputs of a call: the `caller`, the body
+//!   and the query.
+//! - `ws` serves WebSockets. `tickets` authenticate a WebSocket of a browser.
+//! - `answers` limits the memory of long answers.
+//! - `problem` has all refusals. `parse` and `render` convert between the core's values and the
+//!   values on the wire, and `names` looks display names up. `observe` adds spans and metrics.
 
 mod answers;
 mod api;
 mod caller;
 mod extract;
+mod login;
 mod names;
 mod observe;
 mod options;
@@ -107,10 +115,9 @@ mod problem;
 mod render;
 mod rest;
 mod router;
-mod session;
 mod tickets;
 mod ws;
 
-pub use options::{Options, Origins, SessionExpiry};
+pub use login::{Login, LoginExpiry, LoginWatch};
+pub use options::{Options, Origins};
 pub use router::router;
-pub use session::{LiveSession, SessionWatch};

@@ -1,11 +1,11 @@
-//! The display names in an answer, from the host's directory.
+//! [`Names`]: the display names in an answer, from the host's directory.
 
 use std::collections::HashMap;
 
 use dm_core::{OpenDirectory, Service, UserId};
 
-/// Maximum number of characters of a name that are sent. Names are a large part of a list of
-/// conversations, and the size of an answer is limited.
+/// Maximum number of characters of a display name in an answer. A longer name is cut. A list of
+/// 1,000 conversations has 2,000 names, and the memory of an answer is limited.
 const MAX_NAME_CHARS: usize = 128;
 
 /// The names of the users in one answer.
@@ -14,7 +14,7 @@ pub(crate) struct Names(HashMap<UserId, String>);
 
 impl Names {
     /// Asks the directory once for the names of all users. If the directory fails, every name is
-    /// `Unknown`, because the answer to a stored message must not be an error.
+    /// `Unknown`: the answer to a message that was stored must not be an error.
     pub(crate) async fn look_up(service: &Service, mut users: Vec<UserId>) -> Self {
         users.sort_unstable();
         users.dedup();
@@ -31,7 +31,7 @@ impl Names {
     }
 
     /// Returns the name of a user, or `Unknown`.
-    pub(crate) fn of(&self, user: UserId) -> &str {
+    pub(crate) fn display_name(&self, user: UserId) -> &str {
         self.0.get(&user).map_or(OpenDirectory::UNKNOWN, String::as_str)
     }
 }

@@ -7,14 +7,14 @@ use axum::response::Response;
 use dm_core::Principal;
 use tracing::Instrument as _;
 
-/// Adds a span to each call, counts it, and forbids caches to store the answer.
+/// Adds a span to a call, counts the call, and forbids caches to store its answer.
 ///
-/// A recorder keeps a series for every combination of label values for as long as the process
-/// lives, so each label has a fixed set of values. The route is a label instead of the path, which
-/// contains ids. A method that is not known becomes `other`.
+/// A metrics recorder keeps one series for every combination of label values until the process
+/// ends. So each label must have a fixed set of values: the label is the route and not the path,
+/// which contains ids, and an unknown method has the label `other`.
 pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-    let user = request.extensions().get::<Principal>().map(|who| who.user);
+    let user = request.extensions().get::<Principal>().map(|principal| principal.user);
     let method = method_label(request.method());
     let span = tracing::debug_span!("dm_call", method, route, ?user);
     let mut response = next.run(request).instrument(span).await;
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_method_is_a_known_one_or_other() {
+    fn an_unknown_method_has_the_label_other() {
         for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"] {
             assert_eq!(method_label(&method.parse().unwrap()), method);
         }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use dm_core::Timestamp;
-
 /// Limits and settings of the REST and WebSocket API. Start from [`Options::default`] and change
 /// fields.
 ///
@@ -21,16 +19,17 @@ pub struct Options {
     /// Maximum size in bytes of a WebSocket message or frame from a client. Default 256 KiB: four
     /// payloads of the default size.
     ///
-    /// It also limits a page of history and a list of conversations in one frame to a client. Such
-    /// a frame exceeds the limit only if a single element exceeds it.
+    /// It also limits the frames with a page of history or a list of conversations that the server
+    /// sends. Such a frame has as many elements as fit. If the first element alone exceeds the
+    /// limit, the frame has only this element.
     pub max_message: usize,
     /// Time between the answer to a ping and the next ping. Default 30 s.
     pub ping_interval: Duration,
     /// Time that a client has to answer a ping, to read the frames that are written to it, or to
-    /// answer a closing frame. Default 10 s.
+    /// answer a closing frame. The WebSocket closes after this time. Default 10 s.
     ///
-    /// It also limits the wait for the budget of answers and the time for which an unread answer is
-    /// kept; see [`answer_bytes`](Self::answer_bytes).
+    /// It also limits the time for which a request waits for bytes of the budget, and the time for
+    /// which an unread answer is kept; see [`answer_bytes`](Self::answer_bytes).
     pub patience: Duration,
     /// Time between a delivery and the next ping to a client that sent no hello. The client's
     /// answer to that ping acknowledges the delivery. Default 1 s.
@@ -41,35 +40,38 @@ pub struct Options {
     /// Maximum number of requests of one WebSocket in progress at a time. At the maximum, no
     /// further frame is read from the WebSocket until a request is answered. Default 32.
     pub in_flight: usize,
-    /// Maximum number of WebSockets that a user may have open, and may open in a row without a
-    /// wait. Default 32.
+    /// Maximum number of WebSockets that a user may have open at a time. It is also the number that
+    /// a user may open in a row without a wait. Default 32.
     pub sockets_per_user: usize,
-    /// Time after which a user who opened [`sockets_per_user`](Self::sockets_per_user) in a row may
-    /// open another one. Default 0.5 s. With zero, only the number of open WebSockets is limited.
+    /// Time after which a user who has opened [`sockets_per_user`](Self::sockets_per_user) in a row
+    /// may open another one. Default 0.5 s. With zero, only the number of open WebSockets is
+    /// limited.
     pub socket_interval: Duration,
     /// Maximum total size in bytes of the answers to all users that are being built or are not read
-    /// yet. Default 256 MiB.
+    /// yet: the budget. Default 256 MiB.
     ///
-    /// - Lists, history and pending messages count. Other answers do not: none is larger than a
-    ///   message.
+    /// - Lists of conversations, pages of history and pages of pending messages count. Other
+    ///   answers do not count, because none is larger than a message.
     /// - While an answer is being built, the page from the store counts as well.
     /// - A REST answer counts until the HTTP server has taken it. An answer on a WebSocket counts
     ///   until it is written.
-    /// - A request that finds too few bytes waits for up to [`patience`](Self::patience) and one
-    ///   second. It is then refused with 503 and `Retry-After`, or with the same problem in a
-    ///   frame. A WebSocket without a hello closes with 1012 instead.
-    /// - While a request waits, answers of which nothing was read for two seconds may be dropped,
-    ///   first the answers of the user with the most bytes in such answers. Answers of which
-    ///   nothing was read for [`patience`](Self::patience) are all dropped.
+    /// - A request for which too few bytes are free waits for up to [`patience`](Self::patience)
+    ///   and one second. It is then refused with 503 and `Retry-After`, or with the same problem in
+    ///   a frame. A WebSocket without a hello closes with 1012 instead.
+    /// - While a request waits, it drops unread answers once per second. It drops every answer of
+    ///   which nothing was read for [`patience`](Self::patience), and every answer that is read
+    ///   more slowly than 32 KiB per second. Of the answers of which nothing was read for two
+    ///   seconds, it drops those of the user who has the most bytes in such answers.
     pub answer_bytes: usize,
-    /// Maximum size in bytes of the answers to one user; they also count for
+    /// Maximum size in bytes of the answers to one user, which also count for
     /// [`answer_bytes`](Self::answer_bytes). Default 32 MiB: one answer of the default size while
     /// it is being built, or two unread ones.
     ///
-    /// A request of the user that finds too few bytes waits in the same way. It is then refused
-    /// with 429.
+    /// A request for which too few bytes of the user are free waits for the same time. It is then
+    /// refused with 429.
     pub answer_bytes_per_user: usize,
-    /// Time within which the body of a request has to arrive. Default 30 s.
+    /// Time within which the body of a request has to arrive. After this time the request is
+    /// refused with 408. Default 30 s.
     pub body_timeout: Duration,
     /// Time for which a one-time ticket for a WebSocket is valid. Default 30 s.
     pub ticket_life: Duration,
@@ -82,8 +84,9 @@ pub struct Options {
 
 /// The `Origin` headers with which a WebSocket may be opened.
 ///
-/// A request without the header is accepted. Browsers always send it, and only browsers add a
-/// user's credentials to a request of a foreign page.
+/// A request with another origin is refused with 403. A request without the header is accepted:
+/// browsers always send the header, and only browsers add a user's credentials to the request of a
+/// foreign page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origins {
@@ -92,13 +95,6 @@ pub enum Origins {
     /// These origins, as browsers write them: `https://chat.example`, `http://localhost:8080`.
     List(Vec<String>),
 }
-
-/// The time at which the caller's login session expires. A WebSocket closes with 4001 at that time.
-///
-/// It is a request extension that the host's middleware may insert beside the
-/// [`Principal`](dm_core::Principal).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionExpiry(pub Timestamp);
 
 impl Default for Options {
     fn default() -> Self {

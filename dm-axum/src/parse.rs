@@ -1,13 +1,15 @@
-//! Converts values from the wire to the core's types. A wrong value is a problem.
+//! Converts values from the wire to the core's types. A wrong value becomes a [`Problem`].
 
 use axum::body::Bytes;
 use dm_core::{Ciphertext, Suite, UserId};
 
 use crate::problem::Problem;
 
-/// Builds a ciphertext from its fields. An empty ephemeral key means that there is none, as in the
-/// protobuf messages. `suite` is the tag of the cipher suite; 0 means that none is named. These
-/// rules hold for both transports, so a send that is repeated over the other one is the same send.
+/// Builds a ciphertext from its fields. An empty ephemeral key means that there is none. `suite` is
+/// the tag of the cipher suite, and 0 means that the sender named none.
+///
+/// REST and the WebSocket both call this function. A client can therefore send a message over one
+/// of them, repeat the send over the other one, and the core recognizes the repeated send.
 pub(crate) fn ciphertext(
     payload: Bytes,
     nonce: &[u8],
@@ -16,12 +18,13 @@ pub(crate) fn ciphertext(
 ) -> Result<Ciphertext, Problem> {
     let ephemeral = Some(ephemeral).filter(|key| !key.is_empty());
     let suite = Some(Suite(suite)).filter(|Suite(tag)| *tag != 0);
-    // Only lengths are checked here, and a wrong length is a malformed value.
+    // `Ciphertext::new` checks only lengths, and a wrong length is a malformed value (400).
     Ciphertext::new(payload, nonce, ephemeral, suite)
         .map_err(|invalid| Problem::malformed(invalid.field(), invalid.reason()))
 }
 
-/// Parses the user in a field: 64 hexadecimal digits of an Ed25519 public key.
+/// Parses a user: the 64 hexadecimal digits of an Ed25519 public key. `field` is the name of the
+/// field, for the problem.
 pub(crate) fn user(field: &'static str, text: &str) -> Result<UserId, Problem> {
     if !is_hex64(text) {
         return Err(Problem::malformed(field, "not 64 hexadecimal digits"));
@@ -29,11 +32,12 @@ pub(crate) fn user(field: &'static str, text: &str) -> Result<UserId, Problem> {
     text.parse::<UserId>().map_err(|invalid| Problem::not_acceptable(field, invalid.reason()))
 }
 
+/// Whether a text is 64 hexadecimal digits, in upper or lower case.
 pub(crate) fn is_hex64(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
-/// Parses the id in a field: a UUID in its hyphenated form.
+/// Parses an id: a UUID in its hyphenated form. `field` is the name of the field, for the problem.
 pub(crate) fn id<T: std::str::FromStr>(field: &'static str, text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::malformed(field, "not a UUID"))
 }

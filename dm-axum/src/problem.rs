@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use crate::render::{self, KeyJson};
 
-/// The kind of a problem. Programs read its `type`, which therefore never changes.
+/// The kind of a problem. Client programs compare its `type` (see [`parts`](Self::parts)), so the
+/// `type` of a kind never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Malformed,
@@ -93,8 +94,11 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     kind: Kind,
+    /// A text for people about this refusal; may be empty.
     detail: Cow<'static, str>,
+    /// The name of the wrong field; `None` if the problem is not about one field.
     field: Option<&'static str>,
+    /// The time after which a retry may succeed; `None` if a retry does not help.
     retry_after: Option<Duration>,
     /// For a stale key: the recipient's current key, or `Some(None)` if there is none.
     current_key: Option<Option<Box<KeyRecord>>>,
@@ -105,10 +109,11 @@ impl Problem {
         Self { kind, detail: detail.into(), field: None, retry_after: None, current_key: None }
     }
 
-    /// Converts the error of a call that writes. An unavailable store has stored nothing for this
-    /// request. An earlier request with the same id may be stored. It is not looked up while the
-    /// store is unavailable or full.
-    pub(crate) fn of_write(error: Error) -> Self {
+    /// Converts the error of a call that writes. If the store is unavailable, the text says that
+    /// this request stored nothing. It does not say that the message is not stored: an earlier
+    /// request with the same client message id may have stored it, and the store is not asked while
+    /// it is unavailable or full.
+    pub(crate) fn from_write_error(error: Error) -> Self {
         let is_unavailable = matches!(error, Error::Unavailable(_) | Error::DirectoryUnavailable(_));
         let mut problem = Self::from(error);
         if is_unavailable {
@@ -117,24 +122,24 @@ impl Problem {
         problem
     }
 
-    /// The problem of a value that does not have the form of its field.
+    /// The problem of a value that does not have the form of its field (400).
     pub(crate) fn malformed(field: &'static str, detail: &'static str) -> Self {
-        Self::new(Kind::Malformed, detail).about(field)
+        Self::new(Kind::Malformed, detail).with_field(field)
     }
 
-    /// The problem of a well-formed value that is not allowed.
+    /// The problem of a well-formed value that is not allowed (422).
     pub(crate) fn not_acceptable(field: &'static str, detail: &'static str) -> Self {
-        Self::new(Kind::NotAcceptable, detail).about(field)
+        Self::new(Kind::NotAcceptable, detail).with_field(field)
     }
 
     /// Adds the name of the field that the problem is about.
-    pub(crate) const fn about(mut self, field: &'static str) -> Self {
+    pub(crate) const fn with_field(mut self, field: &'static str) -> Self {
         self.field = Some(field);
         self
     }
 
     /// Adds the time after which the client may retry.
-    pub(crate) const fn retry_after(mut self, span: Duration) -> Self {
+    pub(crate) const fn with_retry_after(mut self, span: Duration) -> Self {
         self.retry_after = Some(span);
         self
     }
@@ -168,30 +173,30 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let problem = match &error {
             Error::Invalid(invalid) => (*invalid).into(),
-            Error::NotFound => Self::new(Kind::NotFound, "it does not exist, or is not yours to see"),
+            Error::NotFound => Self::new(Kind::NotFound, "it does not exist, or you may not see it"),
             Error::TooLarge { field, limit } => {
-                Self::new(Kind::TooLarge, format!("larger than {limit}")).about(field)
+                Self::new(Kind::TooLarge, format!("larger than {limit}")).with_field(field)
             }
             Error::ClientIdReused => Self::new(Kind::MessageIdReused, "used before for different content")
-                .about("client_message_id"),
+                .with_field("client_message_id"),
             Error::StaleKey { current } => {
                 let mut problem = Self::new(Kind::StaleKey, "not the recipient's current key version")
-                    .about("recipient_key_version");
+                    .with_field("recipient_key_version");
                 problem.current_key = Some(current.clone());
                 problem
             }
             Error::TooManyDevices { limit } => {
-                Self::new(Kind::TooManyDevices, format!("a user may have {limit}"))
+                Self::new(Kind::TooManyDevices, format!("a user may have {limit} devices"))
             }
             Error::BeyondHead { head } => {
-                Self::new(Kind::NotAcceptable, format!("beyond the newest entry, {head}")).about("up_to")
+                Self::new(Kind::NotAcceptable, format!("beyond the newest entry, {head}")).with_field("up_to")
             }
             Error::ShuttingDown => Self::new(Kind::Unavailable, "shutting down"),
             Error::Unavailable(_) | Error::DirectoryUnavailable(_) => {
-                Self::new(Kind::Unavailable, "it cannot be done now")
+                Self::new(Kind::Unavailable, "the server cannot do this now")
             }
             Error::OutcomeUnknown(_) => {
-                Self::new(Kind::OutcomeUnknown, "ask again with the same client_message_id")
+                Self::new(Kind::OutcomeUnknown, "send again with the same client_message_id")
             }
             // A later version of the core may add errors.
             _ => Self::new(Kind::Unavailable, ""),
@@ -206,7 +211,7 @@ impl From<Error> for Problem {
             _ => {}
         }
         match error.retry() {
-            Retry::After(span) => problem.retry_after(span),
+            Retry::After(span) => problem.with_retry_after(span),
             Retry::Never => problem,
         }
     }
@@ -222,8 +227,8 @@ struct ProblemJson<'a> {
     field: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
+    /// Present for a stale key: the recipient's current key, or `null` if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    /// The recipient's current key; `null` if there is none.
     current_key: Option<Option<KeyJson>>,
 }
 
@@ -239,7 +244,8 @@ impl IntoResponse for Problem {
             retry_after_ms: self.retry_after.map(millis),
             current_key: self.current_key.map(|current| current.as_deref().map(KeyJson::from)),
         })
-        // Strings and numbers always serialize. An empty body would still have the status.
+        // The serialization of strings and numbers never fails. After a failure the client would
+        // get the status with an empty body.
         .unwrap_or_default();
         let mut response =
             (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
@@ -248,7 +254,8 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(millis(span).div_ceil(1_000)));
         }
         match self.kind {
-            // RFC 9110 requires a scheme. The clients of this API use bearer tokens.
+            // RFC 9110 requires that a 401 names an authentication scheme. The clients of this API
+            // use bearer tokens.
             Kind::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }

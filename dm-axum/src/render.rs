@@ -1,5 +1,5 @@
-//! Converts the core's values to the wire, which never fails: to protobuf messages, and a key to
-//! JSON. The files in `rest` define the other JSON.
+//! Converts the core's values to values on the wire: to protobuf messages, and key records to JSON.
+//! These conversions never fail. The files in `rest` define the other JSON.
 
 use axum::body::Bytes;
 use dm_core::{
@@ -36,6 +36,7 @@ impl From<&KeyRecord> for KeyJson {
     }
 }
 
+/// Returns the protobuf message of a key record.
 pub(crate) fn key(record: &KeyRecord) -> DmPublicKey {
     DmPublicKey {
         ed25519_pubkey: record.user.to_string(),
@@ -46,6 +47,7 @@ pub(crate) fn key(record: &KeyRecord) -> DmPublicKey {
     }
 }
 
+/// Returns the protobuf message of a stored message.
 pub(crate) fn message(message: &Message, names: &Names) -> EncryptedDmMessage {
     let ciphertext = &message.ciphertext;
     EncryptedDmMessage {
@@ -57,28 +59,29 @@ pub(crate) fn message(message: &Message, names: &Names) -> EncryptedDmMessage {
         ephemeral_pubkey: ciphertext.ephemeral().map_or_else(Bytes::new, |key| Bytes::copy_from_slice(key)),
         timestamp: message.sent_at.as_millis(),
         server_sequence: message.sequence.get(),
-        sender_display_name: names.of(message.sender).to_owned(),
+        sender_display_name: names.display_name(message.sender).to_owned(),
         client_message_id: message.client_id.map(|id| id.to_string()).unwrap_or_default(),
         received_at: message.received_at.as_millis(),
         suite: ciphertext.suite().map_or(0, |Suite(tag)| tag),
     }
 }
 
+/// Returns the protobuf message of a conversation.
 pub(crate) fn conversation(state: &ConversationState, names: &Names) -> DmConversation {
     let mut conversation = new_conversation(&state.conversation, names);
     conversation.last_message_at = state.last_activity.map_or(0, Timestamp::as_millis);
     conversation
 }
 
-/// A conversation that has no message yet.
+/// Returns the protobuf message of a conversation that has no message yet.
 fn new_conversation(conversation: &Conversation, names: &Names) -> DmConversation {
     let (a, b) = (conversation.participants.a(), conversation.participants.b());
     DmConversation {
         id: conversation.id.to_string(),
         participant_a_pubkey: a.to_string(),
         participant_b_pubkey: b.to_string(),
-        participant_a_display_name: names.of(a).to_owned(),
-        participant_b_display_name: names.of(b).to_owned(),
+        participant_a_display_name: names.display_name(a).to_owned(),
+        participant_b_display_name: names.display_name(b).to_owned(),
         created_at: conversation.opened_at.as_millis(),
         last_message_at: 0,
         last_message_preview: String::new(),
@@ -103,7 +106,8 @@ pub(crate) fn named_users(delivery: &Delivery) -> impl Iterator<Item = UserId> {
     users.into_iter().flatten()
 }
 
-/// Constructors of `T` for each kind of event. Each dialect wraps an event in its own type `T`.
+/// Constructors of `T` for each kind of event. A dialect of the WebSocket protocol wraps an event
+/// in its own type `T`: before a hello in the payload of an envelope, after a hello in a delivery.
 pub(crate) struct EventVariants<T> {
     pub(crate) message: fn(DmMessageEvent) -> T,
     pub(crate) conversation_created: fn(DmConversationCreatedEvent) -> T,

@@ -13,15 +13,15 @@ use crate::options::Options;
 use crate::problem::{Kind, Problem};
 use crate::{rest, ws};
 
-/// Returns the direct-message API below `/api/dm`, to be merged into a host's router.
+/// Returns the direct-message API below `/api/dm`, for a host to merge into its own router.
 ///
-/// `S` is the state of the host's router. The API does not use it. The compiler infers `S` from the
-/// router into which the API is merged.
+/// `S` is the type of the state of the host's router. The API does not use this state. The compiler
+/// infers `S` from the router into which the API is merged.
 pub fn router<S: Clone + Send + Sync + 'static>(service: Service, options: Options) -> Router<S> {
     routes(Arc::new(Api::new(service, options)))
 }
 
-/// The routes on a state that tests can inspect.
+/// Returns the routes with their state. Tests call this function to keep the state for inspection.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Arc<Api>) -> Router<S> {
     Router::new()
         .route("/api/dm/keys", post(rest::keys::publish))

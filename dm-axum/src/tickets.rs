@@ -1,5 +1,5 @@
-//! One-time tickets. A browser authenticates a WebSocket with one, because it cannot set headers
-//! for a WebSocket.
+//! One-time tickets. A browser cannot set headers for a WebSocket, so it requests a ticket over
+//! REST and puts the ticket into the WebSocket's address.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -13,17 +13,19 @@ use crate::caller::Caller;
 use crate::problem::{Kind, Problem};
 
 /// Size in bytes of a ticket's random secret, and of its digest.
-const LEN: usize = 32;
+const SECRET_LEN: usize = 32;
 
-type Hash = [u8; LEN];
+type Hash = [u8; SECRET_LEN];
 
-/// The tickets that are issued and not used. Only digests of tickets are kept and compared, so that
-/// neither a memory dump nor the time of a look-up reveals a ticket.
+/// The tickets that are issued and not used. Only SHA-256 digests of tickets are kept and compared,
+/// so that neither a memory dump nor the duration of a look-up reveals a ticket.
 #[derive(Debug)]
 pub(crate) struct Tickets {
+    /// The time for which a ticket is valid.
     lifetime: Duration,
     /// Maximum number of tickets of all users.
     limit: usize,
+    /// Maximum number of tickets of one user.
     limit_per_user: usize,
     issued: Mutex<Issued>,
 }
@@ -32,7 +34,7 @@ pub(crate) struct Tickets {
 struct Issued {
     /// The expiry and the holder of each ticket.
     holders: HashMap<Hash, (Timestamp, Caller)>,
-    /// The tickets ordered by expiry, so that only expired tickets are visited to remove them.
+    /// The tickets ordered by expiry. The search for expired tickets then visits no others.
     by_expiry: BTreeSet<(Timestamp, Hash)>,
     /// The number of tickets of each user, to apply `limit_per_user`.
     by_user: HashMap<UserId, usize>,
@@ -43,19 +45,22 @@ impl Tickets {
         Self { lifetime, limit, limit_per_user, issued: Mutex::default() }
     }
 
-    /// Issues a ticket. Returns its text and the time at which it expires.
+    /// Issues a ticket for a WebSocket of `holder`. Returns the ticket's text and the time at which
+    /// the ticket expires. Refuses if `holder` or all users together have too many tickets.
     pub(crate) fn issue(&self, holder: Caller, now: Timestamp) -> Result<(String, Timestamp), Problem> {
-        let mut secret = [0; LEN];
+        let mut secret = [0; SECRET_LEN];
         getrandom::fill(&mut secret).map_err(|_| {
-            Problem::new(Kind::Unavailable, "no randomness").retry_after(Duration::from_secs(1))
+            Problem::new(Kind::Unavailable, "the source of randomness failed")
+                .with_retry_after(Duration::from_secs(1))
         })?;
         let expires_at = now.after(self.lifetime);
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
         issued.expire(now);
-        let user = holder.who.user;
+        let user = holder.principal.user;
         let own = issued.by_user.get(&user).copied().unwrap_or(0);
         if issued.holders.len() >= self.limit || own >= self.limit_per_user {
-            return Err(Problem::new(Kind::TooManyTickets, "too many are issued").retry_after(self.lifetime));
+            return Err(Problem::new(Kind::TooManyTickets, "too many tickets are issued")
+                .with_retry_after(self.lifetime));
         }
         let hash = digest(&secret);
         issued.holders.insert(hash, (expires_at, holder));
@@ -65,10 +70,10 @@ impl Tickets {
         Ok((BASE64URL_NOPAD.encode(&secret), expires_at))
     }
 
-    /// Uses a ticket up. Returns its holder, or `None` if the ticket is unknown, used or expired.
+    /// Removes a ticket and returns its holder; `None` if the ticket is unknown, used or expired.
     pub(crate) fn redeem(&self, text: &str, now: Timestamp) -> Option<Caller> {
-        let mut secret = [0; LEN];
-        if text.len() != BASE64URL_NOPAD.encode_len(LEN) {
+        let mut secret = [0; SECRET_LEN];
+        if text.len() != BASE64URL_NOPAD.encode_len(SECRET_LEN) {
             return None;
         }
         BASE64URL_NOPAD.decode_mut(text.as_bytes(), &mut secret).ok()?;
@@ -93,7 +98,7 @@ impl Issued {
 
     fn remove(&mut self, hash: &Hash) -> Option<(Timestamp, Caller)> {
         let removed = self.holders.remove(hash)?;
-        let user = removed.1.who.user;
+        let user = removed.1.principal.user;
         if let Some(own) = self.by_user.get_mut(&user) {
             *own -= 1;
             if *own == 0 {
@@ -111,7 +116,7 @@ fn digest(secret: &[u8]) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::LoginSession;
+    use crate::login::LoginExtensions;
 
     const LIFE: Duration = Duration::from_secs(30);
 
@@ -120,7 +125,7 @@ mod tests {
     }
 
     fn user(text: &str) -> Caller {
-        Caller { who: text.parse::<UserId>().unwrap().into(), login: LoginSession::default() }
+        Caller { principal: text.parse::<UserId>().unwrap().into(), login: LoginExtensions::default() }
     }
 
     fn at(millis: u64) -> Timestamp {
@@ -149,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn at_the_limit_none_is_issued_until_one_expires() {
+    fn at_the_total_limit_no_ticket_is_issued_until_one_expires() {
         let tickets = Tickets::new(LIFE, 2, 2);
         tickets.issue(holder(), at(0)).unwrap();
         tickets.issue(holder(), at(1)).unwrap();
@@ -159,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn one_user_cannot_take_them_all() {
+    fn one_user_cannot_hold_all_tickets() {
         let tickets = Tickets::new(LIFE, 3, 1);
         let (ticket, _) = tickets.issue(holder(), at(0)).unwrap();
         assert_eq!(tickets.issue(holder(), at(0)).unwrap_err().kind(), Kind::TooManyTickets);

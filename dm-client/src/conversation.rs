@@ -1,4 +1,4 @@
-//! Conversations as the server returns them.
+//! [`Conversation`]: a conversation as the server returns it.
 
 use crate::ids::ConversationId;
 use crate::keys::UserId;

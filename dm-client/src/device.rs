@@ -1,11 +1,12 @@
-//! The ids of a user's devices.
+//! [`DeviceId`]: the id of one of a user's devices.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// The id of one of the user's devices: 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
 ///
-/// The server keeps a cursor per device, so a device must keep its id over restarts of the program.
+/// The server keeps a cursor for each device (the number up to which the device has acknowledged
+/// its user's inbox). So a device must keep its id over restarts of the program.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceId(String);
 

@@ -1,18 +1,18 @@
-//! The source of randomness. It is passed in, so that a test can repeat a run.
+//! [`Entropy`]: the source of randomness. A program can replace it, so that a test can repeat a
+//! run.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A source of unpredictable bytes.
 ///
-/// To ensure correctness, an implementation used outside of tests
+/// To ensure correctness, an implementation that is used outside of tests
 ///
 /// 1. fills the whole of `out` with bytes from a cryptographically secure generator, or returns an
 ///    error;
-/// 2. never repeats its output, not even after a fork, a restart or the restore of a virtual
-///    machine.
+/// 2. never repeats its output, even after a fork, a restart or the restore of a virtual machine.
 ///
-/// Nonces, message ids and identities are made of these bytes. Use [`OsEntropy`].
+/// Nonces, message ids and identities are made from these bytes. Use [`OsEntropy`].
 pub trait Entropy {
     /// Fills `out`, of any length, with random bytes.
     ///
@@ -61,7 +61,7 @@ impl SharedEntropy {
 
     /// Locks the source. The guard must not be held across an await.
     pub(crate) fn lock(&self) -> MutexGuard<'_, dyn Entropy + Send + 'static> {
-        // No caller uses the bytes of a call that panicked, so a poisoned lock does no harm.
+        // After a panic in `fill`, no caller has used its bytes, so a poisoned lock is no problem.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

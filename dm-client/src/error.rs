@@ -1,4 +1,4 @@
-//! Errors of calls.
+//! [`ClientError`]: the reasons why a call fails.
 
 use std::error::Error;
 use std::fmt;
@@ -19,7 +19,7 @@ pub enum ClientError {
     #[error("https needs the feature `tls`, which this program was built without")]
     NoTls,
     /// The token cannot be part of an HTTP header.
-    #[error("the token holds characters that a header cannot carry")]
+    #[error("the token has characters that an HTTP header cannot contain")]
     InvalidToken,
     /// The server refused the request.
     #[error("the server refused: {0}")]
@@ -31,11 +31,12 @@ pub enum ClientError {
         /// key, or if the server did not send a valid record.
         current: Option<Box<KeyRecord>>,
     },
-    /// The server could not be reached, or the connection broke. The request may or may not have
-    /// been carried out.
+    /// The server could not be reached, or the connection broke. The server may or may not have
+    /// carried out the request.
     #[error("cannot reach the server")]
     Network(#[source] Box<dyn Error + Send + Sync>),
-    /// The server did not answer in time. The request may or may not have been carried out.
+    /// The server did not answer within [`Timeouts`](crate::Timeouts). The server may or may not
+    /// have carried out the request.
     #[error("the server did not answer in time")]
     Timeout,
     /// The answer does not follow the protocol. The text names the field or the defect.
@@ -54,7 +55,7 @@ pub enum ClientError {
     /// The message could not be encrypted.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// The server named a key that is not known to belong to the user.
+    /// The server named a key that [`KeyTrust`](crate::KeyTrust) does not accept.
     #[error(transparent)]
     UntrustedKey(#[from] UntrustedKey),
 }
@@ -97,14 +98,14 @@ impl ClientError {
         matches!(self, Self::Refused(problem) if problem.status == 401)
     }
 
-    /// Whether the client message id was used before for other content, which is stored (409).
+    /// Whether a message with other content is stored under the same client message id (409).
     pub fn is_message_id_reused(&self) -> bool {
         matches!(self, Self::Refused(problem) if problem.status == 409)
     }
 }
 
-/// The reason why a server refused: the members of RFC 9457 problem details. The texts come from
-/// the server. Remove control characters before you print them.
+/// The reason of the server for a refusal: the members of RFC 9457 problem details. The texts are
+/// from the server. Remove control characters before you print them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
@@ -114,9 +115,9 @@ pub struct Problem {
     pub title: String,
     /// The HTTP status; in a WebSocket frame, the status that the same refusal has over HTTP.
     pub status: u16,
-    /// The explanation of this occurrence; may be empty.
+    /// The details of this refusal; may be empty.
     pub detail: String,
-    /// The field of the request that is wrong; `None` if it is not a single field.
+    /// The name of the wrong field of the request; `None` if the problem is not about one field.
     pub field: Option<String>,
     /// Minimum wait before a retry, counted from the answer; `None` if the server named none.
     pub retry_after: Option<Duration>,
@@ -134,7 +135,7 @@ impl Problem {
     }
 
     /// A problem with a status and no text.
-    pub(crate) fn of_status(status: u16) -> Self {
+    pub(crate) fn with_status(status: u16) -> Self {
         Self {
             kind: "about:blank".to_owned(),
             title: String::new(),
@@ -168,19 +169,19 @@ mod tests {
     #[test]
     fn temporary_statuses_can_be_retried_and_others_cannot() {
         for status in [408, 425, 429, 500, 502, 503, 599] {
-            assert_eq!(Problem::of_status(status).retry(), Retry::Later(None), "{status}");
+            assert_eq!(Problem::with_status(status).retry(), Retry::Later(None), "{status}");
         }
         for status in [0, 400, 401, 404, 409, 413, 499, 501, 600] {
-            assert_eq!(Problem::of_status(status).retry(), Retry::Never, "{status}");
+            assert_eq!(Problem::with_status(status).retry(), Retry::Never, "{status}");
         }
         let after = Some(Duration::from_secs(7));
-        let problem = Problem { retry_after: after, ..Problem::of_status(503) };
+        let problem = Problem { retry_after: after, ..Problem::with_status(503) };
         assert_eq!(problem.retry(), Retry::Later(after));
     }
 
     #[test]
     fn a_problem_is_printed_with_the_parts_that_it_has() {
-        let mut problem = Problem::of_status(422);
+        let mut problem = Problem::with_status(422);
         assert_eq!(problem.to_string(), "422");
         problem.title = "Too large".to_owned();
         problem.field = Some("message_ids".to_owned());

@@ -1,4 +1,4 @@
-//! HTTP calls with limits on time and size, and without secrets in their errors.
+//! [`Http`] and [`call`]: HTTP calls with limits on time and size. Their errors contain no secrets.
 
 use std::time::Duration;
 
@@ -13,13 +13,15 @@ use crate::record::KeyRecord;
 use crate::wire::Malformed;
 use crate::wire::json::ProblemJson;
 
-/// Maximum size of an answer about one item, or of the list of devices, in bytes.
-pub(crate) const MAX_ITEM: usize = 256 * 1024;
-/// Maximum size of an answer with any other list, in bytes. It fits 8 MiB of ciphertext in base64
-/// and the other fields.
-pub(crate) const MAX_LIST: usize = 16 * 1024 * 1024;
-/// Maximum size of the body of a refusal, in bytes. A larger body is ignored.
-const MAX_PROBLEM: usize = 64 * 1024;
+/// Maximum size of an answer about one item, or of the list of devices, in bytes. The largest item,
+/// a message with a payload of 64 KiB, takes about 90 KiB.
+pub(crate) const MAX_ITEM_BYTES: usize = 256 * 1024;
+/// Maximum size of an answer with any other list, in bytes. An answer has at most 8 MiB of
+/// ciphertext, which takes 11 MiB in base64, and the other fields of up to 1,000 messages.
+pub(crate) const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
+/// Maximum size of the body of a refusal, in bytes. The client ignores a larger body and uses the
+/// HTTP status.
+const MAX_PROBLEM_BYTES: usize = 64 * 1024;
 
 /// The time limits of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +38,7 @@ impl Default for Timeouts {
     }
 }
 
-/// The server's address, and the headers that every call carries.
+/// The HTTP client, the server's address, and the headers of every call.
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
     client: reqwest::Client,
@@ -59,9 +61,9 @@ impl Http {
             return Err(ClientError::InvalidUrl("must not contain a user, a password or a query"));
         }
         let client = reqwest::Client::builder()
-            // A redirect would send the token to the address in the answer.
+            // With redirects, the client would send the token to any address that an answer names.
             .redirect(reqwest::redirect::Policy::none())
-            // The WebSocket connects without a proxy, so the calls do too.
+            // The WebSocket is opened without a proxy, so the calls use none either.
             .no_proxy()
             .connect_timeout(timeouts.connect)
             .timeout(timeouts.request)
@@ -97,10 +99,10 @@ impl Http {
         self.device.as_ref()
     }
 
-    /// The address of a call: the base and the path segments, escaped.
+    /// The address of a call: the server's address and the path segments, which are escaped.
     pub(crate) fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
-        // Only an address like `mailto:` has no path, and `new` refuses such an address.
+        // `new` refuses addresses without a path, such as `mailto:`, so this never fails.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
@@ -151,8 +153,8 @@ pub(crate) async fn call_without_body(request: RequestBuilder) -> Result<(), Cli
     }
 }
 
-/// Sends a request about an item; the answer has no body. Returns false if the server does not know
-/// the item (404).
+/// Sends a request about an item, whose answer has no body. Returns false if the server does not
+/// know the item (404).
 pub(crate) async fn call_if_known(request: RequestBuilder) -> Result<bool, ClientError> {
     match call_without_body(request).await {
         Ok(()) => Ok(true),
@@ -178,16 +180,16 @@ async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, Clie
     Ok(body)
 }
 
-/// The error of a refusal. If the body cannot be read or parsed, the error has only the status and
-/// the `Retry-After` header.
+/// The error of an answer that is not a success. If its body cannot be read or parsed, the error
+/// has only the status and the wait from the `Retry-After` header.
 async fn refusal(response: Response) -> ClientError {
     let status = response.status().as_u16();
     let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let retry_after = header(RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
     let is_json = header(CONTENT_TYPE).is_some_and(|kind| kind.contains("json"));
-    let mut problem = Problem::of_status(status);
+    let mut problem = Problem::with_status(status);
     if is_json
-        && let Ok(body) = read_body(response, MAX_PROBLEM).await
+        && let Ok(body) = read_body(response, MAX_PROBLEM_BYTES).await
         && let Ok(json) = serde_json::from_slice::<ProblemJson>(&body)
     {
         if status == 409 && json.is_stale_key() {
@@ -200,7 +202,8 @@ async fn refusal(response: Response) -> ClientError {
     ClientError::Refused(Box::new(problem))
 }
 
-/// The error of a request without a complete answer. It does not contain the address.
+/// The error of a request without a complete answer. The address is removed from it, because no
+/// error may contain an address.
 fn network_error(error: reqwest::Error) -> ClientError {
     if error.is_timeout() {
         return ClientError::Timeout;

@@ -1,4 +1,4 @@
-//! Ids that are UUIDs.
+//! [`ConversationId`], [`MessageId`] and [`ClientMessageId`]: ids that are UUIDs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -59,22 +59,22 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
-    /// The id of a conversation. The server makes it; a client only compares it.
-    /// [Suite 1](crate::suite::suite1) binds a message to the 16 bytes of its conversation's id.
+    /// The id of a conversation. The server makes the id, and a client only compares it. [Suite
+    /// 1](crate::suite::suite1) binds a message to the 16 bytes of this id.
     ConversationId
 }
 
 uuid_id! {
-    /// The id of a stored message. The server makes it; a client only compares it.
+    /// The id of a stored message. The server makes the id, and a client only compares it.
     MessageId
 }
 
 uuid_id! {
-    /// The id that the sender gives a message before the first attempt to send it. Every retry
-    /// carries the same id, so that the server stores the message once.
+    /// The id that the sender gives a message before the first attempt to send it. Every retry has
+    /// the same id, so that the server stores the message once.
     ///
-    /// [Suite 1](crate::suite::suite1) also carries this id in the authenticated header of the
-    /// payload, so that a receiver can refuse a message that the server repeats.
+    /// In [suite 1](crate::suite::suite1), this id is also in the authenticated header of the
+    /// payload. A receiver can therefore refuse a message that the server repeats.
     ClientMessageId
 }
 

@@ -1,4 +1,5 @@
-//! The user's inbox over REST: pending messages, acknowledgements, devices and tickets.
+//! The values of the REST calls about the user's inbox: pending messages, acknowledgements, devices
+//! and tickets.
 
 use std::fmt;
 
@@ -11,8 +12,9 @@ use crate::time::Timestamp;
 /// A page of messages that are pending for the device, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingPage {
-    /// The entries before the first message of this page that the server no longer holds; `None` if
-    /// it holds all. Read the history of the conversations instead.
+    /// The entries before the first message of this page that the server has removed from the
+    /// inbox; `None` if it has removed none. Their messages may still be in the history of the
+    /// conversations.
     pub gap: Option<Gap>,
     /// The messages.
     pub messages: Vec<Message>,
@@ -20,7 +22,8 @@ pub struct PendingPage {
     pub next: Option<InboxSeq>,
 }
 
-/// A range of the user's inbox that the server no longer holds.
+/// A range of entries that the server has removed from the user's inbox, for instance because of
+/// their age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// The number of the first missing entry.
@@ -38,7 +41,7 @@ pub enum AckTarget {
     Messages(Vec<MessageId>),
 }
 
-/// The effect of an acknowledgement. It is no error to acknowledge an entry again.
+/// The effect of an acknowledgement. An entry may be acknowledged more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Acknowledged {
     /// For [`AckTarget::UpTo`], the number of entries by which the cursor moved. For
@@ -47,7 +50,8 @@ pub struct Acknowledged {
     pub acknowledged: u64,
     /// Number of named messages that do not exist or are not in the user's inbox.
     pub unknown: u64,
-    /// Number of messages that are still pending for the device. Other entries do not count.
+    /// Number of messages that are pending for the device after the acknowledgement. Other entries
+    /// do not count.
     pub remaining: u64,
 }
 
@@ -62,7 +66,7 @@ pub struct DeviceState {
     pub registered_at: Timestamp,
 }
 
-/// A ticket for one WebSocket connection, for clients that cannot set a header on its request.
+/// A ticket for one WebSocket, for programs that cannot set a header on the WebSocket's request.
 /// `Debug` does not show the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ticket {

@@ -2,8 +2,8 @@
 //! to the user's inbox that loses no entry.
 //!
 //! The server stores and forwards ciphertext that it cannot read. An [`Identity`] is one secret
-//! seed. Its public half is the [`UserId`], and others encrypt to the [`X25519Key`] that is derived
-//! from the user id, so that no server can substitute another key.
+//! seed. The public key of the identity is the [`UserId`]. Other users encrypt to the [`X25519Key`]
+//! that is derived from the user id, so that no server can substitute another key.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -16,11 +16,11 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let server = "http://127.0.0.1:8080";
 //! let ana = Arc::new(Identity::load_or_create("ana.identity".as_ref(), &mut OsEntropy)?);
-//! let session = sign_in::sign_in(server, &ana, Some("Ana"), None, Timeouts::default()).await?;
-//! let client = Client::builder(server).token(session.token).device("laptop".parse()?).build()?;
+//! let login = sign_in::sign_in(server, &ana, Some("Ana"), None, Timeouts::default()).await?;
+//! let client = Client::builder(server).token(login.token).device("laptop".parse()?).build()?;
 //! let own_key = client.publish_key(&ana.agreement_key()).await?;
 //!
-//! // Ana sends a message to Ben. When `send` returns, it is stored once.
+//! // Ana sends a message to Ben. When `send` returns, the message is stored once.
 //! let ben: UserId = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a".parse()?;
 //! let conversation = client.open_conversation(&ben).await?;
 //! let bens_key = PeerKey::from_record(ben, &client.key(&ben).await?, KeyTrust::Derived)?;
@@ -28,7 +28,7 @@
 //! message.own_key_version = own_key.version;
 //! client.send(&ana, &message, KeyTrust::Derived).await?;
 //!
-//! // Ana receives what Ben answers, also after days without a connection.
+//! // Ana receives Ben's answers, also after days without a connection.
 //! let reader = Reader::new(Arc::clone(&ana));
 //! let mut connection = client.connect(ConnectionConfig::default());
 //! while let Some(event) = connection.next().await {
@@ -51,33 +51,34 @@
 //! - **Cursor**: the number up to which a device has acknowledged the entries of its user's inbox.
 //!   Later entries are *pending* for the device. The *backlog* of a connection is the entries that
 //!   are pending when it is made.
-//! - **Gap**: a range of entries that the server no longer holds.
+//! - **Gap**: a range of entries that the server has removed, for instance because of their age.
 //! - **Suite**: a cipher suite. Its number, the *suite tag*, is sent beside the ciphertext.
 //! - **Party**: the sender or the recipient of a message.
-//! - **Host**: the program that embeds the server, with the accounts of the users.
+//! - **Host**: the program that embeds the server and has the accounts of the users.
+//! - **Seal** and **open**: encrypt and decrypt a message.
 //!
 //! # Guarantees
 //!
-//! - **A send is stored once.** The client message id is made before the first attempt. Every retry
-//!   carries the same id and the same bytes. See [`Client::send`], and [`Client::deliver`] for
-//!   messages that a program keeps on disk.
-//! - **Every inbox entry is delivered**, in order, once per [`Connection`]. After a loss, the
-//!   `Connection` connects again and resumes after the last acknowledgement. Over restarts of the
-//!   program, an entry is delivered *at least* once.
+//! - **A send is stored once.** The client makes the client message id before the first attempt.
+//!   Every retry has the same id and the same bytes. See [`Client::send`], and [`Client::deliver`]
+//!   for messages that a program keeps on disk.
+//! - **Every inbox entry is delivered**, in order, once per [`Connection`]. If the network
+//!   connection is lost, the `Connection` connects again and continues after the last
+//!   acknowledgement. After a restart of the program, an entry may be delivered again.
 //! - **A message that [opens](Reader::open) under suite 1, the default, is authentic**: it is from
 //!   this sender, to this recipient, in this conversation, and not a replay of an earlier message.
 //! - **A message under suite 0**, which the oldest clients send, proves only that one of the two
 //!   parties encrypted it to the other. Its direction, conversation and time are not authenticated.
-//!   Suite 0 is accepted from a peer until the peer sends in suite 1, and afterwards only [on
-//!   request](Reader::open_downgraded).
-//! - Waits, queues, answers and frames have limits. Time and randomness come from [`Clock`] and
-//!   [`Entropy`]. There is no global state. No error and no `Debug` output contains a token, a
-//!   secret key or a plaintext.
+//!   A [`Reader`] accepts suite 0 from a peer until the peer sends in suite 1. After that, it opens
+//!   suite 0 only with [`Reader::open_downgraded`].
+//! - Waits, queues, answers and frames have limits. A program can replace the sources of time and
+//!   randomness, [`Clock`] and [`Entropy`]. There is no global state. No error and no `Debug`
+//!   output contains a token, a secret key or a plaintext.
 //!
-//! There is **no forward secrecy**, and the server sees the parties, the times and the lengths of
-//! messages; see [`suite`].
+//! There is **no forward secrecy**: an attacker who gets a user's seed can read the user's earlier
+//! messages. The server sees the parties, the times and the lengths of messages; see [`suite`].
 //!
-//! # In reading order
+//! # Modules and types in reading order
 //!
 //! - Users and keys: [`Identity`] and its file; [`UserId`] and [`X25519Key`]; [`PeerKey`] and
 //!   [`KeyTrust`], which decide which key of a peer is trusted.
@@ -95,8 +96,8 @@
 //! this crate, for three reasons:
 //!
 //! - A [`UserId`] and an [`X25519Key`] of this crate are always checked. `dm-core` has constructors
-//!   that skip the check, for stores; in a client such a constructor would be a way to encrypt to a
-//!   forged key.
+//!   that skip the check, for stores. A program that uses such a constructor in a client could
+//!   encrypt to a forged key.
 //! - They have methods that only a client needs, to verify signatures, derive keys and make ids.
 //! - A client needs neither the service nor the stores nor the metrics of `dm-core`, which would add
 //!   five crates to its dependencies. It is compatible with a server by the wire format alone.
@@ -106,8 +107,8 @@
 //!
 //! # Feature
 //!
-//! `tls`: `https` and `wss`, with the platform's certificate verifier. Without it, such an address
-//! is [`ClientError::NoTls`].
+//! `tls` enables `https` and `wss`, with the platform's certificate verifier. Without this feature,
+//! a client for an `https` address fails with [`ClientError::NoTls`].
 
 mod client;
 mod connection;

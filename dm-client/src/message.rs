@@ -1,4 +1,4 @@
-//! Messages as the server returns them.
+//! [`Message`]: a message as the server returns it, and the values of the calls about messages.
 
 use std::fmt;
 
@@ -11,8 +11,9 @@ use crate::time::Timestamp;
 /// A stored message: the ciphertext, and the fields that the server reports with it.
 /// [`Reader::open`](crate::Reader::open) decrypts it.
 ///
-/// Before the decryption, no field is verified. After it, only the fields that the
-/// [suite](crate::suite) binds are verified. `Debug` shows only the length of the payload.
+/// Before the decryption, no field is verified. After the decryption, the fields that the
+/// [suite](crate::suite) binds are verified, and no others. `Debug` shows only the length of the
+/// payload.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {
@@ -54,7 +55,8 @@ impl fmt::Debug for Message {
     }
 }
 
-/// The range of a conversation's messages to read. Bounds are exclusive.
+/// The range of a conversation's messages to read. The message with the number of the range is not
+/// included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HistoryRange {
     /// The newest messages, newest first.
@@ -70,7 +72,8 @@ pub enum HistoryRange {
 pub struct HistoryPage {
     /// The messages.
     pub messages: Vec<Message>,
-    /// Whether there are more messages in the same direction.
+    /// Whether the conversation has more messages after the last one of this page, in the order of
+    /// the page.
     pub has_more: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Positions in logs: dense numbers that begin at 1.
+//! [`ServerSequence`] and [`InboxSeq`]: the numbers of messages and of inbox entries.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ macro_rules! number {
         pub struct $name(u64);
 
         impl $name {
-            /// The number before the first one.
+            /// Zero, the number before the first message or entry.
             pub const ZERO: Self = Self(0);
 
             /// Wraps a number from an answer or a frame. Every value is accepted.
@@ -22,7 +22,7 @@ macro_rules! number {
                 self.0
             }
 
-            /// The number after this one.
+            /// The number that follows this one.
             pub const fn next(self) -> Self {
                 Self(self.0.saturating_add(1))
             }

@@ -1,4 +1,4 @@
-//! Messages to send.
+//! Messages to send: [`NewMessage`] before the encryption, [`OutgoingMessage`] after it.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ pub struct NewMessage<'a> {
 /// An encrypted message, with all fields that are sent to the server.
 ///
 /// It is plain data, so that a program can keep it on disk until the server has stored it. A
-/// repeated send must carry the same bytes; the server refuses other content under the same id.
+/// repeated send must have the same bytes: the server refuses other content under the same id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingMessage {
     /// The client message id, the same in every attempt.
@@ -39,7 +39,7 @@ pub struct OutgoingMessage {
     /// The time of sending, by the sender's clock.
     pub sent_at: Timestamp,
     /// The version of the recipient's key that the message is encrypted to. The server refuses the
-    /// message if another version is current; it does not check `None`.
+    /// message if another version is current. With `None`, the server does not check the version.
     pub recipient_key_version: Option<KeyVersion>,
     /// The ciphertext.
     pub sealed: Sealed,
@@ -53,11 +53,11 @@ impl<'a> NewMessage<'a> {
 }
 
 impl OutgoingMessage {
-    /// Encrypts a message under the client message id `id`. A new message needs a
-    /// [fresh id](ClientMessageId::generate).
+    /// Encrypts a message under the client message id `id`. A new message needs a new id, from
+    /// [`ClientMessageId::generate`].
     ///
-    /// Use an id again for other content only after the server has answered that the key is stale.
-    /// That answer means that nothing is stored under the id.
+    /// Encrypt other content under a used id only after the server has answered that the key is
+    /// stale. This answer means that nothing is stored under the id.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Published keys, and the choice of the keys to trust.
+//! [`KeyRecord`], the published key of a user, and [`PeerKey`], a key that is trusted.
 
 use crate::keys::{KeyVersion, UserId, X25519Key};
 use crate::time::Timestamp;
@@ -21,7 +21,7 @@ pub struct KeyRecord {
     pub binding: String,
 }
 
-/// The choice of the keys of a peer that are trusted.
+/// The keys of a peer that the client trusts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyTrust {
     /// Only the key that is derived from the peer's user id. A server cannot forge it.
@@ -81,7 +81,7 @@ impl PeerKey {
     }
 }
 
-/// The server named a key that is not known to belong to the user.
+/// The server named a key of another user, or a key that [`KeyTrust::Derived`] does not accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the key from the server does not belong to the user")]
 pub struct UntrustedKey;

@@ -1,22 +1,22 @@
-//! The waits between attempts.
+//! [`RetryPolicy`]: the number of attempts, and the waits between them.
 
 use std::time::Duration;
 
 use crate::entropy::Entropy;
 
-/// The number of attempts, and the waits between them.
+/// The number of attempts, and the waits between attempts.
 ///
-/// The wait after attempt *n* is a random time between *w* / 2 and *w*. Here *w* is `first · 2ⁿ⁻¹`,
+/// The wait after attempt *n* is a random time between *w* / 2 and *w*, where *w* is `first · 2ⁿ⁻¹`
 /// but at most `longest`. The wait is random so that clients that failed at the same time do not
 /// retry at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Number of attempts, the first included; 0 counts as 1.
+    /// Number of attempts, including the first one; 0 has the effect of 1.
     pub attempts: u32,
     /// Maximum wait after the first failed attempt.
     pub first: Duration,
-    /// Maximum wait. If the server asks for a longer wait, a send ends with an error that contains
-    /// the server's wait.
+    /// Maximum wait after any failed attempt. If the server asks for a longer wait, a send fails
+    /// with an error that contains the wait of the server.
     pub longest: Duration,
 }
 
@@ -29,7 +29,7 @@ impl Default for RetryPolicy {
 
 impl RetryPolicy {
     /// The wait after `failures` (at least 1) failed attempts in a row. If `entropy` fails, the
-    /// wait is the longest possible one.
+    /// wait is not random but the longest possible one.
     pub(crate) fn delay_after(&self, failures: u32, entropy: &mut dyn Entropy) -> Duration {
         let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
         let whole = self.first.saturating_mul(doubled).min(self.longest);

@@ -1,10 +1,11 @@
-//! Signing in at the reference host, `examples/chat-host`. Other hosts have their own sign-in; a
-//! client needs only the token.
+//! Signs in at the reference host, `examples/chat-host`. Other hosts have their own sign-in. A
+//! [`Client`](crate::Client) needs only the token of a login.
 //!
-//! The host sends a fresh challenge of 32 bytes. The client signs the challenge together with the
-//! purpose, the origin that the client connected to and the host's id. So the signature is valid
-//! only for this purpose and this host: a host that forwards another host's challenge gets a
-//! signature over its own origin. The first sign-in registers the account.
+//! The host sends a random challenge of 32 bytes, which is valid once. The client signs the
+//! challenge together with the purpose, the origin (scheme, host and port) that the client
+//! connected to, and the host's id. So the signature is valid only for this purpose and this host.
+//! A dishonest host that forwards the challenge of another host gets a signature over its own
+//! origin, which the other host refuses. The first sign-in of an identity registers the account.
 
 use std::fmt;
 
@@ -13,7 +14,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ClientError;
-use crate::http::{Http, MAX_ITEM, MAX_LIST, Timeouts, call, call_without_body};
+use crate::http::{Http, MAX_ITEM_BYTES, MAX_LIST_BYTES, Timeouts, call, call_without_body};
 use crate::identity::Identity;
 use crate::keys::UserId;
 use crate::time::Timestamp;
@@ -23,15 +24,16 @@ const PURPOSE: &[u8] = b"dm-chat-host auth v2\0";
 /// Length of a challenge, in bytes.
 const CHALLENGE_LEN: usize = 32;
 
-/// A session at a host, from [`sign_in`]. `Debug` does not show the token.
+/// A login at a host, from [`sign_in`]. `Debug` does not show the token.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Session {
+pub struct Login {
     /// The token, for [`ClientBuilder::token`](crate::ClientBuilder::token).
     pub token: String,
     /// The time at which the token expires, by the host's clock.
     pub expires_at: Timestamp,
-    /// The id of the host. Pass it to the next sign-in.
+    /// The id of the host. Pass it to the next [`sign_in`], which then fails if another host
+    /// answers.
     pub server_id: String,
 }
 
@@ -45,13 +47,13 @@ pub struct Person {
     pub name: String,
 }
 
-/// Signs in at the host at `base` as `identity`. Other users see `display_name` and search for it;
-/// `None` leaves the name as it is.
+/// Signs in as `identity` at the host with the URL `base`. Other users see `display_name` and can
+/// search for it. With `None`, the account keeps its name.
 ///
-/// `server_id` is the host's expected id, from an earlier sign-in or from another source. With
-/// `None`, the id that the host sends is not checked. The signature covers the id and the origin of
-/// `base`. A host refuses an origin that it does not know; its answer names the option that adds
-/// the origin (`--origin`).
+/// `server_id` is the id that the host must have, from an earlier sign-in or from another source.
+/// With `None`, the client accepts any id. The signature covers the id and the origin of `base`. A
+/// host refuses an origin that it does not know, and names the option that adds the origin
+/// (`--origin`).
 ///
 /// # Errors
 ///
@@ -63,12 +65,12 @@ pub async fn sign_in(
     display_name: Option<&str>,
     server_id: Option<&str>,
     timeouts: Timeouts,
-) -> Result<Session, ClientError> {
+) -> Result<Login, ClientError> {
     let http = Http::new(base, timeouts)?;
     let public_key = identity.user_id().to_string();
 
-    let request = http.post(&["api", "auth", "challenge"], &AskChallenge { public_key: &public_key });
-    let (_, challenge) = call::<Challenge>(request, MAX_ITEM).await?;
+    let request = http.post(&["api", "auth", "challenge"], &ChallengeRequest { public_key: &public_key });
+    let (_, challenge) = call::<ChallengeAnswer>(request, MAX_ITEM_BYTES).await?;
     if server_id.is_some_and(|known| known != challenge.server_id) {
         return Err(ClientError::WrongServerId);
     }
@@ -79,46 +81,46 @@ pub async fn sign_in(
         .ok_or(ClientError::Protocol("challenge"))?;
     let signature = identity.sign(&statement(&http.origin(), &challenge.server_id, &raw));
 
-    let answer = Verify {
+    let request = VerifyRequest {
         public_key: &public_key,
         challenge: &challenge.challenge,
         signature: BASE64.encode(&signature),
         display_name,
     };
-    let request = http.post(&["api", "auth", "verify"], &answer);
-    let (_, verified) = call::<Verified>(request, MAX_ITEM).await?;
+    let request = http.post(&["api", "auth", "verify"], &request);
+    let (_, verified) = call::<VerifyAnswer>(request, MAX_ITEM_BYTES).await?;
     let expires_at = Timestamp::from_millis(verified.expires_at);
-    Ok(Session { token: verified.token, expires_at, server_id: challenge.server_id })
+    Ok(Login { token: verified.token, expires_at, server_id: challenge.server_id })
 }
 
-/// Ends a session: the host refuses its token from now on and closes its WebSockets.
+/// Ends a login: the host refuses its token from now on, and closes the WebSockets with this token.
 ///
 /// # Errors
 ///
 /// [`ClientError`] if the call fails. [`is_unauthorized`](ClientError::is_unauthorized) is true if
-/// the token was no longer valid.
-pub async fn sign_out(base: &str, session: &Session, timeouts: Timeouts) -> Result<(), ClientError> {
+/// the token is not valid, for instance because it has expired.
+pub async fn sign_out(base: &str, login: &Login, timeouts: Timeouts) -> Result<(), ClientError> {
     let mut http = Http::new(base, timeouts)?;
-    http.authorize(&session.token)?;
+    http.authorize(&login.token)?;
     call_without_body(http.request(Method::POST, &["api", "auth", "logout"])).await
 }
 
-/// The users at the host whose display name contains `query`, in the host's order. A query of fewer
-/// than three characters finds only users with exactly this name.
+/// The users at the host whose display name contains `query`, in an order that the host chooses.
+/// With a query of fewer than three characters, only users with exactly this name.
 ///
 /// # Errors
 ///
 /// [`ClientError`] if the call fails.
 pub async fn find_people(
     base: &str,
-    session: &Session,
+    login: &Login,
     query: &str,
     timeouts: Timeouts,
 ) -> Result<Vec<Person>, ClientError> {
     let mut http = Http::new(base, timeouts)?;
-    http.authorize(&session.token)?;
+    http.authorize(&login.token)?;
     let request = http.get(&["api", "users"]).query(&[("query", query)]);
-    let (_, found) = call::<Found>(request, MAX_LIST).await?;
+    let (_, found) = call::<SearchAnswer>(request, MAX_LIST_BYTES).await?;
     let person = |found: PersonJson| {
         let user = found.public_key.parse().map_err(|_| ClientError::Protocol("public_key"))?;
         Ok(Person { user, name: found.display_name })
@@ -126,15 +128,15 @@ pub async fn find_people(
     found.users.into_iter().map(person).collect()
 }
 
-/// The bytes to sign: the purpose, the origin, the host's id and the challenge, separated by zero
-/// bytes.
+/// The bytes that a sign-in signs: the purpose, the origin, the host's id and the challenge,
+/// separated by zero bytes.
 fn statement(origin: &str, server_id: &str, challenge: &[u8; CHALLENGE_LEN]) -> Vec<u8> {
     [PURPOSE, origin.as_bytes(), b"\0", server_id.as_bytes(), b"\0", challenge].concat()
 }
 
-impl fmt::Debug for Session {
+impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
+        f.debug_struct("Login")
             .field("expires_at", &self.expires_at)
             .field("server_id", &self.server_id)
             .finish_non_exhaustive()
@@ -142,18 +144,18 @@ impl fmt::Debug for Session {
 }
 
 #[derive(Serialize)]
-struct AskChallenge<'a> {
+struct ChallengeRequest<'a> {
     public_key: &'a str,
 }
 
 #[derive(Deserialize)]
-struct Challenge {
+struct ChallengeAnswer {
     challenge: String,
     server_id: String,
 }
 
 #[derive(Serialize)]
-struct Verify<'a> {
+struct VerifyRequest<'a> {
     public_key: &'a str,
     challenge: &'a str,
     signature: String,
@@ -162,13 +164,13 @@ struct Verify<'a> {
 }
 
 #[derive(Deserialize)]
-struct Verified {
+struct VerifyAnswer {
     token: String,
     expires_at: u64,
 }
 
 #[derive(Deserialize)]
-struct Found {
+struct SearchAnswer {
     users: Vec<PersonJson>,
 }
 

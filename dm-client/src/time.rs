@@ -1,4 +1,5 @@
-//! The clock. It is passed in, so that a test decides how long a wait takes.
+//! [`Clock`] and [`Timestamp`]. A program can replace the clock, so that a test controls how long a
+//! wait takes.
 
 use std::fmt;
 use std::future::Future;
@@ -32,8 +33,8 @@ pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A source of the time, and of waits.
 ///
-/// The client writes the time into messages, and decides nothing by it. The waits separate attempts
-/// and limit the duration of an attempt.
+/// The client writes the time into messages, and makes no decision from it. The client waits
+/// between attempts, and limits the duration of an attempt with a wait.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
@@ -57,12 +58,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// The time limit passed before the work was done.
+/// The work was not done within the time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Elapsed;
 
-/// Runs `work` for at most `limit`. Work that is not done by then is dropped.
-pub(crate) async fn within<T>(
+/// Runs `work` for at most `limit`. Drops `work` and fails if it is not done within this time.
+pub(crate) async fn with_timeout<T>(
     clock: &dyn Clock,
     limit: Duration,
     work: impl Future<Output = T>,

@@ -3,10 +3,10 @@
 
     pip install pynacl cryptography
     python3 generate.py           writes keys.json, suite0.json and suite1.json
-    python3 generate.py --check   fails if a file is not what would be written
+    python3 generate.py --check   fails if a file differs from the vectors that this program makes
 
-Everything is derived from fixed strings; two runs write the same bytes. HKDF comes from `cryptography`, all else
-from libsodium. The formats are described in README.md.
+All vectors are derived from fixed strings, so two runs write the same bytes. HKDF is from `cryptography`, the other
+algorithms are from libsodium. README.md describes the formats.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from nacl.hashlib import blake2b
 HERE = pathlib.Path(__file__).parent
 MAX_PAYLOAD = 65536
 PRIME = 2**255 - 19
-LONG = 256  # longer texts and payloads are described, not spelled out
+LONG = 256  # of longer texts and payloads, the files have the length and the digest
 
 
 def fixed(label, length):
@@ -60,7 +60,7 @@ def seal(key, nonce, associated, plaintext):
 
 
 def opens(key, nonce, associated, ciphertext):
-    if len(ciphertext) < 16:  # the binding computes a negative length before libsodium could refuse
+    if len(ciphertext) < 16:  # without this check, the binding would compute a negative length
         return False
     try:
         sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(ciphertext, associated or None, nonce, key)
@@ -208,7 +208,7 @@ class Message:
         }
 
     def refused(self, name, *, payload=None, conversation=None, sender=None, recipient=None, nonce=None):
-        """The message with something about it changed; as its recipient sees it, it must not open."""
+        """A copy of the message with one change. The recipient must not be able to decrypt it."""
         payload = payload if payload is not None else self.header + self.ciphertext
         conversation, nonce = conversation or self.conversation, nonce or self.nonce
         sender, recipient = sender or self.sender, recipient or self.recipient

@@ -4,8 +4,8 @@ use crate::envelope::Payload;
 use crate::{DmClientFrame, DmServerFrame, Envelope, dm_client_frame, dm_server_frame};
 
 impl Envelope {
-    /// An envelope with a payload. `request_id` is empty if the frame neither is a request nor
-    /// answers one.
+    /// An envelope with a payload. `request_id` is empty if the frame is neither a request nor an
+    /// answer.
     pub fn new(request_id: impl Into<String>, payload: Payload) -> Self {
         Self { request_id: request_id.into(), payload: Some(payload) }
     }
@@ -21,7 +21,7 @@ impl Envelope {
         Self::new(request_id, Payload::DmServerFrame(DmServerFrame { frame: Some(frame) }))
     }
 
-    /// An envelope with a client's frame. The answer repeats `request_id`.
+    /// An envelope with a client's frame. The answer of the server repeats `request_id`.
     ///
     /// ```
     /// use dm_proto::{DmHello, Envelope, PROTOCOL_VERSION, dm_client_frame::Frame};

@@ -1,5 +1,5 @@
-//! Field numbers of the payloads of an [`Envelope`](crate::Envelope), for a reader that checks a
-//! frame before decoding it.
+//! Field numbers of the payloads of an [`Envelope`](crate::Envelope). A reader needs them to check
+//! a frame before it decodes the frame.
 
 use std::ops::RangeInclusive;
 
@@ -11,7 +11,8 @@ pub const HISTORY_REQUEST: u32 = 153;
 pub const CONVERSATION_LIST_REQUEST: u32 = 155;
 /// Field number of [`DmClientFrame`](crate::DmClientFrame).
 pub const CLIENT_FRAME: u32 = 159;
-/// Field numbers of the payloads that a client sends. Only a server sends the other [`PAYLOADS`].
+/// Field numbers of the payloads that a client sends. Only a server sends the payloads with the
+/// other numbers of [`PAYLOADS`].
 pub const FROM_CLIENTS: [u32; 3] = [HISTORY_REQUEST, CONVERSATION_LIST_REQUEST, CLIENT_FRAME];
 
 #[cfg(test)]

@@ -35,33 +35,34 @@
 //! | 158 | [`DmServerFrame`] | server | deliveries with positions, answers, problems |
 //! | 159 | [`DmClientFrame`] | client | hello, send, acknowledge, ping |
 //!
-//! The *position* of an event is its number in the user's inbox. A *hello* ([`DmHello`] in 159)
-//! requests positions. Without a hello, a client receives events as 150 to 152, answers as 154 and
-//! 156, and never 158. After a hello, it receives events in 158 with their positions, and
-//! acknowledges them.
+//! A user has an *inbox* on the server: a log of events, numbered 1, 2, 3 … The *position* of an
+//! event is its number in this log. A *hello* ([`DmHello`] in 159) is the request of a client for
+//! positions. Before a hello, a client receives events as 150 to 152 and answers as 154 and 156.
+//! After a hello, it receives events with their positions in 158, and acknowledges them.
 //!
 //! [`close`] has the codes with which a WebSocket is closed, and [`field`] the field numbers of the
 //! payloads. [`PROTOCOL_VERSION`] is the version that a hello names.
 //!
 //! # Beside a host's own messages
 //!
-//! A host may send its own payloads over the same socket, with any field numbers except 1 and 150
-//! to 159. A reader skips fields that it does not know. A host's frame therefore decodes as an
-//! [`Envelope`] without a payload, and a frame of this crate decodes as a host's envelope without a
-//! payload. Old readers skip new fields in the same way.
+//! A host (the program that embeds the server) may send its own payloads over the same WebSocket,
+//! with any field numbers except 1 and 150 to 159. A reader skips fields that it does not know. So
+//! a frame of the host decodes as an [`Envelope`] without a payload, and a frame of this crate
+//! decodes as an envelope of the host without a payload. An old reader skips the fields of later
+//! versions in the same way.
 //!
 //! # Limits
 //!
-//! Decoding any bytes returns a message or an error, and never panics. Decoding has no limit on
-//! memory: an empty list element of two bytes on the wire becomes a value of up to 256 bytes. Limit
-//! the length of a frame before you decode it. This crate does not check the length or form of
-//! keys, nonces and ids.
+//! Decoding returns a message or an error for any bytes, and never panics. Decoding does not limit
+//! its memory: an empty list element of two bytes on the wire becomes a value of up to 256 bytes.
+//! Limit the length of a frame before you decode it. This crate does not check the length or form
+//! of keys, nonces and ids.
 //!
 //! # Debug output
 //!
 //! `Debug` shows only the length of payloads, nonces, keys and previews, and only the first eight
-//! characters of a user's identity. This also holds for the messages that contain them, so a frame
-//! may be logged while debugging.
+//! characters of a user's public key. This is also true inside other messages, so a frame may be
+//! logged while debugging.
 //!
 //! # Generated code
 //!

@@ -1,5 +1,5 @@
-//! The budget of answers: permits for the bytes that answers may take, in a pool for each user and
-//! in a pool that all users share.
+//! [`Budget`]: permits for the bytes that answers may take. There is a pool of permits for each
+//! user and a pool that all users share. An answer needs permits from both.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -7,33 +7,33 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use dm_core::UserId;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-/// The number of bytes that one permit stands for. A semaphore counts the permits of one request in
-/// a `u32`, so with permits for single bytes a request could not exceed 4 GiB.
+/// The number of bytes of one permit. A semaphore counts the permits of one request in a `u32`.
+/// With permits for single bytes, no request could exceed 4 GiB.
 const PERMIT_BYTES: usize = 1024;
 
 /// Maximum number of answers of one user that are built at a time. An ordinary client requests one
-/// after another. Many at a time, over many connections, could keep all readers of a store busy.
+/// answer after another. A user with many requests at a time could occupy all readers of a store.
 const MAX_CONCURRENT: usize = 2;
 
-/// The shared pool, and the pools of each user.
+/// The shared pool of byte permits, and the pools of each user.
 #[derive(Debug)]
 pub(super) struct Budget {
     /// The byte permits that all users share.
     shared: Pool,
-    /// The size in bytes of each user's pool in `user_pools`.
+    /// The size in bytes of the pool of each user.
     bytes_per_user: usize,
-    /// The byte permits of each user.
+    /// The pools of byte permits of each user.
     user_pools: Mutex<UserPools>,
-    /// Lets only one request per user wait for `shared`.
+    /// Pools with one permit per user. The holder may wait for permits of `shared`.
     shared_queue: Mutex<UserPools>,
-    /// Limits each user to [`MAX_CONCURRENT`] answers being built at a time.
+    /// Pools with [`MAX_CONCURRENT`] permits per user. A holder may build an answer.
     in_progress: Mutex<UserPools>,
 }
 
-/// The permits that one answer holds: from its user's pool and from the shared pool.
+/// The permits that one answer holds, which return to their pools when the value is dropped.
 #[derive(Debug)]
-pub(super) struct Share {
-    /// The user whom the answer is for.
+pub(super) struct AnswerPermits {
+    /// The user who requested the answer.
     pub(super) owner: UserId,
     /// The permits from the user's pool.
     pub(super) user_permits: OwnedSemaphorePermit,
@@ -49,11 +49,11 @@ pub(super) struct Pool {
     total_permits: u32,
 }
 
-/// One semaphore per user, removed when no request holds or waits for its permits.
+/// One semaphore per user. It is removed when no request holds its permits or waits for them.
 #[derive(Debug, Default)]
 struct UserPools {
     by_user: HashMap<UserId, Weak<Semaphore>>,
-    /// Map size at which unused entries are removed.
+    /// The number of users in the map at which unused semaphores are removed.
     sweep_at: usize,
 }
 
@@ -79,15 +79,16 @@ impl Budget {
         UserPools::get_or_insert(&self.user_pools, user, Pool::new(self.bytes_per_user))
     }
 
-    /// Waits until the user may build another answer. The permit is to be held while the answer is
-    /// being built.
+    /// Waits until the user may build another answer. The caller holds the permit while it builds
+    /// the answer.
     pub(super) async fn acquire_slot(&self, user: UserId) -> Result<OwnedSemaphorePermit, AcquireError> {
         let pool = Pool::new(MAX_CONCURRENT * PERMIT_BYTES);
         UserPools::get_or_insert(&self.in_progress, user, pool).acquire(PERMIT_BYTES).await
     }
 
-    /// Waits for permits of the shared pool. At most one request per user waits in that pool's
-    /// queue, so that many requests of one user do not delay the requests of others.
+    /// Waits for permits of the shared pool for `bytes`. The pool serves waiting requests in order.
+    /// At most one request per user waits in that order, so that many requests of one user do not
+    /// delay the requests of other users.
     pub(super) async fn acquire_shared(
         &self,
         user: UserId,
@@ -102,7 +103,8 @@ impl Budget {
 impl UserPools {
     /// Returns the pool of a user. Inserts `new` if the user has none.
     fn get_or_insert(pools: &Mutex<Self>, user: UserId, new: Pool) -> Pool {
-        // Nothing panics while the lock is held, so a poisoned map is consistent.
+        // No code that can panic runs under the lock, so the map is consistent even if the lock is
+        // poisoned.
         let mut pools = pools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(semaphore) = pools.by_user.get(&user).and_then(Weak::upgrade) {
             return Pool { semaphore, ..new };
@@ -119,7 +121,8 @@ impl UserPools {
 impl Pool {
     /// A pool for `bytes`, rounded down to whole permits, with at least one permit.
     fn new(bytes: usize) -> Self {
-        // The upper bound is 512 GiB, which is more than any real budget.
+        // Tokio's semaphore accepts at most `usize::MAX >> 3` permits, which is this number on a
+        // 32-bit system. It is 512 GiB, more than any real budget.
         let max = u32::MAX >> 3;
         let total_permits = u32::try_from(bytes / PERMIT_BYTES).unwrap_or(max).clamp(1, max);
         let semaphore = Arc::new(Semaphore::new(usize::try_from(total_permits).unwrap_or(1)));
@@ -132,15 +135,15 @@ impl Pool {
         self.semaphore.available_permits() * PERMIT_BYTES
     }
 
-    /// Waits for permits for `bytes`, or for all permits if the pool is smaller. Requests are
-    /// served in order.
+    /// Waits for permits for `bytes`, or for all permits if the pool is smaller than that. Requests
+    /// are served in the order in which their futures are first polled.
     pub(super) async fn acquire(self, bytes: usize) -> Result<OwnedSemaphorePermit, AcquireError> {
         self.semaphore.acquire_many_owned(permits_for(bytes).min(self.total_permits)).await
     }
 }
 
-impl Share {
-    /// Keeps permits for `bytes`, and gives the other permits back to both pools.
+impl AnswerPermits {
+    /// Keeps permits for `bytes` of both pools, and returns the other permits.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         let keep = usize::try_from(permits_for(bytes)).unwrap_or(usize::MAX);
         for permit in [&mut self.user_permits, &mut self.shared_permits] {
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_larger_than_the_pool_is_the_whole_pool() {
+    fn a_request_larger_than_the_pool_gets_the_whole_pool() {
         let budget = Budget::new(10 * PERMIT_BYTES, 4 * PERMIT_BYTES);
         let whole = budget.shared().clone().acquire(usize::MAX).now_or_never().unwrap().unwrap();
         assert_eq!(whole.num_permits(), 10);
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn users_have_pools_of_their_own_which_are_removed_when_unused() {
+    fn each_user_has_a_pool_and_unused_pools_are_removed() {
         let budget = Budget::new(10 * PERMIT_BYTES, 4 * PERMIT_BYTES);
         let ana = user(1);
         let held = budget.user_pool(ana).acquire(4 * PERMIT_BYTES).now_or_never().unwrap().unwrap();
@@ -190,19 +193,19 @@ mod tests {
     }
 
     #[test]
-    fn the_pool_of_a_user_with_a_share_is_kept_however_many_users_follow() {
+    fn a_pool_with_acquired_permits_is_not_removed() {
         let budget = Budget::new(10 * PERMIT_BYTES, 4 * PERMIT_BYTES);
         let ana = user(1);
         let held = budget.user_pool(ana).acquire(4 * PERMIT_BYTES).now_or_never().unwrap().unwrap();
         for n in 2..=200 {
             drop(budget.user_pool(user(n)));
         }
-        assert!(budget.user_pool(ana).acquire(1).now_or_never().is_none(), "there is a second pool");
+        assert!(budget.user_pool(ana).acquire(1).now_or_never().is_none(), "the user has a second pool");
         drop(held);
     }
 
     #[test]
-    fn only_one_request_of_a_user_waits_in_the_queue_of_all() {
+    fn only_one_request_per_user_waits_in_the_shared_queue() {
         let budget = Budget::new(PERMIT_BYTES, PERMIT_BYTES);
         let held = budget.shared().clone().acquire(PERMIT_BYTES).now_or_never().unwrap().unwrap();
         let mut ana = [(); 3].map(|()| Box::pin(budget.acquire_shared(user(1), PERMIT_BYTES)));
@@ -213,24 +216,25 @@ mod tests {
         let [first, second, _] = &mut ana;
         let held = first.now_or_never().unwrap().unwrap();
         assert!(second.now_or_never().is_none());
-        // Bo's request came after Ana's three requests, but only one of those was served before it.
+        // Bo requested after Ana's three requests, but only one of Ana's requests was served
+        // before.
         drop(held);
         assert!(second.now_or_never().is_none());
         assert!(bo.now_or_never().is_some());
     }
 
     #[test]
-    fn shrinking_returns_permits_of_both_kinds() {
+    fn shrinking_returns_permits_to_both_pools() {
         let budget = Budget::new(10 * PERMIT_BYTES, 8 * PERMIT_BYTES);
         let acquire = |pool: Pool| pool.acquire(8 * PERMIT_BYTES).now_or_never().unwrap().unwrap();
-        let mut share = Share {
+        let mut permits = AnswerPermits {
             owner: user(1),
             user_permits: acquire(budget.user_pool(user(1))),
             shared_permits: acquire(budget.shared().clone()),
         };
-        share.shrink_to(PERMIT_BYTES + 1);
-        assert_eq!((share.user_permits.num_permits(), share.shared_permits.num_permits()), (2, 2));
-        share.shrink_to(5 * PERMIT_BYTES);
-        assert_eq!((share.user_permits.num_permits(), share.shared_permits.num_permits()), (2, 2));
+        permits.shrink_to(PERMIT_BYTES + 1);
+        assert_eq!((permits.user_permits.num_permits(), permits.shared_permits.num_permits()), (2, 2));
+        permits.shrink_to(5 * PERMIT_BYTES);
+        assert_eq!((permits.user_permits.num_permits(), permits.shared_permits.num_permits()), (2, 2));
     }
 }

@@ -1,4 +1,4 @@
-//! The memory that an answer takes, in bytes.
+//! [`cost_of_messages`]: the memory that a page of messages takes while it is being built.
 
 use dm_core::Config;
 
@@ -7,12 +7,12 @@ use dm_core::Config;
 const MESSAGE_OVERHEAD: usize = 1_536;
 
 /// Maximum memory in bytes that an answer with a page of messages takes while it is being built:
-/// the page itself, and the JSON with the payloads in base64.
+/// the page from the store, and the JSON with the payloads in base64.
 ///
-/// `messages` is the maximum number of messages in the page. `page_bytes` is the size in bytes at
-/// which the page ends.
+/// `messages` is the maximum number of messages in the page. The store ends the page with the
+/// message with which the page reaches `page_bytes`.
 pub(crate) fn cost_of_messages(config: &Config, messages: usize, page_bytes: usize) -> usize {
-    // The last message of a page may exceed `page_bytes`.
+    // The last message of a page may begin just below `page_bytes`.
     let payloads = page_bytes
         .saturating_add(config.max_payload)
         .min(messages.saturating_mul(config.max_payload.saturating_add(MESSAGE_OVERHEAD)));

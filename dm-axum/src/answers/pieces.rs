@@ -1,4 +1,5 @@
-//! JSON in pieces. Each piece is written once and freed separately.
+//! [`Pieces`]: the JSON of an answer in pieces, which the connection takes and frees one after the
+//! other.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,8 +10,8 @@ use serde::Serialize;
 
 use crate::problem::{Kind, Problem};
 
-/// Size of a piece in bytes. A connection takes one or a few pieces at a time. The other pieces can
-/// still be dropped.
+/// Maximum size of a piece in bytes. A connection holds one or a few pieces at a time. The pieces
+/// that it has not taken can be dropped.
 const PIECE_BYTES: usize = 32 * 1024;
 
 /// The body of an answer in pieces, and an optional header.
@@ -26,12 +27,13 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    /// Encodes a value as JSON. Pieces of a fixed size are never copied, unlike one growing buffer.
+    /// Encodes a value as JSON. The bytes are not copied after they are written, as they would be
+    /// in one growing buffer.
     pub(crate) fn json(value: &impl Serialize) -> Result<Self, Problem> {
         let mut pieces = Self::default();
         serde_json::to_writer(&mut pieces, value)
-            // Strings and numbers always serialize.
-            .map_err(|_| Problem::new(Kind::Unavailable, "the answer could not be made"))?;
+            // The serialization of strings and numbers never fails.
+            .map_err(|_| Problem::new(Kind::Unavailable, "the answer could not be built"))?;
         Ok(pieces)
     }
 
@@ -74,8 +76,8 @@ impl io::Write for Pieces {
 mod tests {
     use super::*;
 
-    /// Each piece that a client reads extends the time for which its answer is kept by one second,
-    /// so pieces must not be small.
+    /// Each piece that a client reads extends the time for which its answer is kept by one second.
+    /// With small pieces, a slow client could keep an answer for long.
     #[test]
     fn a_megabyte_has_few_pieces() {
         let (parts, _) = Pieces::json(&"x".repeat(1 << 20)).unwrap().into_parts();
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_hold_every_byte_once_and_none_is_larger_than_the_others() {
+    fn pieces_contain_every_byte_once_and_none_exceeds_the_limit() {
         for len in [0, 1, PIECE_BYTES - 3, PIECE_BYTES - 2, PIECE_BYTES - 1, 3 * PIECE_BYTES + 7] {
             let text = "x".repeat(len);
             let pieces = Pieces::json(&text).unwrap();

@@ -1,14 +1,14 @@
-//! Takes an unread answer for its connection.
+//! [`AnswerReader`] takes an unread answer for its connection.
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
 
-use super::held::{Answers, count_released};
-use super::unread::{EXTENSION_PER_PIECE, UnreadAnswer};
+use super::state::{Answers, count_released};
+use super::unread_answer::{EXTENSION_PER_PIECE, UnreadAnswer};
 
-/// Takes the pieces of one unread answer for its connection. Dropping the reader drops the rest of
-/// the answer.
+/// Takes the pieces of one unread answer for its connection. Dropping the reader drops the pieces
+/// that it has not taken.
 pub(super) struct AnswerReader {
     answers: Arc<Answers>,
     /// The number of the answer, from [`Answers::insert`].
@@ -17,8 +17,8 @@ pub(super) struct AnswerReader {
     is_finished: bool,
 }
 
-/// The error of a reader whose answer was dropped: it was not read in time, and another request
-/// waited for its bytes.
+/// The answer was dropped: its connection did not read it in time, and another request waited for
+/// its bytes.
 #[derive(Debug)]
 pub(super) struct AnswerDropped;
 
@@ -27,7 +27,8 @@ impl AnswerReader {
         Self { answers: Arc::clone(answers), id: answers.insert(unread), is_finished: false }
     }
 
-    /// Takes all pieces that are left. Returns `None` if the answer was dropped.
+    /// Takes all pieces that are not taken yet. Returns `None` if the answer was dropped or is
+    /// taken.
     pub(super) fn take_rest(&self) -> Option<UnreadAnswer> {
         let unread = self.answers.lock().by_id.remove(&self.id)?;
         count_released(unread.remaining_bytes);
@@ -41,11 +42,11 @@ impl AnswerReader {
             return None;
         }
         let now = self.answers.now();
-        let mut held = self.answers.lock();
-        let piece = held.by_id.get_mut(&self.id).map(|unread| {
+        let mut unread_answers = self.answers.lock();
+        let piece = unread_answers.by_id.get_mut(&self.id).map(|unread| {
             let piece = unread.pieces.pop_front().unwrap_or_default();
             unread.remaining_bytes -= piece.len();
-            unread.share.shrink_to(unread.remaining_bytes);
+            unread.permits.shrink_to(unread.remaining_bytes);
             unread.last_read_at = now;
             unread.latest_expiry = unread.latest_expiry.after(EXTENSION_PER_PIECE);
             unread.expires_at = now.after(self.answers.patience).min(unread.latest_expiry);
@@ -53,9 +54,9 @@ impl AnswerReader {
             piece
         });
         if self.is_finished {
-            held.by_id.remove(&self.id);
+            unread_answers.by_id.remove(&self.id);
         }
-        drop(held);
+        drop(unread_answers);
         let Some(piece) = piece else {
             self.is_finished = true;
             return Some(Err(AnswerDropped));

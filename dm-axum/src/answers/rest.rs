@@ -1,4 +1,5 @@
-//! Answers of REST calls. They are kept until the HTTP server takes them.
+//! [`rest_response`] builds the answer to a REST call and keeps it until the HTTP server has taken
+//! it.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,16 +12,16 @@ use axum::response::Response;
 use dm_core::UserId;
 use futures_util::stream;
 
-use super::budget::Share;
-use super::held::Answers;
+use super::budget::AnswerPermits;
 use super::pieces::Pieces;
 use super::reader::AnswerReader;
+use super::state::Answers;
 use super::task::run_in_task;
-use super::unread::UnreadAnswer;
+use super::unread_answer::UnreadAnswer;
 use crate::problem::Problem;
 
-/// Builds the response from the result of `read`. It takes at most `cost` bytes of memory while it
-/// is being built. Cancel safe: dropping the future stops the work.
+/// Builds the response from the result of `read`. `cost` is the maximum memory in bytes that the
+/// answer takes while it is being built. Cancel safe: dropping the future stops the work.
 pub(crate) async fn rest_response(
     answers: &Arc<Answers>,
     user: UserId,
@@ -29,22 +30,22 @@ pub(crate) async fn rest_response(
 ) -> Result<Response, Problem> {
     let answers = Arc::clone(answers);
     run_in_task(async move {
-        let (pieces, share) = answers.build(user, cost, read).await?;
-        Ok(streamed_response(&answers, pieces, share))
+        let (pieces, permits) = answers.build(user, cost, read).await?;
+        Ok(streamed_response(&answers, pieces, permits))
     })
     .await
 }
 
-/// Keeps an answer until the HTTP server has taken all its pieces. Returns the response.
-fn streamed_response(answers: &Arc<Answers>, pieces: Pieces, mut share: Share) -> Response {
+/// Returns the response to an answer, whose pieces the HTTP server takes one after the other.
+fn streamed_response(answers: &Arc<Answers>, pieces: Pieces, mut permits: AnswerPermits) -> Response {
     let body_bytes = pieces.len();
     let (mut pieces, header) = pieces.into_parts();
     let body = if pieces.len() <= 1 {
-        // The HTTP server takes the whole body at once.
+        // The HTTP server takes a body of one piece at once, so the answer is not kept here.
         Body::from(pieces.pop_front().unwrap_or_default())
     } else {
-        share.shrink_to(body_bytes);
-        let unread = UnreadAnswer::new(pieces, body_bytes, share, answers.now(), answers.patience);
+        permits.shrink_to(body_bytes);
+        let unread = UnreadAnswer::new(pieces, body_bytes, permits, answers.now(), answers.patience);
         let mut reader = AnswerReader::new(answers, unread);
         Body::from_stream(stream::poll_fn(move |_| Poll::Ready(reader.next_piece())))
     };

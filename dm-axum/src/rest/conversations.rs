@@ -1,4 +1,4 @@
-//! `POST /api/dm/conversations`, `GET /api/dm/conversations`.
+//! Opens and lists conversations: `POST /api/dm/conversations`, `GET /api/dm/conversations`.
 
 use std::sync::Arc;
 
@@ -20,11 +20,13 @@ use crate::parse;
 use crate::problem::{Kind, Problem};
 use crate::render;
 
-/// Maximum memory in bytes that a conversation takes while a list is being built: its JSON, with
-/// two display names of 128 characters that are all escaped, and the value from the store.
+/// Maximum memory in bytes that one conversation takes while a list is being built: its JSON and
+/// the value from the store. The JSON is longest with two display names of 128 characters that are
+/// all escaped.
 pub(crate) const CONVERSATION_COST: usize = 2 * 1024 + 256;
 
-/// The header with the cursor of the next page, if the list is a plain array.
+/// The header with the cursor of the next page in an answer to a request without a limit. The body
+/// of such an answer is an array, which has no member for the cursor.
 const NEXT: HeaderName = HeaderName::from_static("dm-next");
 
 #[derive(Serialize)]
@@ -45,8 +47,8 @@ impl ConversationJson {
             id: state.conversation.id.to_string(),
             participant_a_pubkey: participants.a().to_string(),
             participant_b_pubkey: participants.b().to_string(),
-            participant_a_display_name: names.of(participants.a()).to_owned(),
-            participant_b_display_name: names.of(participants.b()).to_owned(),
+            participant_a_display_name: names.display_name(participants.a()).to_owned(),
+            participant_b_display_name: names.display_name(participants.b()).to_owned(),
             created_at: state.conversation.opened_at.as_millis(),
             last_message_at: state.last_activity.map(Timestamp::as_millis),
         }
@@ -70,17 +72,24 @@ pub(crate) async fn open(
 ) -> Result<Response, Problem> {
     let body: OpenBody = json_body(&api, request, BODY_OVERHEAD).await?;
     let recipient = parse::user("recipient_pubkey", &required("recipient_pubkey", body.recipient_pubkey)?)?;
-    if recipient == caller.who.user {
-        // The value is well-formed, but the first version of the protocol answers it with 400.
-        return Err(Problem::new(Kind::Malformed, "a conversation with oneself").about("recipient_pubkey"));
+    if recipient == caller.principal.user {
+        // The value is well-formed. The status is 400 and not 422, because the first version of the
+        // protocol answers with 400.
+        return Err(
+            Problem::new(Kind::Malformed, "a conversation with oneself").with_field("recipient_pubkey")
+        );
     }
-    let opened = api.service.open_conversation(&caller.who, recipient).await.map_err(Problem::of_write)?;
+    let opened = api
+        .service
+        .open_conversation(&caller.principal, recipient)
+        .await
+        .map_err(Problem::from_write_error)?;
     let (status, state) = if opened.created {
         let conversation = opened.conversation;
         let new = ConversationState { conversation, head: ServerSequence::ZERO, last_activity: None };
         (StatusCode::CREATED, new)
     } else {
-        (StatusCode::OK, api.service.conversation(&caller.who, opened.conversation.id).await?)
+        (StatusCode::OK, api.service.conversation(&caller.principal, opened.conversation.id).await?)
     };
     let names = Names::look_up(&api.service, render::participants(&state).to_vec()).await;
     Ok((status, Json(ConversationJson::new(&state, &names))).into_response())
@@ -116,8 +125,8 @@ pub(crate) async fn list(
     let max_count = limit.unwrap_or(api.service.config().list_page);
     let cost = max_count.min(api.service.config().list_page).saturating_mul(CONVERSATION_COST);
     let service = api.service.clone();
-    answers::rest_response(&api.answers, caller.who.user, cost, async move {
-        let page = service.conversations(&caller.who, max_count, cursor).await?;
+    answers::rest_response(&api.answers, caller.principal.user, cost, async move {
+        let page = service.conversations(&caller.principal, max_count, cursor).await?;
         let names =
             Names::look_up(&service, page.conversations.iter().flat_map(render::participants).collect())
                 .await;

@@ -1,7 +1,7 @@
-//! `GET /api/dm/devices`, `DELETE /api/dm/devices/{device}`.
+//! Lists and forgets devices: `GET /api/dm/devices`, `DELETE /api/dm/devices/{device}`.
 //!
-//! These calls do not register the caller's device. A device beyond the limit can forget another
-//! device, and can then register.
+//! These calls do not register the caller's device. So a device that cannot register, because its
+//! user has too many devices, can forget another device first.
 
 use std::sync::Arc;
 
@@ -38,9 +38,9 @@ impl From<DeviceState> for DeviceJson {
     }
 }
 
-/// Lists the caller's devices. The oldest registration comes first.
+/// Lists the caller's devices in the order of their registration, oldest first.
 pub(crate) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<DevicesJson>, Problem> {
-    let devices = api.service.devices(&caller.who).await?;
+    let devices = api.service.devices(&caller.principal).await?;
     Ok(Json(DevicesJson { devices: devices.into_iter().map(DeviceJson::from).collect() }))
 }
 
@@ -53,6 +53,6 @@ pub(crate) async fn forget(
     let malformed = |_| Problem::malformed("device", "not 1 to 64 characters of A-Z a-z 0-9 . _ -");
     let Path(text) = path.map_err(|_| Problem::malformed("device", "not a path segment"))?;
     let device: DeviceId = text.parse().map_err(malformed)?;
-    let existed = api.service.forget_device(&caller.who, device).await?;
+    let existed = api.service.forget_device(&caller.principal, device).await?;
     if existed { Ok(StatusCode::NO_CONTENT) } else { Err(dm_core::Error::NotFound.into()) }
 }

@@ -1,4 +1,4 @@
-//! `POST /api/dm/keys`, `GET /api/dm/keys/{ed25519_pubkey}`.
+//! Publishes and looks up keys: `POST /api/dm/keys`, `GET /api/dm/keys/{ed25519_pubkey}`.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub(crate) async fn publish(
     if body.signature.is_some() {
         return Err(Problem::not_acceptable("signature", "signed keys are not supported"));
     }
-    let record = api.service.publish_key(&caller.who, key).await.map_err(Problem::of_write)?;
+    let record = api.service.publish_key(&caller.principal, key).await.map_err(Problem::from_write_error)?;
     Ok(Json(KeyJson::from(&record)))
 }
 
@@ -56,7 +56,7 @@ pub(crate) async fn look_up(
     if !parse::is_hex64(&text) {
         return Err(malformed());
     }
-    // Digits that are not a valid identity belong to no user, so there is no key.
+    // Digits that are not a valid Ed25519 key belong to no user, so there is no key to return.
     let user: UserId = text.parse().map_err(|_| dm_core::Error::NotFound)?;
     Ok(Json(KeyJson::from(&api.service.key(user).await?)))
 }

@@ -1,4 +1,5 @@
-//! `POST /api/dm/messages`, `GET /api/dm/messages/{conversation_id}`.
+//! Sends messages and reads history: `POST /api/dm/messages`, `GET
+//! /api/dm/messages/{conversation_id}`.
 
 use std::sync::Arc;
 
@@ -24,10 +25,12 @@ use crate::names::Names;
 use crate::parse;
 use crate::problem::Problem;
 
-/// Number of messages in a page of history if the client names no limit.
+/// Maximum number of messages in a page of history if the client names no limit. It is the number
+/// that the first version of the protocol used.
 pub(crate) const DEFAULT_PAGE: usize = 50;
 
-/// A stored message. Its payload is borrowed and encoded directly into the JSON.
+/// A stored message in JSON. It borrows the payload, whose base64 is written directly into the
+/// JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct MessageJson<'a> {
     id: String,
@@ -68,7 +71,7 @@ impl<'a> MessageJson<'a> {
             ephemeral_pubkey: ciphertext.ephemeral().map(|key| Base64(key)),
             timestamp: message.sent_at.as_millis(),
             server_sequence: message.sequence.get(),
-            sender_display_name: names.of(message.sender),
+            sender_display_name: names.display_name(message.sender),
             client_message_id: message.client_id.map(|id| id.to_string()),
             received_at: message.received_at.as_millis(),
             suite: ciphertext.suite().map(|Suite(tag)| tag),
@@ -120,7 +123,7 @@ impl SendBody {
     }
 }
 
-/// Parses the key version that a sender named.
+/// Checks the version of the recipient's key that a sender named.
 pub(crate) fn key_version(version: u32) -> Result<KeyVersion, Problem> {
     KeyVersion::new(version)
         .map_err(|invalid| Problem::not_acceptable("recipient_key_version", invalid.reason()))
@@ -139,7 +142,8 @@ pub(crate) async fn send(
 ) -> Result<Response, Problem> {
     let body_limit = api.service.config().max_payload.div_ceil(3) * 4 + BODY_OVERHEAD;
     let body: SendBody = json_body(&api, request, body_limit).await?;
-    let sent = api.service.send(&caller.who, body.into_message()?).await.map_err(Problem::of_write)?;
+    let sent =
+        api.service.send(&caller.principal, body.into_message()?).await.map_err(Problem::from_write_error)?;
     let names = Names::look_up(&api.service, vec![sent.message.sender]).await;
     let status = if sent.repeated { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(MessageJson::new(&sent.message, &names))).into_response())
@@ -180,8 +184,8 @@ pub(crate) async fn history(
     let config = api.service.config();
     let cost = answers::cost_of_messages(config, limit.min(config.history_page), config.history_bytes);
     let service = api.service.clone();
-    answers::rest_response(&api.answers, caller.who.user, cost, async move {
-        let page = service.history(&caller.who, conversation, range, limit).await?;
+    answers::rest_response(&api.answers, caller.principal.user, cost, async move {
+        let page = service.history(&caller.principal, conversation, range, limit).await?;
         let names =
             Names::look_up(&service, page.messages.iter().map(|message| message.sender).collect()).await;
         let messages = page.messages.iter().map(|message| MessageJson::new(message, &names)).collect();

@@ -7,6 +7,6 @@ pub(crate) mod messages;
 pub(crate) mod offline;
 pub(crate) mod ticket;
 
-/// Maximum size in bytes of a body without its large field. It covers ids, names of fields and
-/// additions of later versions.
+/// Maximum size in bytes of a body without its payload or its list of ids: enough for the other
+/// values, the names of all fields, and the fields of later versions.
 const BODY_OVERHEAD: usize = 4 * 1024;

@@ -1,4 +1,4 @@
-//! `GET /api/dm/offline`, `POST /api/dm/offline/ack`.
+//! Fetches and acknowledges pending messages: `GET /api/dm/offline`, `POST /api/dm/offline/ack`.
 
 use std::sync::Arc;
 
@@ -38,7 +38,8 @@ struct OfflineJson<'a> {
     gap: Option<GapJson>,
 }
 
-/// A range of inbox positions whose entries were removed. History may still have their messages.
+/// A range of inbox positions whose entries were removed from the inbox. The history of the
+/// conversations may still have their messages.
 #[derive(Serialize)]
 struct GapJson {
     from: u64,
@@ -54,9 +55,10 @@ impl From<Gap> for GapJson {
 
 /// Fetches the pending messages of the caller's device.
 ///
-/// With a `limit`, the answer may have fewer messages than the limit, even none, although more are
-/// pending. `next` is then the position to continue after. Without a `limit`, the answer does not
-/// end early, because seed clients ask once and do not read `next`.
+/// With a `limit`, an answer can have fewer messages than the limit, even none, although more
+/// messages are pending. The next request then names `next` in `after`. Without a `limit`, the
+/// answer has as many messages as the service allows, because seed clients request once and do not
+/// read `next`.
 pub(crate) async fn fetch(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -75,8 +77,8 @@ pub(crate) async fn fetch(
         pending_query.limit.map_or(config.pending_page, |limit| limit.min(config.pending_page));
     let cost = answers::cost_of_messages(config, max_messages, config.pending_bytes);
     let service = api.service.clone();
-    answers::rest_response(&api.answers, caller.who.user, cost, async move {
-        let pending = service.pending(&caller.who, pending_query).await?;
+    answers::rest_response(&api.answers, caller.principal.user, cost, async move {
+        let pending = service.pending(&caller.principal, pending_query).await?;
         let messages = || pending.entries.iter().filter_map(|entry| entry.message());
         let names = Names::look_up(&service, messages().map(|message| message.sender).collect()).await;
         Pieces::json(&OfflineJson {
@@ -115,7 +117,8 @@ pub(crate) async fn acknowledge(
     let config = api.service.config();
     let body_limit = config.list_page.max(config.pending_page) * ID_BYTES + BODY_OVERHEAD;
     let body: AckBody = json_body(&api, request, body_limit).await?;
-    // All fields are parsed before any entry is acknowledged.
+    // All ids are parsed before the first entry is acknowledged, so that a refused request
+    // acknowledges nothing.
     let ids = body.message_ids.map(|ids| {
         ids.iter().map(|id| parse::id("message_ids", id)).collect::<Result<Vec<MessageId>, Problem>>()
     });
@@ -128,10 +131,11 @@ pub(crate) async fn acknowledge(
     }
     let (mut acknowledged, mut unknown) = (0, 0);
     for target in targets.into_iter().flatten() {
-        let done = api.service.acknowledge(&caller.who, target).await.map_err(Problem::of_write)?;
+        let done =
+            api.service.acknowledge(&caller.principal, target).await.map_err(Problem::from_write_error)?;
         acknowledged += done.acknowledged;
         unknown += done.unknown;
     }
-    let remaining = api.service.depth(&caller.who).await?.messages;
+    let remaining = api.service.depth(&caller.principal).await?.messages;
     Ok(Json(AcknowledgedJson { acknowledged, unknown, remaining }))
 }

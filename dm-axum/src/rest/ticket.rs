@@ -1,4 +1,4 @@
-//! `POST /api/dm/ws-ticket`.
+//! Issues tickets for WebSockets: `POST /api/dm/ws-ticket`.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub(crate) struct TicketJson {
     expires_at: u64,
 }
 
-/// Issues a ticket for one WebSocket. The request needs no body. A body is not read.
+/// Issues a ticket for one WebSocket of the caller. A body of the request is not read.
 pub(crate) async fn issue(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<TicketJson>, Problem> {
     let (ticket, expires_at) = api.tickets.issue(caller, api.service.clock().now())?;
     Ok(Json(TicketJson { ticket, expires_at: expires_at.as_millis() }))

@@ -1,4 +1,4 @@
-//! Checks a client's frame and decodes it.
+//! [`decode`] checks a client's frame and decodes it.
 
 use dm_proto::prost::Message as _;
 use dm_proto::prost::bytes::Bytes;
@@ -7,17 +7,17 @@ use dm_proto::{Envelope, envelope::Payload, field};
 
 use super::close::Close;
 
-/// Maximum size of a request id in bytes. A request id stays in memory while its request is in
-/// progress, and is repeated in the answer.
+/// Maximum size of a request id in bytes. The server keeps a request id in memory while the request
+/// is in progress, and repeats it in the answer. A UUID takes 36 bytes.
 const MAX_REQUEST_ID: usize = 256;
 
 /// Decodes a frame into its request id and payload. Returns `None` for a frame without a known
 /// payload: the host's own frame, or one of a later version. Refuses a frame that only a server
 /// sends.
 ///
-/// Some payloads that only a server sends contain a list, and an element of two bytes on the wire
-/// takes 256 bytes when decoded. A frame of 256 KiB would take 32 MiB for a moment. The outer field
-/// numbers are therefore read first, and such a frame is refused without decoding it.
+/// Some payloads that only a server sends contain a list, and an empty element of two bytes on the
+/// wire takes 256 bytes when decoded. Decoding a frame of 256 KiB could take 32 MiB. So the field
+/// numbers of the envelope are read first, and such a frame is refused without decoding it.
 pub(super) fn decode(frame: Bytes) -> Result<Option<(String, Payload)>, Close> {
     const UNDECODABLE: Close = Close::Policy("not an envelope");
     if !has_client_payload(&frame).ok_or(UNDECODABLE)?? {
@@ -50,7 +50,8 @@ fn has_client_payload(frame: &[u8]) -> Option<Result<bool, Close>> {
             WireType::SixtyFourBit => 8,
             WireType::ThirtyTwoBit => 4,
             WireType::LengthDelimited => usize::try_from(decode_varint(&mut rest).ok()?).ok()?,
-            // No envelope has groups, and skipping one would need recursion.
+            // Groups are an obsolete form of nested messages, which no envelope contains. Skipping
+            // a group would need recursion.
             WireType::StartGroup | WireType::EndGroup => return None,
         };
         rest = rest.get(length..)?;
@@ -84,14 +85,14 @@ mod tests {
 
     #[test]
     fn a_hosts_frame_is_ignored() {
-        // Nothing at all; field 20, length-delimited; field 1000, varint.
+        // No field; field 20, length-delimited; field 1000, varint.
         for frame in [&[][..], &[0xa2, 0x01, 0x01, 0xff], &[0xc0, 0x3e, 0x05]] {
             assert_eq!(decoded(frame), Ok(None));
         }
     }
 
     #[test]
-    fn payloads_that_only_a_server_sends_are_refused_undecoded_also_after_another() {
+    fn server_payloads_are_refused_without_decoding_even_after_a_client_payload() {
         let event = Payload::DmMessageEvent(DmMessageEvent::default());
         let offline = Payload::DmOfflineMessagesResponse(DmOfflineMessagesResponse::default());
         for payload in [event, offline] {
@@ -103,8 +104,8 @@ mod tests {
     }
 
     #[test]
-    fn a_million_empty_elements_are_refused_undecoded() {
-        // Field 157, and in it the element of field 1 without content, over and over.
+    fn a_million_empty_elements_are_refused_without_decoding() {
+        // Field 157, which contains one million empty elements of field 1.
         let mut frame = vec![0xea, 0x09, 0x80, 0x80, 0x80, 0x01];
         frame.extend([0x0a, 0x00].repeat(1024 * 1024));
         assert_eq!(decoded(&frame), Err(Close::Policy("only a server sends that")));
@@ -126,14 +127,14 @@ mod tests {
         for frame in hostile {
             assert_eq!(decoded(frame), UNDECODABLE, "{frame:02x?}");
         }
-        // 159, nested far deeper than any decoder should go.
+        // Field 159 with 100,000 nested groups.
         let mut frame = vec![0xfa, 0x09, 0xa0, 0x8d, 0x06];
         frame.extend([0x0b; 100_000]);
         assert_eq!(decoded(&frame), UNDECODABLE);
     }
 
     #[test]
-    fn a_request_id_is_bounded() {
+    fn a_request_id_of_more_than_256_bytes_is_refused() {
         assert!(decoded(&list(&"x".repeat(256))).is_ok());
         assert!(decoded(&list(&"x".repeat(257))).is_err());
     }

@@ -1,4 +1,4 @@
-//! Every reason for which a connection ends, with its close code and text.
+//! [`Close`]: every reason for which a connection ends, with its close code and text.
 
 use dm_core::{DisconnectReason, Error, SessionEnd};
 use dm_proto::close;
@@ -6,13 +6,12 @@ use dm_proto::close;
 /// The reason for which a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Close {
-    /// The client's login session expired, or the host ended the connection because the user signed
-    /// out.
+    /// The client's login expired, or the host ended the connection because the user signed out.
     Expired,
     /// A hello cannot be accepted, or the host ended the connection for another reason.
     Refused,
     /// The device was forgotten. The code tells the client not to connect again, because a new
-    /// connection would register the device anew.
+    /// connection would register the device.
     Forgotten,
     /// A newer connection of the same device replaces this one.
     Replaced,
@@ -20,13 +19,13 @@ pub(super) enum Close {
     TooLarge,
     /// The client broke a rule. The text names the violation.
     Policy(&'static str),
-    /// The server ends the connection. The client may connect again at once. The text is the
-    /// reason.
+    /// The server has to end the connection, and the text says why. The client may connect again at
+    /// once.
     Reconnect(&'static str),
-    /// The client does not answer or does not read; the text says which. The client may connect
-    /// again.
+    /// The client did not answer a ping or does not read; the text says which. The client may
+    /// connect again.
     Unresponsive(&'static str),
-    /// The client closed the connection, or is gone.
+    /// The client closed the connection, or disconnected without a closing frame.
     Gone,
 }
 
@@ -52,7 +51,8 @@ impl Close {
         }
     }
 
-    /// The text of the closing frame, for people. Empty if no closing frame is sent.
+    /// The text of the closing frame, for people. Empty for [`Gone`](Self::Gone), for which no
+    /// closing frame is sent.
     pub(super) const fn reason(self) -> &'static str {
         match self {
             Self::Expired => "the session has ended",
@@ -83,7 +83,7 @@ impl From<&SessionEnd> for Close {
             SessionEnd::Disconnected(reason) => Self::from(*reason),
             SessionEnd::ShuttingDown => Self::Reconnect("shutting down"),
             SessionEnd::Failed(error) => {
-                tracing::warn!(%error, "a session could not read its inbox");
+                tracing::warn!(%error, "a session ended because it could not read its inbox");
                 Self::Reconnect("the inbox could not be read")
             }
             // A later version of the core may add reasons.

@@ -1,8 +1,10 @@
-//! One connection, from its upgrade to its end. One task serves it, in one loop over events.
+//! [`Connection`]: one WebSocket, from its upgrade to its end. One task serves it, in one loop over
+//! events.
 //!
 //! `received` handles a frame of the client and starts the work on its request. `outcome` defines
-//! the result of that work, and `respond` answers the request with it. `deliveries` writes the
-//! deliveries of the [`Session`]. `end_monitor` waits for reasons to end the connection.
+//! the result of that work, and `respond` answers the request with the result. `deliveries` writes
+//! the deliveries of the [`Session`] (the stream of inbox entries to this client). `end_monitor`
+//! waits for reasons to end the connection.
 
 mod deliveries;
 mod end_monitor;
@@ -27,26 +29,26 @@ use super::heartbeat::{Heartbeat, HeartbeatAction, timer};
 use super::login_monitor::LoginMonitor;
 use super::socket::{Received, Socket};
 use crate::api::Api;
-use crate::session::LoginSession;
+use crate::login::LoginExtensions;
 
 /// The state of one connection.
 pub(super) struct Connection {
     api: Arc<Api>,
     /// The user on the device of this connection.
-    who: Principal,
+    principal: Principal,
     socket: Socket,
-    /// The source of deliveries.
+    /// The source of deliveries: the stream of the user's inbox entries.
     session: Session,
     dialect: Dialect,
     heartbeat: Heartbeat,
     end_monitor: EndMonitor,
-    /// Requests in progress, and the acknowledgement that is being stored.
+    /// The work on requests in progress, and on the acknowledgement that is being stored.
     in_progress: FuturesUnordered<BoxFuture<'static, Outcome>>,
 }
 
 /// The events of a connection, highest priority first.
 enum Event {
-    /// The timer of the heartbeat expired.
+    /// The timer of the heartbeat expired: a ping is due, or the answer to a ping is missing.
     HeartbeatDue,
     /// The connection has to end.
     MustEnd(Close),
@@ -61,11 +63,16 @@ enum Event {
 impl Connection {
     /// Serves a connection until its socket is closed.
     ///
-    /// The futures that start the connection, end it and handle events are boxed. A connection is
-    /// idle for most of its life, and an idle future is as large as the largest future inside it
-    /// that is not boxed.
-    pub(super) async fn serve(api: Arc<Api>, who: Principal, login: LoginSession, socket: WebSocket) {
-        match Box::pin(Self::start(api, who, login, socket)).await {
+    /// The futures that start the connection, end it and handle events are boxed to save memory: a
+    /// connection is idle most of the time, and an idle future takes as many bytes as the largest
+    /// future inside it that is not boxed.
+    pub(super) async fn serve(
+        api: Arc<Api>,
+        principal: Principal,
+        login: LoginExtensions,
+        socket: WebSocket,
+    ) {
+        match Box::pin(Self::start(api, principal, login, socket)).await {
             Ok(mut connection) => {
                 let close = connection.run().await;
                 Box::pin(async move { close_socket(connection.into_socket(close).await, close).await }).await;
@@ -74,22 +81,22 @@ impl Connection {
         }
     }
 
-    /// Starts the delivery session. If that fails, returns the socket and the reason to close it.
+    /// Starts the session. If this fails, returns the socket and the reason to close the socket.
     async fn start(
         api: Arc<Api>,
-        who: Principal,
-        login: LoginSession,
+        principal: Principal,
+        login: LoginExtensions,
         socket: WebSocket,
     ) -> Result<Box<Self>, (Box<Socket>, Close)> {
         let socket = Socket::new(Arc::clone(&api), socket);
-        let session = match api.service.follow(&who).await {
+        let session = match api.service.follow(&principal).await {
             Ok(session) => session,
             Err(error) => return Err((Box::new(socket), Close::from_error(&error))),
         };
         let heartbeat = Heartbeat::new(&api);
         let end_monitor = EndMonitor::new(LoginMonitor::new(&api, login), &session);
         let (dialect, in_progress) = (Dialect::before_hello(), FuturesUnordered::new());
-        Ok(Box::new(Self { api, who, socket, session, dialect, heartbeat, end_monitor, in_progress }))
+        Ok(Box::new(Self { api, principal, socket, session, dialect, heartbeat, end_monitor, in_progress }))
     }
 
     /// Handles events until the connection has to end. Returns the reason.
@@ -102,8 +109,9 @@ impl Connection {
         }
     }
 
-    /// Waits for the next event. To bound the memory of a connection, no frame is read while too
-    /// many requests are in progress, and no delivery is taken while too many are unconfirmed.
+    /// Waits for the next event. To limit the memory of a connection, no frame is read while too
+    /// many requests are in progress, and no delivery is taken from the session while too many
+    /// deliveries to a seed client are unconfirmed.
     async fn next_event(&mut self) -> Event {
         let (can_read, can_deliver) = (self.can_read(), self.dialect.accepts_deliveries());
         tokio::select! {
@@ -136,7 +144,8 @@ impl Connection {
         }
     }
 
-    /// Whether another frame may be read from the socket.
+    /// Whether another frame may be read from the socket: fewer than
+    /// [`Options::in_flight`](crate::Options::in_flight) requests are in progress or wait.
     fn can_read(&self) -> bool {
         self.in_progress.len() + self.dialect.waiting_acks() < self.api.options.in_flight
     }
@@ -149,7 +158,7 @@ impl Connection {
         self.end_monitor.unless_ended(self.socket.write(frames)).await
     }
 
-    /// Handles the expiry of the heartbeat's timer.
+    /// Sends a ping if one is due. Fails if the answer to the last ping is missing.
     async fn handle_heartbeat(&mut self) -> Result<(), Close> {
         match self.heartbeat.handle_expiry() {
             HeartbeatAction::SendPing(payload) => {
@@ -157,8 +166,8 @@ impl Connection {
                 self.end_monitor.check_login();
                 self.end_monitor.unless_ended(self.socket.ping(payload)).await
             }
-            // The answer may be in the receive buffers, which are not read while too many requests
-            // are in progress.
+            // No frame is read while too many requests are in progress, so the answer may be in the
+            // receive buffers. The client gets more time.
             HeartbeatAction::AnswerMissing if !self.can_read() => {
                 self.heartbeat.start_answer_timeout();
                 Ok(())
@@ -176,15 +185,16 @@ impl Connection {
         }
     }
 
-    /// Sends the next ping earlier than usual if its answer will acknowledge deliveries.
+    /// Sends the next ping earlier than usual if its answer will acknowledge deliveries to a seed
+    /// client.
     fn ping_if_wanted(&mut self) {
         if self.dialect.wants_ping() {
             self.heartbeat.schedule_early_ping();
         }
     }
 
-    /// Drops everything but the socket. Before a [`Close::Reconnect`], the client is sent the
-    /// answers to its requests.
+    /// Returns the socket and drops the rest of the connection. If `close` is [`Close::Reconnect`],
+    /// first writes the answers to the client's requests.
     async fn into_socket(mut self, close: Close) -> Socket {
         if let Close::Reconnect(reason) = close
             && self.write_last_answers(reason).await.is_err()
@@ -194,8 +204,8 @@ impl Connection {
         self.socket
     }
 
-    /// Announces the end, and writes the answers that are built within
-    /// [`Options::patience`](crate::Options::patience).
+    /// Announces the end of the connection. Then writes the answers to the requests in progress, as
+    /// far as they are built within [`Options::patience`](crate::Options::patience).
     async fn write_last_answers(&mut self, reason: &str) -> Result<(), Close> {
         self.end_monitor.stop();
         self.write(self.dialect.going_away(reason).into_iter().collect()).await?;
@@ -226,7 +236,8 @@ mod tests {
         size_of::<F>()
     }
 
-    /// Every open connection holds one such future and one `Connection`, mostly idle.
+    /// Every open connection holds one future of `serve` and one `Connection`, which are idle most
+    /// of the time.
     #[test]
     fn an_idle_connection_takes_little_memory() {
         let sizes = (size_of_future(Connection::serve), size_of::<Connection>());

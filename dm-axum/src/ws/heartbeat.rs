@@ -1,4 +1,5 @@
-//! Sends pings to the client, waits for the answers, and limits the client's own pings.
+//! [`Heartbeat`] decides when a connection sends a ping, waits for the answer, and limits the
+//! client's own pings.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -20,26 +21,28 @@ pub(super) fn timer(api: &Arc<Api>, span: Duration) -> Timer {
     Box::pin(async move { api.service.clock().sleep(span).await })
 }
 
-/// Decides when to ping the client. A client that does not answer a ping is gone, even if TCP still
-/// reports the connection as open.
+/// The pings of one connection. A client that does not answer a ping is gone, even if TCP reports
+/// the connection as open.
 pub(super) struct Heartbeat {
     api: Arc<Api>,
     state: State,
-    /// Expires when the next ping is due, or when the wait for an answer ends.
+    /// Resolves when the next ping is due, or when the wait for an answer ends.
     timer: Timer,
-    /// The payload of the last ping. Its answer repeats the payload, so answers to older pings can
-    /// be ignored.
+    /// The number of the last ping, which is its payload. The answer to a ping repeats the payload,
+    /// so the answer to an older ping is recognized and ignored.
     nonce: u64,
-    /// The start of the current interval, and the number of pings that the client sent in it.
+    /// The start of the current interval of
+    /// [`Options::ping_interval`](crate::Options::ping_interval), and the number of pings that the
+    /// client sent in this interval.
     client_pings: (Timestamp, u32),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// The timer runs until the next ping. `is_early` says whether that ping comes earlier than
-    /// usual.
+    /// The timer runs until the next ping. `is_early` is true if
+    /// [`schedule_early_ping`](Heartbeat::schedule_early_ping) has set the timer.
     Idle { is_early: bool },
-    /// The last ping is not answered. The timer limits the wait for the answer.
+    /// The last ping is not answered yet. The timer limits the wait for the answer.
     AwaitingPong,
 }
 
@@ -68,7 +71,7 @@ impl Heartbeat {
         (&mut self.timer).await;
     }
 
-    /// Handles the expiry of the timer. Starts the wait for the answer if a ping is due.
+    /// Handles the expiry of the timer. If a ping is due, also starts the wait for its answer.
     pub(super) fn handle_expiry(&mut self) -> HeartbeatAction {
         if self.state == State::AwaitingPong {
             return HeartbeatAction::AnswerMissing;
@@ -94,20 +97,23 @@ impl Heartbeat {
         answers
     }
 
-    /// Makes the next ping due earlier than usual, after
-    /// [`Options::confirm_interval`](crate::Options::confirm_interval).
+    /// Makes the next ping due after
+    /// [`Options::confirm_interval`](crate::Options::confirm_interval). Does nothing while a ping
+    /// is not answered, or if this was called since the last answer.
     pub(super) fn schedule_early_ping(&mut self) {
         if self.state == (State::Idle { is_early: false }) {
             self.schedule_ping(self.api.options.confirm_interval, true);
         }
     }
 
-    /// Counts a ping of the client. Fails if the client sends too many. The WebSocket library
-    /// answers the ping.
+    /// Counts a ping of the client. Fails if the client sends more pings than
+    /// [`Options::client_pings`](crate::Options::client_pings). The WebSocket library answers the
+    /// ping.
     pub(super) fn count_client_ping(&mut self) -> Result<(), Close> {
         let now = self.api.service.clock().now();
         let (since, count) = &mut self.client_pings;
-        // A new interval also starts when the clock was set back.
+        // After the clock was set back, the start of the interval may be in the future. A new
+        // interval starts at once.
         if now >= since.after(self.api.options.ping_interval) || now < *since {
             (*since, *count) = (now, 0);
         }

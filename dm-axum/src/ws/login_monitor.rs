@@ -1,4 +1,5 @@
-//! Waits for the end of the client's login session: it expires, or the host ends it.
+//! [`LoginMonitor`] waits for the end of the client's login: the login expires, or the host ends
+//! it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +9,10 @@ use futures_util::future::BoxFuture;
 
 use super::close::Close;
 use super::heartbeat::{Timer, timer};
-use crate::SessionExpiry;
 use crate::api::Api;
-use crate::session::{LoginSession, SessionWatch};
+use crate::login::{LoginExpiry, LoginExtensions, LoginWatch};
 
-/// The expiry and the watch of the client's login session. The host may give one, both or none.
+/// The expiry and the watch of the client's login. The host may give one, both or none.
 pub(super) struct LoginMonitor {
     api: Arc<Api>,
     expiry: Option<Expiry>,
@@ -20,23 +20,24 @@ pub(super) struct LoginMonitor {
 }
 
 struct Expiry {
-    at: SessionExpiry,
-    /// Expires at `at`, or earlier if the clock is set back.
+    at: LoginExpiry,
+    /// Resolves at `at`, or earlier if the wall clock is set back while the timer runs.
     timer: Timer,
 }
 
 struct Watched {
-    watch: SessionWatch,
-    /// The call of [`LiveSession::ended`](crate::LiveSession::ended).
+    watch: LoginWatch,
+    /// The running call of [`Login::ended`](crate::Login::ended).
     ended: BoxFuture<'static, DisconnectReason>,
-    /// The call of [`LiveSession::check`](crate::LiveSession::check) that has not returned yet.
+    /// The running call of [`Login::check`](crate::Login::check); `None` after it has returned
+    /// `Ok`.
     check: Option<BoxFuture<'static, Result<(), DisconnectReason>>>,
     /// The time at which the last check started.
     checked_at: Timestamp,
 }
 
 impl LoginMonitor {
-    pub(super) fn new(api: &Arc<Api>, login: LoginSession) -> Self {
+    pub(super) fn new(api: &Arc<Api>, login: LoginExtensions) -> Self {
         let expiry = login.expiry.map(|at| Expiry { at, timer: timer_until(api, at) });
         let watched = login.watch.map(|watch| Watched {
             ended: ended(&watch),
@@ -47,7 +48,7 @@ impl LoginMonitor {
         Self { api: Arc::clone(api), expiry, watched }
     }
 
-    /// Resolves when the login session has ended. Cancel safe.
+    /// Resolves when the login has ended, with the reason to close. Cancel safe.
     pub(super) async fn ended(&mut self) -> Close {
         loop {
             tokio::select! {
@@ -59,18 +60,20 @@ impl LoginMonitor {
             if self.api.service.clock().now() >= expiry.at.0 {
                 return Close::Expired;
             }
-            // The wall clock was set back, so the timer expired too early.
+            // The wall clock was set back while the timer ran, so the timer resolved too early.
             expiry.timer = timer_until(&self.api, expiry.at);
         }
     }
 
-    /// Starts another check of the login session, unless a check is running or the last one started
-    /// less than [`Options::ping_interval`](crate::Options::ping_interval) ago. Called with each
-    /// ping.
+    /// Starts another check of the login, unless a check is running or the last check started less
+    /// than [`Options::ping_interval`](crate::Options::ping_interval) ago. The connection calls
+    /// this method at each ping. Pings can follow each other faster than that interval, and a check
+    /// may cost the host a look-up in a database.
     pub(super) fn check_if_due(&mut self) {
         let Some(watched) = &mut self.watched else { return };
         let now = self.api.service.clock().now();
-        // A check is also due when the clock was set back.
+        // After the wall clock was set back, the time of the last check may be in the future. A
+        // check is then due at once.
         let due = now >= watched.checked_at.after(self.api.options.ping_interval) || now < watched.checked_at;
         if due && watched.check.is_none() {
             watched.check = Some(check(&watched.watch));
@@ -80,8 +83,8 @@ impl LoginMonitor {
 }
 
 impl Watched {
-    /// Resolves when the host reports the end of the login session, by itself or in answer to a
-    /// check.
+    /// Resolves when the host ends the login: when `ended` resolves, or when a check returns an
+    /// error.
     async fn ended_early(&mut self) -> DisconnectReason {
         loop {
             tokio::select! {
@@ -98,17 +101,17 @@ impl Watched {
     }
 }
 
-fn ended(SessionWatch(session): &SessionWatch) -> BoxFuture<'static, DisconnectReason> {
-    let session = Arc::clone(session);
-    Box::pin(async move { session.ended().await })
+fn ended(LoginWatch(login): &LoginWatch) -> BoxFuture<'static, DisconnectReason> {
+    let login = Arc::clone(login);
+    Box::pin(async move { login.ended().await })
 }
 
-fn check(SessionWatch(session): &SessionWatch) -> BoxFuture<'static, Result<(), DisconnectReason>> {
-    let session = Arc::clone(session);
-    Box::pin(async move { session.check().await })
+fn check(LoginWatch(login): &LoginWatch) -> BoxFuture<'static, Result<(), DisconnectReason>> {
+    let login = Arc::clone(login);
+    Box::pin(async move { login.check().await })
 }
 
-/// Resolves with the result of the check; never if there is none.
+/// Resolves with the result of the running check. Never resolves if no check runs.
 async fn check_result(
     check: &mut Option<BoxFuture<'static, Result<(), DisconnectReason>>>,
 ) -> Result<(), DisconnectReason> {
@@ -118,7 +121,7 @@ async fn check_result(
     }
 }
 
-/// Resolves when the host ends the login session; never if there is no watch.
+/// Resolves when the host ends the login. Never resolves if the host gave no watch.
 async fn ended_early(watched: &mut Option<Watched>) -> DisconnectReason {
     match watched {
         Some(watched) => watched.ended_early().await,
@@ -126,7 +129,7 @@ async fn ended_early(watched: &mut Option<Watched>) -> DisconnectReason {
     }
 }
 
-/// Resolves when the timer expires; never if there is none.
+/// Resolves when the timer of the expiry does. Never resolves if the login has no expiry.
 async fn expired(expiry: &mut Option<Expiry>) {
     match expiry {
         Some(expiry) => (&mut expiry.timer).await,
@@ -134,8 +137,8 @@ async fn expired(expiry: &mut Option<Expiry>) {
     }
 }
 
-/// A timer for the time until `at`.
-fn timer_until(api: &Arc<Api>, SessionExpiry(at): SessionExpiry) -> Timer {
+/// A timer that resolves at `at`, unless the wall clock is set while the timer runs.
+fn timer_until(api: &Arc<Api>, LoginExpiry(at): LoginExpiry) -> Timer {
     let span = at.as_millis().saturating_sub(api.service.clock().now().as_millis());
     timer(api, Duration::from_millis(span))
 }

@@ -1,14 +1,15 @@
-//! The WebSocket. Each binary frame is one protobuf [`Envelope`](dm_proto::Envelope).
+//! Serves WebSockets. Each binary frame is one protobuf [`Envelope`](dm_proto::Envelope).
 //!
-//! - `upgrade` decides who may connect; `origin` checks the origin, and `sockets` limits the
-//!   WebSockets of each user.
-//! - `connection` serves one connection until it ends, in one task with one loop.
-//! - `dialect` has everything that differs before and after a hello.
+//! - `upgrade` decides whether a request becomes a WebSocket: `origin` checks the origin, and
+//!   `sockets` limits the WebSockets of each user.
+//! - `connection` serves one WebSocket until it ends, in one task with one loop.
+//! - `dialect` has everything that differs before and after a hello (the first request of a client
+//!   that wants positions).
 //! - `welcome` answers a hello, and `requests` answers the other requests.
 //! - `socket` reads and writes within limits of size and time.
 //! - `client_frame` checks and decodes a frame.
-//! - `heartbeat` sends pings.
-//! - `login_monitor` waits for the end of the client's login session at the host.
+//! - `heartbeat` decides when to send a ping, and notices a missing answer.
+//! - `login_monitor` waits for the end of the client's login at the host.
 //! - `close` has every reason for which a connection ends.
 
 mod client_frame;

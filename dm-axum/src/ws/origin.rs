@@ -4,9 +4,9 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::Origins;
 
-/// Whether the `Origin` header of a request allows it to open a WebSocket. Browsers let any page
-/// open a WebSocket to any server, and send the user's cookies with it. Only this check prevents a
-/// foreign page from doing so.
+/// Whether a request may open a WebSocket, according to its `Origin` header. Browsers let any page
+/// open a WebSocket to any server, and send the user's cookies with the request. Only this check
+/// stops a foreign page from using the user's cookies.
 pub(super) fn is_allowed(origins: &Origins, headers: &HeaderMap) -> bool {
     let mut sent = headers.get_all(header::ORIGIN).iter();
     let Some(origin) = sent.next() else { return true };

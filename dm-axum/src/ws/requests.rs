@@ -1,4 +1,4 @@
-//! Handles the requests on a WebSocket, except a hello and acknowledgements.
+//! Handles sends and the requests for history and lists on a WebSocket.
 
 use std::sync::Arc;
 
@@ -18,15 +18,17 @@ use crate::render;
 use crate::rest::conversations::CONVERSATION_COST;
 use crate::rest::messages::{DEFAULT_PAGE, key_version};
 
-/// Size in bytes of an answer without its elements: the request id and protobuf's keys and lengths,
-/// rounded up.
+/// Size in bytes of an answer without its elements, rounded up: a request id of at most 256 bytes,
+/// and the field keys and lengths of protobuf.
 const ENVELOPE_OVERHEAD: usize = 512;
-/// Size in bytes of the key and the length that protobuf adds to an element, rounded up.
+/// Size in bytes of the field key and the length that protobuf adds to an element, rounded up.
 const ELEMENT_OVERHEAD: usize = 8;
 
-/// Stores a message. Returns the answer: a [`DmSent`] or a problem.
-pub(super) async fn send(api: Arc<Api>, who: Principal, request_id: String, send: DmSend) -> Envelope {
-    let sent = async { api.service.send(&who, to_message(&send)?).await.map_err(Problem::of_write) }.await;
+/// Stores the message of a send. Returns the answer to the client: a [`DmSent`] or a problem.
+pub(super) async fn send(api: Arc<Api>, principal: Principal, request_id: String, send: DmSend) -> Envelope {
+    let sent =
+        async { api.service.send(&principal, to_message(&send)?).await.map_err(Problem::from_write_error) }
+            .await;
     let frame = match sent {
         Ok(sent) => Frame::Sent(DmSent {
             id: sent.message.id.to_string(),
@@ -42,7 +44,7 @@ pub(super) async fn send(api: Arc<Api>, who: Principal, request_id: String, send
     Envelope::server(request_id, frame)
 }
 
-/// Parses the fields of a send.
+/// Parses the fields of a send into a message to store.
 fn to_message(send: &DmSend) -> Result<SendMessage, Problem> {
     let conversation = parse::id("conversation_id", &send.conversation_id)?;
     // The payload is copied because its bytes belong to the frame. Without the copy, the frame
@@ -79,11 +81,11 @@ fn page_limit(request: &DmHistoryRequest) -> usize {
     }
 }
 
-/// Reads a page of a conversation, newest message first. It is no larger than
-/// [`Options::max_message`](crate::Options::max_message), unless a single message is larger.
+/// Reads a page of a conversation, newest message first. The page fits into a frame of
+/// [`Options::max_message`](crate::Options::max_message), unless its first message alone is larger.
 pub(super) async fn history(
     api: &Api,
-    who: &Principal,
+    principal: &Principal,
     request: &DmHistoryRequest,
 ) -> Result<DmHistoryResponse, Problem> {
     let conversation = parse::id("conversation_id", &request.conversation_id)?;
@@ -91,9 +93,10 @@ pub(super) async fn history(
         0 => HistoryRange::Newest,
         before => HistoryRange::Before(ServerSequence::new(before)),
     };
-    // The store reads no more than fits into one frame.
+    // The limit keeps the store from reading messages that do not fit into the frame.
     let max_bytes = api.options.max_message;
-    let page = api.service.history_within(who, conversation, range, page_limit(request), max_bytes).await?;
+    let page =
+        api.service.history_within(principal, conversation, range, page_limit(request), max_bytes).await?;
     let names =
         Names::look_up(&api.service, page.messages.iter().map(|message| message.sender).collect()).await;
     let read_count = page.messages.len();
@@ -103,10 +106,13 @@ pub(super) async fn history(
 }
 
 /// Lists the most recently active conversations: at most
-/// [`Config::list_page`](dm_core::Config::list_page), and as many as fit into one frame. With the
-/// default limits these are about 700. A client reads the others over REST, in pages.
-pub(super) async fn conversations(api: &Api, who: &Principal) -> Result<DmConversationListResponse, Error> {
-    let page = api.service.conversations(who, api.service.config().list_page, None).await?;
+/// [`Config::list_page`](dm_core::Config::list_page), and only as many as fit into one frame, which
+/// are about 700 with the default limits. A client reads older ones over REST, in pages.
+pub(super) async fn conversations(
+    api: &Api,
+    principal: &Principal,
+) -> Result<DmConversationListResponse, Error> {
+    let page = api.service.conversations(principal, api.service.config().list_page, None).await?;
     let names =
         Names::look_up(&api.service, page.conversations.iter().flat_map(render::participants).collect())
             .await;

@@ -1,4 +1,4 @@
-//! Reads and writes one WebSocket, within limits of size and time.
+//! [`Socket`]: reads and writes one WebSocket, within limits of size and time.
 
 use std::future::Future;
 use std::pin::pin;
@@ -14,25 +14,28 @@ use super::close::Close;
 use crate::answers::TakenFrame;
 use crate::api::Api;
 
-/// Size of the read buffer in bytes. Every idle connection holds one. A larger frame gets its own
-/// buffer. With a buffer four times as large, a client that sends many small frames at once is 2 %
-/// faster.
+/// Size of the read buffer in bytes. Every connection holds such a buffer, also an idle one, so it
+/// is small. A larger frame gets its own buffer. A buffer of 4 KiB would make a client that sends
+/// many small frames at once only 2 % faster.
 const READ_BUFFER: usize = 1_024;
-/// Size in bytes at which collected frames are written. Many small frames then do not become as
-/// many small packets.
+/// Number of bytes at which the frames in the write buffer are written to the TCP connection. Many
+/// small frames then share a packet.
 const WRITE_BUFFER: usize = 4_096;
-/// Lower bound of [`write_buffer_limit`] in bytes. It is enough for one frame of the default
-/// maximum size together with small frames.
+/// Minimum of [`write_buffer_limit`] in bytes. It is enough for one frame of the default maximum
+/// size (256 KiB) and many small frames.
 const MIN_WRITE_BUFFER_LIMIT: usize = 1024 * 1024;
-/// Maximum number of frames that are read and dropped while waiting for the client's closing frame.
+/// Maximum number of frames that are read and dropped while the server waits for the client's
+/// closing frame. It limits the work for a client that sends frames without end.
 const MAX_READS_BEFORE_CLOSE: usize = 1_000;
 
-/// One WebSocket.
+/// One WebSocket. Each write and the close are limited to
+/// [`Options::patience`](crate::Options::patience).
 pub(super) struct Socket {
     api: Arc<Api>,
     inner: WebSocket,
-    /// The answer that is being written, with its permits. After a failed write it is kept until
-    /// the socket closes, because its bytes stay in memory until then.
+    /// The page that is being written, with its permits of the budget. After a failed write it
+    /// stays here until the socket is dropped, because its bytes are in the write buffer until
+    /// then.
     writing: Option<TakenFrame>,
 }
 
@@ -45,8 +48,8 @@ pub(super) enum Received {
     Pong(Bytes),
 }
 
-/// Sets every limit of the WebSocket library. By default the library accepts messages of 64 MiB,
-/// and its write buffer has no limit.
+/// Sets every limit of the WebSocket library. Without these settings, the library would accept
+/// messages of 64 MiB, and its write buffer would have no limit.
 pub(super) fn with_limits(api: &Api, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     let largest = api.options.max_message.max(api.service.config().max_payload);
     upgrade
@@ -58,7 +61,8 @@ pub(super) fn with_limits(api: &Api, upgrade: WebSocketUpgrade) -> WebSocketUpgr
         .accept_unmasked_frames(false)
 }
 
-/// Maximum number of bytes that wait to be written, if the largest frame has `largest` bytes.
+/// Maximum number of bytes in the write buffer. The buffer must have space for the largest frame,
+/// of `largest` bytes, and for 64 KiB of other frames.
 fn write_buffer_limit(largest: usize) -> usize {
     MIN_WRITE_BUFFER_LIMIT.max(largest.saturating_add(64 * 1024))
 }
@@ -68,7 +72,8 @@ impl Socket {
         Self { api, inner, writing: None }
     }
 
-    /// Reads the next frame. Cancel safe: a dropped call loses no bytes of a frame.
+    /// Reads the next frame. Fails if the connection has to end. Cancel safe: if the future is
+    /// dropped, the next call continues with the same frame.
     pub(super) async fn read(&mut self) -> Result<Received, Close> {
         match self.inner.recv().await {
             Some(Ok(Message::Binary(frame))) => Ok(Received::Frame(frame)),
@@ -86,8 +91,8 @@ impl Socket {
         self.write_frames(envelopes.into_iter().map(|envelope| envelope.encode_to_vec().into())).await
     }
 
-    /// Writes an answer in the same way, and then returns its permits to the budget.
-    pub(super) async fn write_held(&mut self, taken: TakenFrame) -> Result<(), Close> {
+    /// Writes a page in the same way, and then returns its permits to the budget.
+    pub(super) async fn write_taken(&mut self, taken: TakenFrame) -> Result<(), Close> {
         let frame = taken.frame.clone();
         self.writing = Some(taken);
         self.write_frames(std::iter::once(frame)).await
@@ -112,14 +117,14 @@ impl Socket {
             .await
     }
 
-    /// Sends the closing frame and waits for the client's closing frame. If the socket closed at
-    /// once, unread bytes in the receive buffers would reset the connection, and the client might
-    /// not read the reason.
+    /// Sends the closing frame, and waits for the client's closing frame. Without the wait, unread
+    /// bytes in the receive buffers would make the system reset the TCP connection, and the client
+    /// might not get the closing frame.
     pub(super) async fn close(mut self, close: Close) {
         let (api, inner) = (&self.api, &mut self.inner);
         if let Close::Unresponsive(_) = close {
-            // The client did not answer within `patience`. Another wait would only keep the memory
-            // of the connection.
+            // The client did not answer within `patience`. Another wait would only hold the memory
+            // of the connection for longer.
             let _sent = inner.send(Message::Close(Some(close_frame(close)))).now_or_never();
             return;
         }
@@ -134,7 +139,7 @@ impl Socket {
             }
             Ok(())
         };
-        // The socket is dropped in any case.
+        // The result does not matter, because the socket is dropped now.
         let _result = with_patience(api, handshake).await;
     }
 }
@@ -143,14 +148,14 @@ impl Socket {
 /// [`Options::patience`](crate::Options::patience).
 async fn with_patience(api: &Api, io: impl Future<Output = Result<(), Close>>) -> Result<(), Close> {
     let mut io = pin!(io);
-    // The socket mostly takes everything at once, and no timer is needed.
+    // The socket usually takes all bytes at once. Then no timer is made.
     if let Some(done) = io.as_mut().now_or_never() {
         return done;
     }
     tokio::select! {
         biased;
         done = io => done,
-        () = api.service.clock().sleep(api.options.patience) => Err(Close::Unresponsive("too slow a reader")),
+        () = api.service.clock().sleep(api.options.patience) => Err(Close::Unresponsive("the client reads too slowly")),
     }
 }
 
@@ -167,8 +172,8 @@ fn read_failure(error: &axum::Error) -> Close {
             Close::Gone
         }
         Some(WsError::Io(_) | WsError::ConnectionClosed | WsError::AlreadyClosed) => Close::Gone,
-        // This also covers an error type of another version of the library than this crate uses.
-        // An unknown error does not mean that the client is gone.
+        // axum may use another version of the WebSocket library than this crate. Its error type is
+        // then unknown here. An unknown error does not mean that the client is gone.
         _ => Close::Policy("not WebSocket frames"),
     }
 }
@@ -182,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_another_version_of_the_library_does_not_count_as_a_client_that_is_gone() {
+    fn an_unknown_error_type_does_not_mean_that_the_client_is_gone() {
         assert_eq!(failure("an error of another version"), Close::Policy("not WebSocket frames"));
         assert_eq!(failure(WsError::ConnectionClosed), Close::Gone);
         assert_eq!(failure(WsError::Io(std::io::ErrorKind::ConnectionReset.into())), Close::Gone);

@@ -1,4 +1,4 @@
-//! Limits the open WebSockets of each user, and the rate at which the user opens them.
+//! [`Sockets`] limits the open WebSockets of each user, and the rate at which a user opens them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,20 +8,21 @@ use dm_core::{Timestamp, UserId};
 
 use crate::Options;
 
-/// Minimum map size at which unused entries are removed.
+/// Minimum number of users in the map at which unused entries are removed. Smaller maps take little
+/// memory.
 const MIN_SWEEP_SIZE: usize = 1_024;
 
 /// Counts the WebSockets of each user, and refuses those beyond the limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Sockets {
-    /// [`Options::sockets_per_user`].
+    /// The value of [`Options::sockets_per_user`].
     max_open: usize,
-    /// [`Options::socket_interval`].
+    /// The value of [`Options::socket_interval`].
     interval: Duration,
     users: Arc<Mutex<Users>>,
 }
 
-/// Counts as one open WebSocket of a user until it is dropped.
+/// One open WebSocket of a user. It counts for the user's limit until it is dropped.
 #[derive(Debug)]
 pub(super) struct OpenSocket {
     sockets: Sockets,
@@ -33,14 +34,14 @@ pub(super) struct OpenSocket {
 pub(super) enum OpenRefused {
     /// The user has the maximum number of WebSockets open.
     TooMany,
-    /// The user opened WebSockets too fast, and may open the next one after this time.
+    /// The user opened WebSockets too fast. The user may open the next one after this time.
     TooSoon(Duration),
 }
 
 #[derive(Debug)]
 struct Users {
     by_id: HashMap<UserId, UserSockets>,
-    /// Map size at which unused entries are removed.
+    /// The number of users in the map at which unused entries are removed.
     sweep_at: usize,
 }
 
@@ -48,9 +49,9 @@ struct Users {
 #[derive(Debug)]
 struct UserSockets {
     open_count: usize,
-    /// The time from which on the user may open the maximum number at once again. Each opening
-    /// moves it by one interval. (It is the theoretical arrival time of the generic cell rate
-    /// algorithm.)
+    /// The time from which on the user may open the maximum number of WebSockets at once. Each
+    /// opened WebSocket moves this time later by one interval. (It is the "theoretical arrival
+    /// time" of the generic cell rate algorithm.)
     credit_full_at: Timestamp,
 }
 
@@ -64,7 +65,8 @@ impl Sockets {
         }
     }
 
-    /// Counts another WebSocket of a user. Refuses if the user has too many or opens them too fast.
+    /// Counts another WebSocket of a user. Refuses if the user has too many open WebSockets or
+    /// opens them too fast. A refusal does not count.
     pub(super) fn open(&self, user: UserId, now: Timestamp) -> Result<OpenSocket, OpenRefused> {
         let mut users = self.lock();
         users.sweep(now);
@@ -74,8 +76,8 @@ impl Sockets {
         }
         let burst = self.interval.saturating_mul(u32::try_from(self.max_open).unwrap_or(u32::MAX));
         let latest = now.after(burst);
-        // If the clock was set back, the stored time may be too late. It is reduced to the time
-        // that opening the maximum number now would give.
+        // After the clock was set back, `credit_full_at` may be too far in the future. It is
+        // reduced to its value after a user has opened the maximum number just now.
         sockets.credit_full_at = sockets.credit_full_at.clamp(now, latest);
         let credit_full_at = sockets.credit_full_at.after(self.interval);
         if credit_full_at > latest {
@@ -89,14 +91,16 @@ impl Sockets {
     }
 
     fn lock(&self) -> MutexGuard<'_, Users> {
-        // Nothing panics while the counts are locked, so a poisoned map is consistent.
+        // No code that can panic runs under the lock, so the map is consistent even if the lock is
+        // poisoned.
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Users {
-    /// Removes the users without open WebSockets who may open the maximum number at once. Does
-    /// nothing until the map has twice as many entries as after the last removal.
+    /// Removes the users without open WebSockets who may open the maximum number at once. To keep
+    /// the average cost of a call constant, it does nothing until the map has twice as many users
+    /// as after the last removal.
     fn sweep(&mut self, now: Timestamp) {
         if self.by_id.len() >= self.sweep_at {
             self.by_id.retain(|_, sockets| sockets.open_count > 0 || sockets.credit_full_at > now);
@@ -135,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_socket_is_no_longer_counted_once_it_is_dropped() {
+    fn a_dropped_socket_is_not_counted() {
         let sockets = two_at_once();
         let (first, _second) = (sockets.open(user(1), at(0)).unwrap(), sockets.open(user(1), at(0)).unwrap());
         assert_eq!(sockets.open(user(1), at(9_999)).unwrap_err(), OpenRefused::TooMany);
@@ -145,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_opened_as_many_as_allowed_opens_one_more_per_interval() {
+    fn at_the_limit_a_user_opens_one_more_websocket_per_interval() {
         let sockets = two_at_once();
         let open = |millis| sockets.open(user(1), at(millis)).map(drop);
         assert_eq!([open(1_000), open(1_000)], [Ok(()), Ok(())]);
@@ -162,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_delays_no_longer_than_opening_all_at_once_does() {
+    fn a_clock_that_is_set_back_delays_the_next_websocket_by_one_interval() {
         let sockets = two_at_once();
         sockets.open(user(1), at(100_000)).unwrap();
         assert_eq!(sockets.open(user(1), at(1_000)).unwrap_err(), OpenRefused::TooSoon(INTERVAL));
@@ -170,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_with_nothing_open_and_all_credit_back_is_removed() {
+    fn a_user_without_websockets_and_with_full_credit_is_removed() {
         let sockets = two_at_once();
         sockets.open(user(9), at(0)).unwrap();
         sockets.open(user(8), at(9_000)).unwrap();

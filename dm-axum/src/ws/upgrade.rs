@@ -1,4 +1,4 @@
-//! `GET /api/dm/ws`: the upgrade of a request to a WebSocket.
+//! Upgrades a request to a WebSocket: `GET /api/dm/ws`.
 
 use std::sync::Arc;
 
@@ -43,30 +43,32 @@ pub(crate) async fn upgrade(
     if parameters.ticket.is_none() {
         caller.as_ref().map_err(Clone::clone)?;
     }
-    // This check comes before the ticket is redeemed, so that a request that is no upgrade does not
-    // use the ticket up.
+    // This check comes before the ticket is redeemed: a request that is no upgrade must not use up
+    // the ticket.
     let upgrade = upgrade.map_err(|_| Problem::new(Kind::NotAnUpgrade, ""))?;
-    let Caller { who, login } = match (caller, parameters.ticket) {
+    let Caller { principal, login } = match (caller, parameters.ticket) {
         (Ok(caller), _) => caller,
         (Err(unauthorized), None) => return Err(unauthorized),
         (Err(unauthorized), Some(ticket)) => {
             api.tickets.redeem(&ticket, api.service.clock().now()).ok_or(unauthorized)?
         }
     };
-    let who = named_device(&who, parameters.device.as_deref())?;
-    let open_socket = api.sockets.open(who.user, api.service.clock().now()).map_err(|refused| {
+    let principal = named_device(&principal, parameters.device.as_deref())?;
+    let open_socket = api.sockets.open(principal.user, api.service.clock().now()).map_err(|refused| {
         let max_open = api.options.sockets_per_user;
         let (detail, after) = match refused {
-            OpenRefused::TooMany => (format!("a user may have {max_open}"), api.options.ping_interval),
+            OpenRefused::TooMany => {
+                (format!("a user may have {max_open} open WebSockets"), api.options.ping_interval)
+            }
             OpenRefused::TooSoon(after) => (format!("a user may open {max_open} at once"), after),
         };
-        Problem::new(Kind::TooManySockets, detail).retry_after(after)
+        Problem::new(Kind::TooManySockets, detail).with_retry_after(after)
     })?;
-    let span = tracing::debug_span!("dm_socket", user = ?who.user, device = %who.device);
+    let span = tracing::debug_span!("dm_socket", user = ?principal.user, device = %principal.device);
     let upgrade = with_limits(&api, upgrade);
     Ok(upgrade.on_upgrade(move |socket| {
         async move {
-            Connection::serve(api, who, login, socket).await;
+            Connection::serve(api, principal, login, socket).await;
             drop(open_socket);
         }
         .instrument(span)

@@ -1,4 +1,4 @@
-//! Answers a hello: registers the device and starts its delivery session.
+//! Answers a hello: registers the device and starts its session.
 
 use dm_core::{DeviceId, DeviceStart, Error, InboxSeq, Principal, Session};
 use dm_proto::{DmHello, DmWelcome, PROTOCOL_VERSION};
@@ -7,14 +7,15 @@ use super::close::Close;
 use crate::api::Api;
 use crate::problem::{Kind, Problem};
 
-/// Size in bytes of a send's frame without its payload, rounded up.
+/// Size in bytes of the frame of a send without its payload, rounded up. The frame must fit into
+/// [`Options::max_message`](crate::Options::max_message).
 const SEND_OVERHEAD: usize = 1024;
 
 /// An accepted hello.
 pub(super) struct Welcomed {
     /// The user on the device that the hello names.
-    pub(super) who: Principal,
-    /// The delivery session of that device.
+    pub(super) principal: Principal,
+    /// The session of that device.
     pub(super) session: Session,
     /// The answer to the hello.
     pub(super) welcome: DmWelcome,
@@ -26,8 +27,12 @@ pub(super) struct HelloRefused {
     pub(super) close: Close,
 }
 
-/// Registers the device that a hello names, and starts its delivery session.
-pub(super) async fn welcome(api: &Api, who: &Principal, hello: &DmHello) -> Result<Welcomed, HelloRefused> {
+/// Registers the device that a hello names, and starts the session of this device.
+pub(super) async fn welcome(
+    api: &Api,
+    principal: &Principal,
+    hello: &DmHello,
+) -> Result<Welcomed, HelloRefused> {
     let refused = |problem| HelloRefused { problem, close: Close::Refused };
     let failed = |error: Error| {
         let close = match &error {
@@ -40,31 +45,31 @@ pub(super) async fn welcome(api: &Api, who: &Principal, hello: &DmHello) -> Resu
         return Err(refused(Problem::not_acceptable("protocol", "only version 1 is supported")));
     }
     let named = Some(hello.device.as_str()).filter(|device| !device.is_empty());
-    let who = named_device(who, named).map_err(refused)?;
+    let principal = named_device(principal, named).map_err(refused)?;
     let start = if hello.start_now { DeviceStart::Now } else { DeviceStart::Oldest };
-    let session = api.service.connect_from(&who, start).await.map_err(failed)?;
-    let devices = api.service.devices(&who).await.map_err(failed)?;
-    let cursor = devices.iter().find(|state| state.device == who.device).map(|state| state.cursor);
+    let session = api.service.connect_from(&principal, start).await.map_err(failed)?;
+    let devices = api.service.devices(&principal).await.map_err(failed)?;
+    let cursor = devices.iter().find(|state| state.device == principal.device).map(|state| state.cursor);
     let config = api.service.config();
     let max_payload = config.max_payload.min(api.options.max_message.saturating_sub(SEND_OVERHEAD));
     let welcome = DmWelcome {
-        device: who.device.to_string(),
+        device: principal.device.to_string(),
         cursor: cursor.unwrap_or(InboxSeq::ZERO).get(),
         window: u32::try_from(config.window).unwrap_or(u32::MAX),
         max_payload: u32::try_from(max_payload).unwrap_or(u32::MAX),
     };
-    Ok(Welcomed { who, session, welcome })
+    Ok(Welcomed { principal, session, welcome })
 }
 
-/// Returns the principal on the device that a client names. If the host named a device, the client
-/// may only name the same device.
-pub(super) fn named_device(who: &Principal, named: Option<&str>) -> Result<Principal, Problem> {
-    let Some(named) = named else { return Ok(who.clone()) };
+/// Returns the user on the device that a client names; `principal` itself if the client names none.
+/// If the host has named a device, the client may only name the same device.
+pub(super) fn named_device(principal: &Principal, named: Option<&str>) -> Result<Principal, Problem> {
+    let Some(named) = named else { return Ok(principal.clone()) };
     let device: DeviceId = named
         .parse()
         .map_err(|_| Problem::malformed("device", "not 1 to 64 characters of A-Z a-z 0-9 . _ -"))?;
-    if !who.device.is_default() && who.device != device {
-        return Err(Problem::new(Kind::ForeignDevice, "the session is another device's").about("device"));
+    if !principal.device.is_default() && principal.device != device {
+        return Err(Problem::new(Kind::ForeignDevice, "the login is for another device").with_field("device"));
     }
-    Ok(Principal::new(who.user, device))
+    Ok(Principal::new(principal.user, device))
 }

@@ -1,4 +1,4 @@
-//! Acknowledgements of connections after a hello, and their effect on deliveries.
+//! Acknowledgements on connections after a hello, and their effect on deliveries.
 
 use dm_core::Principal;
 use dm_core::store::StoreErrorKind;
@@ -10,8 +10,9 @@ use crate::faults::FaultyStore;
 use crate::socket::{Socket, until};
 use crate::world::{World, user};
 
-/// Opens a conversation and sends messages, so that user 2's inbox has entries up to a position.
-/// Entry 1 announces the conversation. The payload of each message is its position.
+/// Opens a conversation of users 1 and 2 and sends messages, until user 2's inbox has entries up to
+/// a position. Entry 1 is the notice of the conversation. The payload of each message is its
+/// position.
 async fn with_backlog(world: &World, up_to: u64) -> String {
     let conversation = world.open(1, 2).await;
     for position in 2..=up_to {
@@ -20,7 +21,8 @@ async fn with_backlog(world: &World, up_to: u64) -> String {
     conversation
 }
 
-/// Connects user 2's phone and receives its backlog: positions and message ids.
+/// Connects user 2's phone and receives its backlog. Returns the position and the message id of
+/// each entry; the id is empty for a notice.
 async fn catch_up(world: &World) -> (Socket, Vec<(u64, String)>) {
     let (mut socket, _) = Socket::hello(world, 2, "phone").await;
     let mut received = Vec::new();
@@ -50,6 +52,7 @@ fn positions(received: &[(u64, String)]) -> Vec<u64> {
     received.iter().map(|(position, _)| *position).collect()
 }
 
+/// The number of messages that are pending for user 2's phone.
 async fn depth(world: &World) -> u64 {
     let phone = Principal::new(user(2), "phone".parse().unwrap());
     world.dm.depth(&phone).await.unwrap().messages
@@ -82,7 +85,7 @@ async fn unacknowledged_entries_are_delivered_again_once_on_the_next_connection(
 }
 
 #[tokio::test]
-async fn repeated_and_unknown_ids_are_counted_and_no_error() {
+async fn acknowledging_repeated_and_unknown_ids_succeeds_and_counts_them() {
     let world = World::new().await;
     with_backlog(&world, 3).await;
     let foreign = world.open(1, 3).await;
@@ -90,8 +93,8 @@ async fn repeated_and_unknown_ids_are_counted_and_no_error() {
     let (mut socket, received) = catch_up(&world).await;
     let (known, none) = (&*received[1].1, "0190b6a0-0000-7000-8000-000000000001");
     let table: [(_, &[&str], _); 6] = [
-        // The entry for the conversation has no message id. It is acknowledged together with the
-        // message after it.
+        // The notice of the conversation (entry 1) has no message id. The acknowledgement of the
+        // message after it also acknowledges the notice, so the cursor moves to 2.
         (0, &[known, none, &foreign], acknowledged(2, 1, 2)),
         (0, &[known], acknowledged(2, 1, 0)),
         (1, &[], acknowledged(2, 0, 0)),
@@ -132,7 +135,7 @@ async fn an_invalid_acknowledgement_is_refused_and_acknowledges_nothing() {
 }
 
 #[tokio::test]
-async fn acknowledgements_that_wait_for_another_are_stored_in_one_write() {
+async fn waiting_acknowledgements_are_stored_in_one_write() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
     with_backlog(&world, 4).await;
@@ -144,7 +147,7 @@ async fn acknowledgements_that_wait_for_another_are_stored_in_one_write() {
     for (id, up_to) in [("2", 2), ("3", 4), ("4", 3)] {
         socket.ack(id, up_to, &[]).await;
     }
-    // The server has read all requests.
+    // After this answer, the server has read all requests.
     socket.receive_nothing_more().await;
     store.hold_commits(false);
     assert_eq!(socket.receive_acknowledged("1").await, acknowledged(1, 1, 0));
@@ -155,7 +158,7 @@ async fn acknowledgements_that_wait_for_another_are_stored_in_one_write() {
 }
 
 #[tokio::test]
-async fn an_acknowledgement_behind_a_refused_one_is_stored_all_the_same() {
+async fn an_acknowledgement_after_a_refused_one_is_stored() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
     with_backlog(&world, 4).await;
@@ -200,7 +203,7 @@ async fn deliveries_stop_at_the_window_and_continue_after_acknowledgements() {
     let (position, id) = receive_message(&mut socket).await;
     assert_eq!(position, 3);
     socket.receive_nothing_more().await;
-    // An acknowledged entry in the middle also leaves the window.
+    // An acknowledged entry after an unacknowledged one does not count for the window either.
     socket.ack("by id", 0, &[&id]).await;
     socket.receive_acknowledged("by id").await;
     assert_eq!(socket.receive_text().await.0, 4);
@@ -209,7 +212,8 @@ async fn deliveries_stop_at_the_window_and_continue_after_acknowledgements() {
     socket.receive_acknowledged("all").await;
     assert_eq!((socket.receive_text().await.0, socket.receive_text().await.0), (5, 6));
     socket.receive_nothing_more().await;
-    // A client with a full window can still send requests, and another device is not delayed.
+    // A full window does not delay the requests of the client, nor the deliveries to another
+    // device.
     assert_eq!(socket.list("l").await.conversations.len(), 1);
     let (mut laptop, _) = Socket::hello(&world, 2, "laptop").await;
     assert_eq!(laptop.receive_delivery().await.position, 1);

@@ -1,4 +1,4 @@
-//! Hostile bodies. Each is refused, and nothing is stored.
+//! Malformed and hostile bodies of requests. Each one is refused, and nothing is stored.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,7 +12,7 @@ fn with(mut body: Value, field: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn every_field_of_a_send_is_checked_by_name() {
+async fn every_invalid_field_of_a_send_is_named() {
     let world = World::new().await;
     let id = world.open(1, 2).await;
     let good = message(&id, "x");
@@ -62,7 +62,7 @@ async fn every_field_of_a_send_is_checked_by_name() {
         assert_eq!((status, &problem["field"]), (expected, &json!(field)), "{field}: {bad:.40}");
     }
     assert_eq!(world.stored().await, before);
-    assert_eq!(world.post(1, "messages", &good).await.0, 201, "the rest of the body was good");
+    assert_eq!(world.post(1, "messages", &good).await.0, 201, "the other fields are valid");
 }
 
 #[tokio::test]
@@ -156,7 +156,7 @@ async fn a_chunked_body_without_a_length_is_read_up_to_the_limit() {
     let mut stream = TcpStream::connect(&world.address).await.unwrap();
     let start = head(&world, "keys", "transfer-encoding: chunked");
     stream.write_all(start.as_bytes()).await.unwrap();
-    // The last chunk is one byte beyond the limit, and the body never ends.
+    // The last chunk exceeds the limit by one byte, and the body has no end.
     for size in [4_095, 1, 1] {
         let chunk = format!("{size:x}\r\n{}\r\n", " ".repeat(size));
         stream.write_all(chunk.as_bytes()).await.unwrap();
@@ -183,14 +183,14 @@ async fn a_body_with_a_length_beyond_the_limit_is_refused_unread() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_arrive_is_refused_after_a_time() {
+async fn a_body_that_does_not_arrive_is_refused_with_408() {
     let world = World::new().await;
     let before = world.stored().await;
     let mut stream = TcpStream::connect(&world.address).await.unwrap();
     stream.write_all(head(&world, "keys", "content-length: 10").as_bytes()).await.unwrap();
     stream.write_all(b"{").await.unwrap();
-    // Once the next call is answered, on the one thread of this test, the handler waits for the
-    // body.
+    // The test has one thread. When this call is answered, the handler of the first request has run
+    // and waits for the body.
     world.get(1, "conversations").await;
     world.clock.advance(30 * SECOND);
     assert!(status_line(&mut stream).await.starts_with("HTTP/1.1 408"));

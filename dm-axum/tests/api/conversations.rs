@@ -36,7 +36,7 @@ async fn a_conversation_is_created_once_and_found_afterwards() {
 }
 
 #[tokio::test]
-async fn oneself_is_400_an_unknown_user_404_and_an_invalid_key_422() {
+async fn opening_with_oneself_is_400_with_an_unknown_user_404_and_with_an_invalid_key_422() {
     let world = World::new().await;
     let no_point = format!("02{}", "00".repeat(31));
     let identity = format!("01{}", "00".repeat(31));
@@ -70,14 +70,14 @@ async fn a_user_without_a_name_is_unknown_and_opening_fails_while_the_directory_
         names
     };
     assert_eq!(names(&list), ["\"Person 1\"", "\"Unknown\""]);
-    // The directory cannot find out whether this user exists, so the call fails.
+    // The directory fails for user 66 and does not tell whether the user exists, so the call fails.
     let (status, problem) =
         world.post(1, "conversations", &json!({ "recipient_pubkey": user(66).to_string() })).await;
     assert_eq!((status, kind(&problem)), (503, "unavailable"));
 }
 
 #[tokio::test]
-async fn the_most_recently_active_come_first_and_the_never_active_last() {
+async fn the_most_recently_active_conversation_is_first_and_an_empty_one_last() {
     let world = World::new().await;
     let (two, three, four) = (world.open(1, 2).await, world.open(1, 3).await, world.open(1, 4).await);
     world.send(1, &three, "a").await;
@@ -109,7 +109,7 @@ async fn with_a_limit_the_list_has_pages() {
 }
 
 #[tokio::test]
-async fn without_a_limit_the_cursor_of_the_rest_is_in_a_header() {
+async fn without_a_limit_the_next_cursor_is_in_a_header() {
     let world = World::configured(|config| config.list_page = 2).await;
     for other in 2..=4 {
         world.open(1, other).await;
@@ -125,7 +125,7 @@ async fn without_a_limit_the_cursor_of_the_rest_is_in_a_header() {
 }
 
 #[tokio::test]
-async fn a_bad_limit_or_cursor_is_refused_by_name() {
+async fn a_malformed_limit_or_cursor_is_refused_with_its_name() {
     let world = World::new().await;
     let long = format!("cursor={}", "0".repeat(4_096));
     let table = [

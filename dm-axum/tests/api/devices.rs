@@ -1,4 +1,4 @@
-//! Listing devices and forgetting one.
+//! Listing and forgetting devices.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ async fn a_ninth_device_can_forget_another_whose_socket_is_closed_with_4003_and_
 }
 
 #[tokio::test]
-async fn a_missing_device_and_another_users_device_are_the_same_answer() {
+async fn a_missing_device_and_another_users_device_get_the_same_answer() {
     let world = World::new().await;
     let (mut other, _) = Socket::hello(&world, 2, "theirs").await;
     other.receive_caught_up().await;

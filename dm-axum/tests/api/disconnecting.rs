@@ -1,11 +1,11 @@
-//! The effect on WebSockets when the host disconnects a user or forgets a device.
+//! WebSockets are closed when the host disconnects their user or forgets their device.
 
 use dm_core::DisconnectReason;
 
 use crate::socket::Socket;
 use crate::world::{World, user};
 
-/// Maximum number of deliveries to a socket without a hello whose client answers no ping.
+/// Maximum number of deliveries to a client that sent no hello and answers no ping.
 const UNCONFIRMED: usize = 512;
 
 #[tokio::test]
@@ -35,7 +35,8 @@ async fn a_socket_that_answers_no_ping_is_closed_as_soon_as_its_user_is_disconne
     let world = World::new().await;
     let mut seed = Socket::open(&world, 2).await;
     let conversation = world.open(1, 2).await;
-    // The conversation is a delivery as well. The clock does not advance, so no ping is sent.
+    // The notice of the conversation is one of the deliveries. The clock does not advance, so no
+    // ping is sent.
     for _ in 1..UNCONFIRMED {
         world.send(1, &conversation, "x").await;
     }

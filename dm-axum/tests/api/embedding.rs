@@ -1,4 +1,4 @@
-//! A host's own router with the API merged into it.
+//! The API merged into a host's own router.
 
 use axum::Router;
 use axum::extract::State;

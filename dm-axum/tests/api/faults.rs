@@ -1,5 +1,5 @@
-//! A store whose commits for callers fail or wait when a test says so. The service's own
-//! housekeeping, which runs at any time, is not affected.
+//! [`FaultyStore`]: a store whose commits and reads fail or wait when a test requests it. The
+//! writes that the service makes by itself, which can happen at any time, never fail or wait.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,12 +17,17 @@ use tokio::sync::watch;
 #[derive(Clone, Default)]
 pub struct FaultyStore {
     inner: MemoryStore,
+    /// The error of the next commit for a caller.
     next: Arc<Mutex<Option<StoreErrorKind>>>,
+    /// Whether lists of conversations fail.
     unreadable: Arc<AtomicBool>,
+    /// Whether commits for callers wait.
     held: watch::Sender<bool>,
+    /// Whether reads of history wait.
     history_held: watch::Sender<bool>,
     /// The number of reads of history that began.
     histories: Arc<AtomicUsize>,
+    /// The number of writes for callers in commits that began.
     writes: Arc<AtomicUsize>,
 }
 
@@ -32,12 +37,12 @@ impl FaultyStore {
         *self.next.lock().unwrap() = Some(kind);
     }
 
-    /// Makes all lists of conversations fail from now on, or none.
+    /// Makes all lists of conversations fail from now on, or succeed.
     pub fn fail_lists(&self, fail: bool) {
         self.unreadable.store(fail, Ordering::Relaxed);
     }
 
-    /// Whether the commit of [`fail_next`](Self::fail_next) has failed.
+    /// Whether the commit that [`fail_next`](Self::fail_next) announced has failed.
     pub fn has_failed(&self) -> bool {
         self.next.lock().unwrap().is_none()
     }

@@ -20,7 +20,7 @@ async fn devices(world: &World, n: u64) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_backlog_comes_in_order_then_caught_up_then_live_deliveries() {
+async fn the_backlog_is_delivered_in_order_then_caught_up_then_live_deliveries() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     world.send(1, &conversation, "a").await;
@@ -65,7 +65,7 @@ async fn a_new_device_may_start_without_the_backlog() {
 }
 
 #[tokio::test]
-async fn a_device_whose_backlog_expired_is_sent_the_gap_before_the_rest() {
+async fn a_device_whose_backlog_expired_is_sent_the_gap_first() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let (mut socket, _) = Socket::hello(&world, 2, "phone").await;
@@ -90,7 +90,8 @@ async fn a_device_whose_backlog_expired_is_sent_the_gap_before_the_rest() {
     world.send(1, &conversation, "live").await;
     assert_eq!(socket.receive_text().await, (5, "live".to_owned()));
 
-    // The client acknowledges the end of the gap like a delivery. The gap is then not sent again.
+    // The client acknowledges the end of the gap like a delivery. After that, the gap is not sent
+    // again.
     socket.ack("b", gap.to, &[]).await;
     assert_eq!(socket.receive_acknowledged("b").await.up_to, 3);
     socket.close().await;
@@ -146,7 +147,7 @@ async fn a_newer_connection_of_the_device_replaces_the_older_and_loses_nothing()
     assert_eq!(older.receive_close().await, (4009, reason));
     assert_eq!((welcome.cursor, newer.receive_delivery().await.position), (0, 1));
     assert_eq!(newer.receive_text().await, (2, "delivered".to_owned()));
-    // The last message may be a part of the backlog or live.
+    // The last message may be delivered as a part of the backlog or after it.
     let mut received = Vec::new();
     while received.len() < 2 {
         received.push(newer.receive_server().await.1);
@@ -164,7 +165,7 @@ async fn a_newer_connection_of_the_device_replaces_the_older_and_loses_nothing()
 }
 
 #[tokio::test]
-async fn the_device_is_the_one_that_the_host_names_or_else_the_default() {
+async fn the_host_names_the_device_or_it_is_the_default_device() {
     let world = World::new().await;
     let mut socket = Socket::open_on(&world, 2, "phone").await;
     socket.send_hello("h", "").await;
@@ -256,7 +257,7 @@ async fn a_connection_whose_pong_waits_behind_requests_stays_open() {
     socket.receive_caught_up().await;
     let writes = store.writes();
     store.hold_commits(true);
-    // No further frame is read until this request is answered.
+    // With `in_flight` of 1, the server reads no further frame until this request is answered.
     socket.send("s", &conversation, "slow").await;
     until(async || store.writes() > writes).await;
     world.clock.advance(30 * SECOND);
@@ -268,7 +269,7 @@ async fn a_connection_whose_pong_waits_behind_requests_stays_open() {
     store.hold_commits(false);
     assert_eq!(socket.receive_sent("s").await.server_sequence, 1);
     socket.receive_nothing_more().await;
-    // The answer to the ping was also read.
+    // The server has read the answer to the ping, so the connection stays open.
     world.clock.advance(10 * SECOND);
     socket.receive_nothing_more().await;
 }

@@ -1,5 +1,5 @@
-//! Hostile bytes over a WebSocket. Each input ends the connection with a code, stores nothing and
-//! affects no other connection.
+//! Hostile bytes over a WebSocket. Each input ends its connection with a close code, stores nothing
+//! and affects no other connection.
 
 use dm_proto::prost::Message as _;
 use dm_proto::{DmHello, DmPing, Envelope, dm_client_frame, envelope::Payload};
@@ -11,9 +11,11 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 use crate::socket::{Socket, until};
 use crate::world::{SECOND, World};
 
+/// The default of `Options::max_message`.
 const LIMIT: usize = 256 * 1024;
 
-/// A world with a conversation and a device, and its stored state.
+/// A world with a conversation of users 1 and 2 and a device of user 1, and the world's stored
+/// state.
 async fn world() -> (World, String) {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
@@ -24,7 +26,8 @@ async fn world() -> (World, String) {
     (world, before)
 }
 
-/// Checks that a connection ends with this code and reason, and that nothing else has changed.
+/// Checks that a connection ends with this code and reason, that the stored state is the same as
+/// before, and that another connection is served. `input` names the input in a failure.
 async fn assert_closed(world: &World, before: &str, mut socket: Socket, expected: (u16, &str), input: &str) {
     let (code, reason) = socket.receive_close().await;
     assert_eq!((code, &*reason), expected, "{input}");
@@ -42,8 +45,8 @@ fn field(number: u32, content: &[u8]) -> Vec<u8> {
     [bytes, content.to_vec()].concat()
 }
 
-/// A client's frame on the wire: the first byte, a masked length of eight bytes, a mask of zeros,
-/// the payload.
+/// A client's WebSocket frame on the wire: the first byte, a length of eight bytes with the bit for
+/// the mask, a mask of zeros, and the payload.
 fn masked(first: u8, length: u64, payload: &[u8]) -> Vec<u8> {
     [&[first, 0xff][..], &length.to_be_bytes(), &[0; 4], payload].concat()
 }
@@ -129,7 +132,7 @@ async fn a_text_frame_closes_with_1008() {
 #[tokio::test]
 async fn a_message_may_have_256_kib_and_no_more() {
     let (world, before) = world().await;
-    // A host's own field of zeros as filler, and a request.
+    // A field of the host, which fills the frame with zeros, and a request.
     let filled = |len: usize| {
         let list = Envelope::new("l", Payload::DmConversationListRequest(Default::default())).encode_to_vec();
         [field(20, &vec![0; len - list.len() - 5]), list].concat()

@@ -21,7 +21,7 @@ async fn ping(socket: &mut Socket) {
 }
 
 #[tokio::test]
-async fn a_flood_of_pings_closes_with_1008_and_as_many_as_allowed_do_not() {
+async fn more_pings_than_allowed_close_with_1008() {
     let world = World::with_options(|options| options.client_pings = 5).await;
     world.open(1, 2).await;
     let before = world.stored().await;
@@ -46,7 +46,7 @@ async fn a_flood_of_pings_closes_with_1008_and_as_many_as_allowed_do_not() {
 }
 
 #[tokio::test]
-async fn pings_are_counted_for_a_whole_interval_and_anew_when_the_clock_is_set_back() {
+async fn pings_are_counted_per_interval_and_a_clock_set_back_starts_a_new_one() {
     let world = World::with_options(|options| options.client_pings = 5).await;
     let mut socket = Socket::open(&world, 1).await;
     for _ in 0..5 {
@@ -63,7 +63,7 @@ async fn pings_are_counted_for_a_whole_interval_and_anew_when_the_clock_is_set_b
 }
 
 #[tokio::test]
-async fn a_thousand_ping_frames_are_answered_one_by_one() {
+async fn each_of_a_thousand_ping_frames_is_answered_in_order() {
     let world = World::new().await;
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
     socket.receive_caught_up().await;
@@ -78,13 +78,13 @@ async fn a_thousand_ping_frames_are_answered_one_by_one() {
     }
 }
 
-/// A world whose server sends no pings when the clock is advanced. A client that does not read is
-/// detected by its unread frames and not by an unanswered ping.
+/// A world whose server sends no ping for a year. A client that does not read is then detected by
+/// its unread frames and not by an unanswered ping.
 async fn world_without_pings() -> World {
     World::with_options(|options| options.ping_interval = YEAR).await
 }
 
-/// Checks that two other clients send and receive.
+/// Checks that two other clients can send and receive.
 async fn assert_served(sender: &mut Socket, peer: &mut Socket, conversation: &str) {
     sender.send("s", conversation, "still here").await;
     sender.receive_sent("s").await;
@@ -92,7 +92,7 @@ async fn assert_served(sender: &mut Socket, peer: &mut Socket, conversation: &st
 }
 
 #[tokio::test]
-async fn a_client_that_asks_and_never_reads_is_closed_and_others_are_served() {
+async fn a_client_that_never_reads_answers_is_closed_and_others_are_served() {
     let world = world_without_pings().await;
     let conversation = world.open(1, 2).await;
     let large = world.open(2, 3).await;
@@ -108,7 +108,7 @@ async fn a_client_that_asks_and_never_reads_is_closed_and_others_are_served() {
     let [sender, peer] = &mut others[..] else { panic!() };
     let before = world.hub.connections();
 
-    // 20 MB of answers do not fit into the buffers of a socket.
+    // The client requests 20 MB of answers, which do not fit into the buffers of a socket.
     let mut silent = Socket::open(&world, 3).await;
     assert_eq!(world.hub.connections(), before + 1);
     for _ in 0..100 {
@@ -124,7 +124,7 @@ async fn a_client_that_asks_and_never_reads_is_closed_and_others_are_served() {
     })
     .await;
     assert_served(sender, peer, &conversation).await;
-    // The client gets no more bytes than the buffers hold.
+    // The client gets only the answers that were in the buffers.
     let mut answers = 0;
     while let Some(Ok(Message::Binary(_))) = silent.0.next().await {
         answers += 1;
@@ -160,7 +160,7 @@ async fn a_client_that_never_reads_deliveries_is_closed_and_gets_them_on_the_nex
 async fn a_connection_with_a_frame_that_never_ends_is_closed() {
     let world = World::new().await;
     let mut socket = Socket::open(&world, 1).await;
-    // Ten of a hundred bytes arrive.
+    // The frame announces a hundred bytes, of which ten arrive.
     socket.write_raw(&[&[0x82, 0x80 | 100, 0, 0, 0, 0][..], &[0x0a; 10]].concat()).await;
     world.clock.advance(30 * SECOND);
     socket.receive_ping(false).await;

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::world::{SECOND, START, World, derived_key, kind, user};
 
 #[tokio::test]
-async fn a_published_key_is_answered_and_found_in_full() {
+async fn a_published_key_is_returned_and_looked_up_with_all_fields() {
     let world = World::new().await;
     let expected = json!({
         "ed25519_pubkey": user(1).to_string(),
@@ -18,7 +18,7 @@ async fn a_published_key_is_answered_and_found_in_full() {
     // Seed clients send only this field. Hexadecimal digits may be of either case.
     let body = json!({ "x25519_pubkey": derived_key(1).to_uppercase() });
     assert_eq!(world.post(1, "keys", &body).await, (200, expected.clone()));
-    // Publishing the same key again changes nothing, also at a later time.
+    // Publishing the same key at a later time changes nothing.
     world.clock.advance(SECOND);
     assert_eq!(world.post(1, "keys", &body).await, (200, expected.clone()));
     for text in [user(1).to_string(), user(1).to_string().to_uppercase()] {

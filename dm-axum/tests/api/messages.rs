@@ -13,7 +13,7 @@ fn sequences(page: &Value) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn a_send_without_additions_is_answered_in_the_seed_s_shape() {
+async fn a_send_of_a_seed_client_is_answered_with_the_seed_s_fields() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let (status, sent) = world.post(1, "messages", &message(&conversation, "opaque")).await;
@@ -35,7 +35,7 @@ async fn a_send_without_additions_is_answered_in_the_seed_s_shape() {
 }
 
 #[tokio::test]
-async fn additions_are_in_the_answer_and_a_repeat_is_answered_like_the_first() {
+async fn optional_fields_are_in_the_answer_and_a_repeated_send_gets_the_first_answer() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let mut body = message(&conversation, "opaque");
@@ -56,7 +56,7 @@ async fn additions_are_in_the_answer_and_a_repeat_is_answered_like_the_first() {
 }
 
 #[tokio::test]
-async fn suite_0_and_none_are_the_same_and_an_empty_ephemeral_key_is_none() {
+async fn suite_0_equals_no_suite_and_an_empty_ephemeral_key_equals_no_key() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let mut body = message(&conversation, "opaque");
@@ -68,7 +68,7 @@ async fn suite_0_and_none_are_the_same_and_an_empty_ephemeral_key_is_none() {
 }
 
 #[tokio::test]
-async fn a_stale_key_is_refused_with_the_current_one_and_nothing_is_stored() {
+async fn a_stale_key_is_refused_with_the_current_key_and_nothing_is_stored() {
     let world = World::configured(|config| config.key_policy = KeyPolicy::AcceptUnproven).await;
     let conversation = world.open(1, 2).await;
     let mut body = message(&conversation, "opaque");
@@ -131,9 +131,10 @@ async fn history_is_read_in_both_directions_by_sequence() {
 }
 
 #[tokio::test]
-async fn names_that_cannot_be_looked_up_do_not_fail_a_stored_send() {
+async fn a_send_succeeds_although_its_names_cannot_be_looked_up() {
     let world = World::new().await;
-    // User 66 can open a conversation: the directory is only asked about the other user.
+    // The directory fails for user 66. This user can open a conversation, because the service asks
+    // the directory about the other user only.
     let conversation = world.open(66, 1).await;
     let sent = world.send(66, &conversation, "x").await;
     assert_eq!(sent["sender_display_name"], "Unknown");

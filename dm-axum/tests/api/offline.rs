@@ -30,7 +30,7 @@ async fn the_seed_s_client_fetches_and_acknowledges() {
     assert_eq!(world.post(2, "offline/ack", &body).await, (200, acknowledged.clone()));
     assert_eq!(world.post(2, "offline/ack", &body).await, (200, acknowledged), "idempotent");
     assert_eq!(texts(&world.get(2, "offline").await.1), ["b"]);
-    // The sender has nothing pending: these messages are its own.
+    // Nothing is pending for the sender, because the device has sent these messages itself.
     assert_eq!(world.get(1, "offline").await.1["messages"], json!([]));
 }
 
@@ -50,7 +50,7 @@ async fn messages_of_the_user_s_other_devices_are_fetched_on_request() {
 }
 
 #[tokio::test]
-async fn a_page_has_the_position_of_the_next_and_up_to_acknowledges_it() {
+async fn next_is_the_position_to_continue_after_and_to_acknowledge() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     for text in ["a", "b", "c"] {
@@ -72,7 +72,7 @@ async fn one_body_may_acknowledge_a_position_and_messages() {
     let conversation = world.open(1, 2).await;
     world.send(1, &conversation, "a").await;
     let second = world.send(1, &conversation, "b").await;
-    // Entry 1 is the conversation, entry 2 the first message.
+    // Entry 1 is the notice of the conversation, entry 2 the first message.
     let (_, answer) =
         world.post(2, "offline/ack", &json!({ "up_to": 2, "message_ids": [second["id"]] })).await;
     assert_eq!(answer, json!({ "acknowledged": 3, "unknown": 0, "remaining": 0 }));
@@ -116,7 +116,7 @@ async fn in_the_mode_on_fetch_fetching_acknowledges() {
 }
 
 #[tokio::test]
-async fn an_acknowledgement_that_names_nothing_or_nonsense_acknowledges_nothing() {
+async fn an_empty_or_malformed_acknowledgement_acknowledges_nothing() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let sent = world.send(1, &conversation, "a").await;
@@ -147,7 +147,7 @@ async fn an_acknowledgement_that_names_nothing_or_nonsense_acknowledges_nothing(
 }
 
 #[tokio::test]
-async fn one_device_too_many_is_refused() {
+async fn a_device_beyond_the_limit_is_refused() {
     let world = World::configured(|config| config.devices_per_user = 1).await;
     world.get(1, "offline").await;
     let response = world.call(1, Method::GET, "offline").header("x-device", "second").send().await.unwrap();

@@ -1,5 +1,5 @@
-//! A store that limits the number of concurrent reads of history. Each read yields once while it
-//! holds its permit.
+//! [`PooledStore`]: a store that limits the number of concurrent reads of history, as a pool of
+//! connections does. Each read yields once while it holds its permit, so that reads overlap.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -41,7 +41,7 @@ async fn every_call_without_a_principal_is_401() {
 }
 
 #[tokio::test]
-async fn another_method_is_405() {
+async fn a_wrong_method_is_405() {
     let world = World::new().await;
     for (_, path) in calls() {
         let response = world.call(1, Method::DELETE, &path).send().await.unwrap();
@@ -72,7 +72,7 @@ async fn a_body_without_the_content_type_of_json_is_415() {
 }
 
 #[tokio::test]
-async fn an_unavailable_store_is_503_with_the_time_of_a_retry() {
+async fn an_unavailable_store_is_503_with_retry_after() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
     let conversation = world.open(1, 2).await;
@@ -125,7 +125,7 @@ async fn a_service_that_shuts_down_is_503() {
 }
 
 #[tokio::test]
-async fn a_foreign_and_a_missing_conversation_are_the_same_answer_byte_for_byte() {
+async fn a_foreign_and_a_missing_conversation_get_the_same_answer_byte_for_byte() {
     let world = World::new().await;
     let foreign = world.open(1, 2).await;
     world.send(1, &foreign, "x").await;

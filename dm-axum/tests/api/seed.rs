@@ -1,4 +1,4 @@
-//! Connections without a hello, as seed clients open them.
+//! Connections without a hello, which seed clients (clients of the first protocol version) open.
 
 use dm_proto::{DmConversationListRequest, DmHistoryRequest, Envelope, envelope::Payload};
 use serde_json::json;
@@ -14,7 +14,7 @@ async fn depth(world: &World, n: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn live_events_come_in_the_seed_s_frames() {
+async fn live_events_are_sent_in_the_seed_s_frames() {
     let world = World::new().await;
     let mut socket = Socket::open(&world, 2).await;
     let conversation = world.open(1, 2).await;
@@ -100,7 +100,7 @@ async fn an_acknowledgement_that_fails_leaves_the_delivery_pending() {
     store.fail_next(dm_core::store::StoreErrorKind::Unavailable);
     socket.receive_ping(true).await;
     until(async || store.has_failed()).await;
-    // The connection stays open, and the next delivery is acknowledged.
+    // The connection stays open. The next answered ping acknowledges the second delivery only.
     world.send(1, &conversation, "b").await;
     socket.receive().await;
     world.clock.advance(SECOND);
@@ -116,7 +116,7 @@ async fn many_deliveries_are_acknowledged_in_the_order_of_pings() {
     for n in 0..700_u32 {
         world.send(1, &conversation, &n.to_string()).await;
     }
-    // After 512 deliveries nothing is sent until a ping is answered.
+    // After 512 deliveries the server sends no more until a ping is answered.
     for n in 0..700_u32 {
         if n == 512 {
             world.clock.advance(SECOND);
@@ -165,7 +165,7 @@ async fn requests_are_answered_under_their_id() {
         ("b", &conversation, 4, 2, vec![3, 2], true),
         ("c", &conversation, 3, 100, vec![2, 1], false),
         ("d", &conversation, 1, 1_000, vec![], false),
-        // A client that knows no problems is sent an empty page.
+        // Seed clients do not understand problems, so these two requests get an empty page.
         ("e", "0190b6a0-0000-7000-8000-000000000001", 0, 0, vec![], false),
         ("f", "no id", 0, 0, vec![], false),
     ];

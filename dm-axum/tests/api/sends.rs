@@ -75,7 +75,7 @@ async fn a_send_is_answered_to_its_device_and_delivered_to_all_others() {
 }
 
 #[tokio::test]
-async fn a_repeated_send_is_answered_like_the_first_and_other_content_is_a_conflict() {
+async fn a_repeated_send_gets_the_first_answer_and_other_content_is_a_conflict() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let mut socket = phone(&world, 1).await;
@@ -96,7 +96,7 @@ async fn a_repeated_send_is_answered_like_the_first_and_other_content_is_a_confl
 }
 
 #[tokio::test]
-async fn a_send_to_an_older_key_is_refused_with_the_current_one() {
+async fn a_send_to_an_older_key_is_refused_with_the_current_key() {
     let world = World::configured(|config| config.key_policy = KeyPolicy::AcceptUnproven).await;
     let conversation = world.open(1, 2).await;
     let mut socket = phone(&world, 1).await;
@@ -170,7 +170,7 @@ async fn history_and_lists_are_answered_under_their_id() {
 }
 
 #[tokio::test]
-async fn a_foreign_and_a_missing_conversation_are_the_same_problem() {
+async fn a_foreign_and_a_missing_conversation_get_the_same_problem() {
     let world = World::new().await;
     world.open(1, 2).await;
     let foreign = world.open(2, 3).await;
@@ -194,12 +194,12 @@ async fn a_foreign_and_a_missing_conversation_are_the_same_problem() {
 
 #[tokio::test]
 async fn sends_of_a_connection_are_stored_in_the_order_in_which_they_were_sent() {
-    // The queues are short, so most sends wait.
+    // The service's queue and batches are short, so most sends wait.
     let world = World::configured(|config| (config.queue, config.batch) = (2, 2)).await;
     let conversation = world.open(1, 2).await;
     let mut socket = phone(&world, 1).await;
     for n in 0..100 {
-        // The payloads have different sizes, because the queue also counts bytes.
+        // The payloads have different sizes, because the queue also has a limit in bytes.
         let payload = format!("{n}{}", "-".repeat(if n % 3 == 0 { 8_000 } else { 0 }));
         let frame = dm_client_frame::Frame::Send(send(&conversation, &payload));
         feed_envelope(&mut socket, &Envelope::client(n.to_string(), frame)).await;
@@ -236,7 +236,7 @@ async fn a_send_whose_client_is_gone_is_in_both_inboxes_or_in_none() {
     };
     assert!(frame.len() < 126, "one byte of length is enough");
 
-    // The client is gone after a part of the frame.
+    // The client disconnects after it has sent a part of the frame.
     for cut in [1, 2, 20, masked(&frame).len() - 1] {
         let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
         socket.write_raw(&masked(&frame)[..cut]).await;
@@ -244,7 +244,7 @@ async fn a_send_whose_client_is_gone_is_in_both_inboxes_or_in_none() {
         until(async || world.hub.connections() == 0).await;
         assert_eq!(depths().await, [0, 0], "{cut}");
     }
-    // The client is gone while the message is being stored.
+    // The client disconnects while the message is being stored.
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
     let writes = store.writes();
     store.hold_commits(true);
@@ -253,12 +253,13 @@ async fn a_send_whose_client_is_gone_is_in_both_inboxes_or_in_none() {
     drop(socket);
     until(async || world.hub.connections() == 0).await;
     store.hold_commits(false);
-    // This write is stored after the message, if the message is.
+    // The store commits in order. When this write is stored, the message is stored or never will
+    // be.
     world.open(1, 3).await;
     let [own, peer] = depths().await;
     assert_eq!(own, peer);
     assert_eq!(history(&world, 2, &conversation).await.len() as u64, peer);
-    // After a repeated send under the same id, the message is stored once.
+    // The client repeats the send under the same id. The message is then stored exactly once.
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
     socket.write_raw(&masked(&frame)).await;
     while !matches!(socket.receive_server().await.1, dm_server_frame::Frame::Sent(_)) {}
@@ -266,7 +267,7 @@ async fn a_send_whose_client_is_gone_is_in_both_inboxes_or_in_none() {
 }
 
 #[tokio::test]
-async fn no_more_frames_are_read_than_requests_may_be_worked_on() {
+async fn no_frame_is_read_while_too_many_requests_are_in_progress() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |options| options.in_flight = 4).await;
     let conversation = world.open(1, 2).await;
@@ -282,7 +283,8 @@ async fn no_more_frames_are_read_than_requests_may_be_worked_on() {
     socket.0.flush().await.unwrap();
     until(async || store.writes() > writes).await;
     store.hold_commits(false);
-    // The ping is answered as soon as it is read: once all but three sends are answered.
+    // A ping is answered as soon as it is read. With at most four requests in progress, it is read
+    // when at most three sends are not answered.
     let mut answered = 0;
     while let (_, dm_server_frame::Frame::Sent(sent)) = socket.receive_server().await {
         answered += 1;

@@ -18,7 +18,7 @@ use crate::world::{World, user};
 pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    /// Connects with headers and a query. The error is the status of the refusal.
+    /// Connects with headers and a query. The error is the HTTP status of the refusal.
     pub async fn try_open(world: &World, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
         let mut request = format!("ws://{}/api/dm/ws{query}", world.address).into_client_request().unwrap();
         for (name, value) in headers {
@@ -31,12 +31,12 @@ impl Socket {
         }
     }
 
-    /// Connects as the *n*-th user, and waits until the server serves the connection.
+    /// Connects as the *n*-th user, and waits until the server has answered a first request.
     pub async fn open(world: &World, n: u64) -> Self {
         Self::open_on(world, n, "default").await
     }
 
-    /// Like [`open`](Self::open), with a device that the host names.
+    /// Connects like [`open`](Self::open), on a device that the host names.
     pub async fn open_on(world: &World, n: u64, device: &str) -> Self {
         let headers = [("x-user", &*user(n).to_string()), ("x-device", device)];
         let mut socket = Self::try_open(world, "", &headers).await.unwrap();
@@ -145,8 +145,8 @@ impl Socket {
         }
     }
 
-    /// Sends a ping frame and checks that its answer is next: the server has no other frame to
-    /// send.
+    /// Checks that the server has no frame to send: sends a ping frame, and checks that the next
+    /// frame is its answer.
     pub async fn receive_nothing_more(&mut self) {
         self.send_envelope(&Envelope::client("p", dm_client_frame::Frame::Ping(DmPing { nonce: 7 }))).await;
         match self.receive_server().await {
@@ -160,7 +160,7 @@ impl Socket {
         let _gone = self.0.get_mut().write_all(bytes).await;
     }
 
-    /// Receives a ping, and answers it if asked to.
+    /// Receives a ping, and answers it if `answer` is true.
     pub async fn receive_ping(&mut self, answer: bool) {
         match self.0.next().await.unwrap().unwrap() {
             Message::Ping(_) if answer => self.0.flush().await.unwrap(),
@@ -169,7 +169,7 @@ impl Socket {
         }
     }
 
-    /// Waits for the closing frame. Returns its code and reason. Frames before it are dropped.
+    /// Waits for the closing frame, and drops the frames before it. Returns its code and reason.
     pub async fn receive_close(&mut self) -> (u16, String) {
         loop {
             match self.0.next().await {
@@ -217,7 +217,7 @@ pub fn client_frame(frame: Option<dm_client_frame::Frame>) -> Envelope {
     Envelope::new("r", Payload::DmClientFrame(DmClientFrame { frame }))
 }
 
-/// Lets the other tasks of the test's thread run until a condition holds.
+/// Waits until a condition is true. The other tasks of the test run while it waits.
 pub async fn until(mut holds: impl AsyncFnMut() -> bool) {
     while !holds().await {
         tokio::task::yield_now().await;

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::world::{SECOND, START, World, answer, kind};
 
 #[tokio::test]
-async fn a_ticket_has_its_time_of_expiry_and_no_two_are_the_same() {
+async fn each_ticket_has_an_expiry_and_differs_from_others() {
     let world = World::new().await;
     let (status, body) = world.post(1, "ws-ticket", &json!({})).await;
     assert_eq!((status, &body["expires_at"]), (200, &json!(START + 30_000)));

@@ -13,7 +13,7 @@ use crate::world::{SECOND, World, user};
 const REQUESTS: usize = 32;
 
 /// User 3 requests 14 MB of answers and reads none. They do not fit into the buffers of a socket.
-async fn ask_and_read_nothing(world: &World) -> Socket {
+async fn request_without_reading(world: &World) -> Socket {
     let large = world.open(2, 3).await;
     for _ in 0..7 {
         world.send(2, &large, &"x".repeat(64 * 1024)).await;
@@ -35,10 +35,10 @@ async fn requests_of_a_client_that_does_not_read_delay_no_reads_of_others() {
     let conversation = world.open(1, 2).await;
     world.send(1, &conversation, "small").await;
     let before = world.hub.connections();
-    let _silent = ask_and_read_nothing(&world).await;
+    let _silent = request_without_reading(&world).await;
 
-    // Other clients read without delay. The pages for the silent client are read from the store,
-    // although it reads no answers.
+    // Other clients read without delay. The store also reads the pages for the silent client,
+    // although this client reads no answers.
     let mut others = 0;
     until(async || {
         let (status, page) = world.get(1, &format!("messages/{conversation}")).await;
@@ -48,7 +48,7 @@ async fn requests_of_a_client_that_does_not_read_delay_no_reads_of_others() {
     })
     .await;
 
-    // The server was waiting for the client to read.
+    // The connection of the silent client is open until `patience` is over.
     assert_eq!(world.hub.connections(), before + 1);
     until(async || {
         world.clock.advance(SECOND);
@@ -61,9 +61,9 @@ async fn requests_of_a_client_that_does_not_read_delay_no_reads_of_others() {
 async fn a_connection_that_waits_for_its_client_to_read_ends_when_the_user_is_disconnected() {
     let store = PooledStore::new(4);
     let world = World::with(store.clone(), |_| (), |options| options.max_message = 512 * 1024).await;
-    let mut silent = ask_and_read_nothing(&world).await;
+    let mut silent = request_without_reading(&world).await;
     until(async || store.history_reads() == REQUESTS).await;
-    // The clock does not advance, so no client exceeds `patience`.
+    // The clock does not advance, so `patience` does not end the connection.
     assert_eq!(world.dm.disconnect(user(3), None, DisconnectReason::Refused).await.sessions, 1);
     until(async || world.hub.connections() == 0).await;
 
@@ -81,7 +81,7 @@ async fn a_connection_that_waits_for_its_client_to_read_ends_when_the_user_is_di
 }
 
 #[tokio::test]
-async fn a_page_is_read_no_larger_than_its_frame() {
+async fn the_store_reads_no_larger_page_than_fits_into_a_frame() {
     const PAYLOAD: usize = 32 * 1024;
     const FRAME: usize = 128 * 1024;
     let store = PooledStore::new(1);
@@ -99,7 +99,7 @@ async fn a_page_is_read_no_larger_than_its_frame() {
         }
     };
     assert_eq!((page.messages.len(), page.has_more), (3, true), "as many as fit into a frame");
-    // The page from the store ends with the message that exceeds the size of the frame.
+    // The store ends a page with the message that exceeds the size of the frame.
     let read = store.largest_history();
     assert!(read <= FRAME + PAYLOAD + 1_024, "{read} bytes were read");
 }

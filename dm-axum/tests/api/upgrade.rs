@@ -50,7 +50,7 @@ async fn a_request_that_is_no_upgrade_uses_up_no_ticket() {
 }
 
 #[tokio::test]
-async fn a_ticket_has_the_expiry_of_the_session_that_asked_for_it() {
+async fn a_ticket_has_the_expiry_of_the_login_that_requested_it() {
     let world = World::new().await;
     let request = world.call(1, Method::POST, "ws-ticket").header("x-expiry", START + 5_000);
     let (_, body) = answer(request.send().await.unwrap()).await;
@@ -62,14 +62,14 @@ async fn a_ticket_has_the_expiry_of_the_session_that_asked_for_it() {
 }
 
 #[tokio::test]
-async fn a_socket_closes_when_its_session_expires_and_no_sooner() {
+async fn a_socket_closes_when_its_login_expires_and_not_earlier() {
     let world = World::new().await;
     let (who, expiry) = (user(1).to_string(), (START + 5_000).to_string());
     let headers = [("x-user", &*who), ("x-expiry", &*expiry)];
     let mut socket = Socket::try_open(&world, "", &headers).await.unwrap();
     socket.list("l").await;
     world.clock.advance(4 * SECOND);
-    // The wall clock is set back: the timer ends before the session expires.
+    // The wall clock is set back, so the timer resolves before the login expires.
     world.clock.set(dm_core::Timestamp::from_millis(START));
     world.clock.advance(SECOND);
     socket.list("still here").await;
@@ -107,7 +107,7 @@ async fn a_query_names_the_device_only_if_the_host_does_not() {
 }
 
 #[tokio::test]
-async fn a_closed_socket_no_longer_counts_for_its_user() {
+async fn a_closed_socket_does_not_count_for_its_user() {
     let world = World::with_options(|options| {
         options.sockets_per_user = 1;
         options.socket_interval = Duration::ZERO;
@@ -131,7 +131,7 @@ async fn a_user_who_opens_sockets_too_fast_is_told_when_to_retry() {
     };
     drop(open().await);
     drop(open().await);
-    // As long as one of both is open, the answer is that too many are open.
+    // While the server has not closed both, the refusal says that too many are open.
     crate::socket::until(async || {
         let response = open().await;
         assert_eq!(response.status(), 429);

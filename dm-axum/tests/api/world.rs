@@ -1,5 +1,5 @@
-//! A host with the API on a loopback port. It reads the caller from a header, which no real host
-//! may do.
+//! [`World`]: a host with the API on a loopback port. It reads the caller from a header without
+//! authentication, which a real host must not do.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use curve25519_dalek::{EdwardsPoint, Scalar};
-use dm_axum::{Options, SessionExpiry, SessionWatch};
+use dm_axum::{LoginExpiry, LoginWatch, Options};
 use dm_core::store::Store;
 use dm_core::time::ManualClock;
 use dm_core::{
@@ -20,11 +20,12 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+/// The time on the clock of a new world, in Unix milliseconds.
 pub const START: u64 = 1_800_000_000_000;
 pub const SECOND: Duration = Duration::from_secs(1);
 
-/// The login sessions that requests name in `x-session`. Each test uses its own names.
-pub static SESSIONS: Mutex<BTreeMap<String, SessionWatch>> = Mutex::new(BTreeMap::new());
+/// The logins that requests name in `x-login`. Each test uses its own names.
+pub static LOGINS: Mutex<BTreeMap<String, LoginWatch>> = Mutex::new(BTreeMap::new());
 
 /// The *n*-th user.
 pub fn user(n: u64) -> UserId {
@@ -148,8 +149,9 @@ impl World {
         body
     }
 
-    /// The stored state of users 1 to 3 as text: conversations with heads, pending messages, keys
-    /// and devices. Two equal texts mean that nothing was stored in between.
+    /// The stored state of users 1 to 3 as text: conversations with the number of the newest
+    /// message, pending messages, keys and devices. If two texts are equal, nothing was stored in
+    /// between.
     pub async fn stored(&self) -> String {
         let mut seen = String::new();
         for n in 1..=3 {
@@ -203,10 +205,10 @@ async fn authenticate(mut request: Request, next: Next) -> axum::response::Respo
         request.extensions_mut().insert(Principal::new(user.parse().unwrap(), device));
     }
     if let Some(expiry) = header(&request, "x-expiry") {
-        request.extensions_mut().insert(SessionExpiry(Timestamp::from_millis(expiry.parse().unwrap())));
+        request.extensions_mut().insert(LoginExpiry(Timestamp::from_millis(expiry.parse().unwrap())));
     }
-    if let Some(name) = header(&request, "x-session") {
-        request.extensions_mut().insert(SESSIONS.lock().unwrap()[&name].clone());
+    if let Some(name) = header(&request, "x-login") {
+        request.extensions_mut().insert(LOGINS.lock().unwrap()[&name].clone());
     }
     next.run(request).await
 }

@@ -1,6 +1,6 @@
-//! No payload, key or ticket is in the logs, at the most verbose level.
+//! The logs contain no payload, key or ticket, even at the most verbose level.
 //!
-//! This test is a program of its own, because it captures the logs of the whole process.
+//! This test is a separate program, because it captures the logs of the whole process.
 
 #![allow(missing_docs, dead_code, unreachable_pub, reason = "tests; each binary uses its part of the world")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
@@ -21,8 +21,8 @@ use world::{World, base64, derived_key, message, user};
 struct Logs(Arc<Mutex<Vec<u8>>>);
 
 impl Logs {
-    /// Installs the one subscriber of the process. It has to be global: an event that first occurs
-    /// on a thread without a subscriber would be off on all threads.
+    /// Installs the one subscriber of the process. The subscriber has to be global: `tracing` would
+    /// disable an event on all threads if the event first occurs on a thread without a subscriber.
     fn capture() -> &'static Self {
         static LOGS: OnceLock<Logs> = OnceLock::new();
         LOGS.get_or_init(|| {
@@ -61,7 +61,7 @@ impl MakeWriter<'_> for Logs {
     }
 }
 
-/// A text, and its encodings in which a log could have it.
+/// A text, and the encodings in which a log could contain it.
 fn forms(secret: &str) -> [String; 4] {
     let bytes = format!("{:?}", secret.as_bytes());
     [
@@ -99,7 +99,7 @@ async fn nothing_secret_is_logged_or_quoted_in_a_refusal() {
     refusals += &world.get(1, &format!("conversations?cursor={CANARY}&limit={CANARY}")).await.1.to_string();
     refusals += &world.get(1, &format!("keys/{CANARY}")).await.1.to_string();
     refusals += &world.get(1, &format!("messages/{CANARY}")).await.1.to_string();
-    // A send whose odd field is unknown is accepted, and its answer has the payload.
+    // The send with an unknown field is accepted, and its answer contains the payload.
     let refusals = refusals.replace(&base64(CANARY), "");
 
     let logs = logs.text();

@@ -1,4 +1,4 @@
-//! The builder of a client.
+//! [`ClientBuilder`] makes a [`Client`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,8 +24,8 @@ pub struct ClientBuilder {
 }
 
 impl Client {
-    /// A builder for a client of the server at `base`, such as `http://127.0.0.1:8080`. A path in
-    /// `base` is prepended to the path of every call.
+    /// A builder for a client of the server at the URL `base`, such as `http://127.0.0.1:8080`. If
+    /// `base` has a path, the client prepends it to the path of every call.
     pub fn builder(base: impl Into<String>) -> ClientBuilder {
         ClientBuilder {
             base: base.into(),
@@ -40,13 +40,14 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// Sets the token, which every call carries as `Authorization: Bearer …`.
+    /// Sets the token, which every call sends as `Authorization: Bearer …`.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self
     }
 
-    /// Sets the device id. Without an id, the host determines the device from the token.
+    /// Sets the device id, which every call names. Without an id, the host determines the device
+    /// from the token.
     pub fn device(mut self, device: DeviceId) -> Self {
         self.device = Some(device);
         self
@@ -64,19 +65,20 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the clock.
+    /// Sets the clock. The default is [`SystemClock`].
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Sets the source of randomness for nonces, message ids and the waits between attempts.
+    /// Sets the source of randomness for nonces, message ids and the waits between attempts. The
+    /// default is [`OsEntropy`].
     pub fn entropy(mut self, entropy: impl Entropy + Send + 'static) -> Self {
         self.entropy = SharedEntropy::new(entropy);
         self
     }
 
-    /// Makes the client. Sends nothing.
+    /// Makes the client. This method does not connect to the server.
     ///
     /// # Errors
     ///

@@ -1,10 +1,11 @@
-//! The REST calls. A call is one attempt; [`Client::send`] and [`Client::deliver`] retry.
+//! The REST calls of [`Client`]. Each call is one attempt. [`Client::send`] and
+//! [`Client::deliver`], in another file, retry.
 
 use super::handle::Client;
 use crate::conversation::{Conversation, ConversationPage};
 use crate::device::DeviceId;
 use crate::error::ClientError;
-use crate::http::{MAX_ITEM, MAX_LIST, call, call_if_known};
+use crate::http::{MAX_ITEM_BYTES, MAX_LIST_BYTES, call, call_if_known};
 use crate::ids::ConversationId;
 use crate::inbox::{AckTarget, Acknowledged, DeviceState, PendingPage, Ticket};
 use crate::keys::{UserId, X25519Key};
@@ -24,7 +25,7 @@ impl Client {
     pub async fn publish_key(&self, key: &X25519Key) -> Result<KeyRecord, ClientError> {
         let body = json::PublishKey { x25519_pubkey: key.to_string() };
         let request = self.http.post(&["api", "dm", "keys"], &body);
-        let (_, answer) = call::<json::KeyJson>(request, MAX_ITEM).await?;
+        let (_, answer) = call::<json::KeyJson>(request, MAX_ITEM_BYTES).await?;
         Ok(answer.try_into()?)
     }
 
@@ -37,11 +38,11 @@ impl Client {
     /// the user has published no key.
     pub async fn key(&self, user: &UserId) -> Result<KeyRecord, ClientError> {
         let request = self.http.get(&["api", "dm", "keys", &user.to_string()]);
-        let (_, answer) = call::<json::KeyJson>(request, MAX_ITEM).await?;
+        let (_, answer) = call::<json::KeyJson>(request, MAX_ITEM_BYTES).await?;
         Ok(answer.try_into()?)
     }
 
-    /// The conversation with `peer`, opened if it does not exist.
+    /// The conversation with `peer`. The server opens it if it does not exist.
     ///
     /// # Errors
     ///
@@ -50,7 +51,7 @@ impl Client {
     pub async fn open_conversation(&self, peer: &UserId) -> Result<Conversation, ClientError> {
         let body = json::OpenConversation { recipient_pubkey: peer.to_string() };
         let request = self.http.post(&["api", "dm", "conversations"], &body);
-        let (_, answer) = call::<json::ConversationJson>(request, MAX_ITEM).await?;
+        let (_, answer) = call::<json::ConversationJson>(request, MAX_ITEM_BYTES).await?;
         Ok(answer.try_into()?)
     }
 
@@ -69,24 +70,24 @@ impl Client {
         if let Some(cursor) = cursor {
             request = request.query(&[("cursor", cursor)]);
         }
-        let (_, answer) = call::<json::ConversationList>(request, MAX_LIST).await?;
+        let (_, answer) = call::<json::ConversationList>(request, MAX_LIST_BYTES).await?;
         let conversations =
             answer.conversations.into_iter().map(Conversation::try_from).collect::<Result<_, _>>()?;
         Ok(ConversationPage { conversations, next: answer.next })
     }
 
-    /// Sends an encrypted message in one attempt. [`deliver`](Client::deliver) retries until the
-    /// outcome is known.
+    /// Sends an encrypted message in one attempt. Use [`deliver`](Client::deliver) to retry until
+    /// the outcome is known.
     ///
     /// # Errors
     ///
     /// [`ClientError`] if the call fails; [`ClientError::StaleKey`] if the message is encrypted to
-    /// a key that is no longer the recipient's current key. After an error whose
-    /// [`retry`](ClientError::retry) is not `Never`, the message may be stored. To find out, send
-    /// the same message again.
+    /// another key than the recipient's current key. After an error whose
+    /// [`retry`](ClientError::retry) is not `Never`, the message may or may not be stored. Send the
+    /// same message again: the answer tells whether it was stored before.
     pub async fn post_message(&self, message: &OutgoingMessage) -> Result<Stored, ClientError> {
         let request = self.http.post(&["api", "dm", "messages"], &json::PostMessage::from(message));
-        let (status, answer) = call::<json::MessageJson>(request, MAX_ITEM).await?;
+        let (status, answer) = call::<json::MessageJson>(request, MAX_ITEM_BYTES).await?;
         let stored = Message::try_from(answer)?;
         if stored.conversation != message.conversation {
             return Err(ClientError::Protocol("the answer is about another conversation"));
@@ -118,7 +119,7 @@ impl Client {
             HistoryRange::Before(sequence) => request = request.query(&[("before", sequence.get())]),
             HistoryRange::After(sequence) => request = request.query(&[("after", sequence.get())]),
         }
-        let (_, answer) = call::<json::MessageList>(request, MAX_LIST).await?;
+        let (_, answer) = call::<json::MessageList>(request, MAX_LIST_BYTES).await?;
         let messages = parse_messages(answer.messages)?;
         if messages.iter().any(|message| message.conversation != conversation) {
             return Err(ClientError::Protocol("the answer is about another conversation"));
@@ -127,10 +128,10 @@ impl Client {
     }
 
     /// A page of at most `limit` (1 to 1,000) messages that are pending for the device, including
-    /// messages that the user's other devices sent. The page starts after the inbox entry `after`;
-    /// with `None`, it starts after the device's cursor.
+    /// messages that the user's other devices sent. The page starts after the inbox entry `after`,
+    /// or after the device's cursor if `after` is `None`.
     ///
-    /// This call is for clients that poll. Other clients use [`connect`](Client::connect).
+    /// This call is for programs that poll. Other programs use [`connect`](Client::connect).
     ///
     /// # Errors
     ///
@@ -141,7 +142,7 @@ impl Client {
         if let Some(after) = after {
             request = request.query(&[("after", after.get())]);
         }
-        let (_, answer) = call::<json::MessageList>(request, MAX_LIST).await?;
+        let (_, answer) = call::<json::MessageList>(request, MAX_LIST_BYTES).await?;
         Ok(PendingPage {
             gap: answer.gap.map(Into::into),
             messages: parse_messages(answer.messages)?,
@@ -157,7 +158,7 @@ impl Client {
     /// [`ClientError`] if the call fails.
     pub async fn acknowledge(&self, target: AckTarget) -> Result<Acknowledged, ClientError> {
         let request = self.http.post(&["api", "dm", "offline", "ack"], &json::PostAck::from(target));
-        let (_, answer) = call::<json::AckAnswer>(request, MAX_ITEM).await?;
+        let (_, answer) = call::<json::AckAnswer>(request, MAX_ITEM_BYTES).await?;
         Ok(answer.into())
     }
 
@@ -169,7 +170,7 @@ impl Client {
     /// [`ClientError`] if the call fails.
     pub async fn devices(&self) -> Result<Vec<DeviceState>, ClientError> {
         let request = self.http.get(&["api", "dm", "devices"]);
-        let (_, answer) = call::<json::DeviceList>(request, MAX_ITEM).await?;
+        let (_, answer) = call::<json::DeviceList>(request, MAX_ITEM_BYTES).await?;
         Ok(answer.devices.into_iter().map(DeviceState::try_from).collect::<Result<_, _>>()?)
     }
 
@@ -186,15 +187,15 @@ impl Client {
         call_if_known(self.http.request(reqwest::Method::DELETE, &path)).await
     }
 
-    /// A ticket for one WebSocket connection without an authorization header, such as one that a
-    /// browser makes. [`connect`](Client::connect) needs no ticket.
+    /// A ticket, with which a program can open one WebSocket without an authorization header, as a
+    /// browser has to. [`connect`](Client::connect) needs no ticket.
     ///
     /// # Errors
     ///
     /// [`ClientError`] if the call fails.
     pub async fn ws_ticket(&self) -> Result<Ticket, ClientError> {
         let request = self.http.request(reqwest::Method::POST, &["api", "dm", "ws-ticket"]);
-        let (_, answer) = call::<json::TicketAnswer>(request, MAX_ITEM).await?;
+        let (_, answer) = call::<json::TicketAnswer>(request, MAX_ITEM_BYTES).await?;
         Ok(answer.into())
     }
 }

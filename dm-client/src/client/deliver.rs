@@ -1,4 +1,4 @@
-//! Sending until the outcome is known.
+//! [`Client::send`] and [`Client::deliver`], which retry until the outcome of a send is known.
 
 use super::handle::Client;
 use crate::error::{ClientError, Retry};
@@ -8,28 +8,28 @@ use crate::message::Stored;
 use crate::outgoing::{NewMessage, OutgoingMessage};
 use crate::record::{KeyTrust, PeerKey};
 
-/// Maximum number of times that one send encrypts its message again. A send does so when the
-/// recipient's key has changed.
+/// Maximum number of times that one send encrypts its message again because the recipient's key has
+/// changed. A server that reports another key each time could otherwise keep a send busy for ever.
 const MAX_RESEALS: u32 = 3;
 
 impl Client {
     /// Encrypts and sends a message. After a success, the server has stored the message exactly
     /// once.
     ///
-    /// Every attempt carries the same client message id and the same bytes, so the server stores
-    /// one message even if several attempts reach it.
+    /// Every attempt has the same client message id and the same bytes, so the server stores one
+    /// message even if several attempts reach it.
     ///
     /// If the server answers that the recipient has another key, the message is encrypted again
     /// **under the same id**:
     ///
     /// - This answer proves that nothing is stored under the id, because the server looks for a
     ///   repeated send before it checks the key.
-    /// - An earlier attempt that reaches the server later is refused, because it names the old key
-    ///   or a used id.
-    /// - Under a new id, the server could store the earlier attempt as a second message.
+    /// - If an earlier attempt reaches the server after this answer, the server refuses it, because
+    ///   it names the old key or a used id.
+    /// - With a new id, the server could store the earlier attempt as a second message.
     ///
-    /// To keep the message over a restart of the program, [seal](OutgoingMessage::seal) it, write
-    /// it to disk, and [`deliver`](Self::deliver) it.
+    /// To keep the message over a restart of the program, use [`OutgoingMessage::seal`], write the
+    /// result to disk, and pass it to [`deliver`](Self::deliver).
     ///
     /// # Errors
     ///
@@ -75,8 +75,9 @@ impl Client {
     /// again at any later time.
     ///
     /// The client retries after an attempt without an answer, and after a refusal that may be
-    /// temporary (429, 503 and others). Each wait is at least as long as the server asks for. If
-    /// the server asks for more than the policy's `longest`, there is no retry.
+    /// temporary (429, 503 and others; see [`Problem::retry`](crate::Problem::retry)). Each wait is
+    /// at least as long as the server asks for. If the server asks for a longer wait than the
+    /// policy's `longest`, there is no retry.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The type [`Client`]. Its calls are in the other modules.
+//! The type [`Client`]. The methods for its calls are in `calls` and `deliver`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,9 +27,9 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to the user's inbox. The connection delivers the entries after the device's cursor,
-    /// which is its last acknowledgement. A background task connects, and connects again after a
-    /// loss; see [`Connection`].
+    /// Connects to the user's inbox. The connection delivers the entries after the device's cursor
+    /// (the number up to which the device has acknowledged every entry). A background task connects
+    /// now, and again each time the connection is lost; see [`Connection`].
     ///
     /// # Panics
     ///

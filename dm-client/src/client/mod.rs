@@ -1,7 +1,7 @@
-//! The client: one server, one user, one device.
+//! [`Client`]: a client of one server, for one user on one device.
 //!
-//! - [`handle`]: the type `Client`. [`builder`] makes a client.
-//! - [`calls`]: the REST calls. [`deliver`]: sending until the outcome is known.
+//! - [`handle`] has the type `Client`, and [`builder`] makes a client.
+//! - [`calls`] has the REST calls, and [`deliver`] the sends that are retried.
 
 mod builder;
 mod calls;

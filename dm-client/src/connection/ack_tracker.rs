@@ -1,8 +1,8 @@
-//! Tracks the deliveries that the caller has handled, and the number up to which the client may
-//! acknowledge.
+//! [`AckTracker`] tracks which deliveries the caller has handled, and returns the number up to
+//! which the client may acknowledge.
 //!
-//! The *floor* is the inbox number up to which deliveries are ignored: they are acknowledged, or no
-//! longer remembered.
+//! The *floor* is the inbox number up to which the client ignores deliveries. It rises to the
+//! server's cursor, and to the oldest number when too many numbers are remembered.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,31 +11,34 @@ use tokio::sync::Notify;
 
 use crate::numbers::InboxSeq;
 
-/// Maximum number of deliveries remembered to detect a repeated one.
+/// Maximum number of deliveries that the tracker remembers, to recognize a repeated one. By
+/// default, a server sends at most 256 deliveries without an acknowledgement.
 const MAX_DELIVERED: usize = 4_096;
 
-/// Tracks deliveries by their inbox numbers. The background task and the caller's receipts share
-/// the tracker.
+/// Tracks deliveries by their inbox numbers. The background task adds deliveries, and the receipts
+/// of the caller mark them as handled.
 #[derive(Debug, Default)]
 pub(super) struct AckTracker {
     state: Mutex<State>,
-    /// Notified each time the caller has handled a delivery.
+    /// Wakes [`wait_for_handled`](Self::wait_for_handled) each time the caller has handled a
+    /// delivery.
     handled: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Deliveries with this number or a lower one are ignored.
+    /// Another delivery with this number or a lower one is ignored.
     floor: InboxSeq,
-    /// The numbers of deliveries above the floor.
+    /// The numbers above the floor that were delivered.
     delivered: BTreeSet<InboxSeq>,
-    /// The numbers of deliveries that the caller has not handled yet, also at or below the floor.
+    /// The numbers of deliveries that the caller has not handled yet. Some may be at or below the
+    /// floor.
     outstanding: BTreeSet<InboxSeq>,
 }
 
 impl AckTracker {
-    /// Raises the floor to the server's cursor for the device. Entries up to the cursor are
-    /// acknowledged and must not be delivered again.
+    /// Raises the floor to the server's cursor for the device. All entries up to the cursor are
+    /// acknowledged, so another delivery of them is ignored.
     pub(super) fn resume_after(&self, cursor: InboxSeq) {
         self.lock().raise_floor(cursor);
     }
@@ -44,8 +47,8 @@ impl AckTracker {
     /// not added before. No acknowledgement includes a new delivery until the caller has
     /// [handled](Self::mark_handled) it.
     ///
-    /// A number can be new although a higher one was added before, so the client loses no entry if
-    /// the server delivers out of order.
+    /// A number can be new although a higher number was added before. So the client loses no entry
+    /// if the server delivers out of order.
     pub(super) fn add(&self, seq: InboxSeq) -> bool {
         let mut state = self.lock();
         if seq <= state.floor || !state.delivered.insert(seq) {
@@ -60,18 +63,18 @@ impl AckTracker {
         true
     }
 
-    /// Notes that the caller has handled a delivery.
+    /// Records that the caller has handled a delivery.
     pub(super) fn mark_handled(&self, seq: InboxSeq) {
         self.lock().outstanding.remove(&seq);
         self.handled.notify_one();
     }
 
-    /// The number up to which every delivery is handled: the last delivery before the first
-    /// unhandled one, or the floor if there is no such delivery. If the first unhandled delivery is
-    /// at or below the floor, the result is the number before it.
+    /// The number up to which every delivery is handled. It is the number of the last delivery
+    /// before the first unhandled one, or the floor if there is no such delivery. If the first
+    /// unhandled delivery is at or below the floor, it is the number before that delivery.
     ///
-    /// Above the floor, the result is always the number of a delivery. The server may still deliver
-    /// an entry whose number is missing, or report it as a gap.
+    /// Above the floor, the result is always the number of a delivery and never a number between
+    /// two deliveries: the server may deliver the missing entries later, or report them as a gap.
     pub(super) fn handled_up_to(&self) -> InboxSeq {
         let state = self.lock();
         let handled = match state.outstanding.first() {
@@ -84,13 +87,13 @@ impl AckTracker {
         })
     }
 
-    /// Waits until a delivery is handled.
+    /// Waits until the caller has handled a delivery since the last call.
     pub(super) async fn wait_for_handled(&self) {
         self.handled.notified().await;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // No code that could panic runs under the lock.
+        // No code that can panic runs under the lock, so a poisoned lock is no problem.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -121,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_acknowledged_before_everything_below_is_handled() {
+    fn a_number_is_acknowledged_after_all_lower_ones_are_handled() {
         let acks = delivered([3, 4, 9]);
         assert_eq!(acks.handled_up_to(), seq(0));
         acks.mark_handled(seq(4));
@@ -155,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_an_unhandled_delivery_still_stops_the_cursor() {
+    fn many_unhandled_deliveries_take_bounded_memory_and_stop_the_cursor() {
         let many = u64::try_from(MAX_DELIVERED).unwrap() * 3;
         let acks = delivered(1..=many);
         assert_eq!(acks.lock().delivered.len(), MAX_DELIVERED);

@@ -1,4 +1,4 @@
-//! One attempt: a WebSocket, from the handshake to its end.
+//! [`Attempt`]: one WebSocket, from the handshake to its end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,32 +17,33 @@ use super::socket::{Incoming, Socket};
 use super::state::{ConnectionState, End, Lost};
 use crate::error::Problem;
 use crate::numbers::InboxSeq;
-use crate::time::{Elapsed, Sleep, Timestamp, within};
+use crate::time::{Elapsed, Sleep, Timestamp, with_timeout};
 use crate::wire::frames;
 
-/// The request ids of the two requests that this client makes.
+/// The request ids of the two requests that this client sends. An answer repeats the id.
 const HELLO: &str = "hello";
 const ACK: &str = "ack";
 
-/// The state of one WebSocket. The numbers of the deliveries outlive the WebSocket, so they are in
-/// the [`Driver`].
+/// The state of one WebSocket. The numbers of the deliveries are needed after the WebSocket ends,
+/// so they are in the [`Driver`].
 pub(super) struct Attempt<'a> {
     driver: &'a mut Driver,
-    /// The server's cursor for the device.
+    /// The server's cursor for the device: the number up to which every entry is acknowledged.
     acknowledged: InboxSeq,
     /// Whether the client waits for the answer to an acknowledgement. The client sends the next
-    /// acknowledgement only after this answer. So it acknowledges no faster than the server makes
-    /// acknowledgements durable.
+    /// acknowledgement only after this answer, so that acknowledgements do not pile up while the
+    /// server makes one durable.
     is_acknowledging: bool,
     /// See [`was_served`](Self::was_served).
     was_served: bool,
 }
 
-/// The state of the check for a silent server.
+/// The state of the check that the server sends something.
 enum KeepAlive {
-    /// No ping is sent before this wait ends.
+    /// The client sends a ping if the server sends nothing before this wait ends.
     Idle(Sleep),
-    /// A ping was sent. If the server sends nothing before this wait ends, the connection is lost.
+    /// The client has sent a ping. If the server sends nothing before this wait ends, the WebSocket
+    /// is lost.
     Pinged(Sleep),
 }
 
@@ -51,14 +52,15 @@ impl<'a> Attempt<'a> {
         Self { driver, acknowledged: InboxSeq::ZERO, is_acknowledging: false, was_served: false }
     }
 
-    /// Whether the server delivered the whole backlog or answered an acknowledgement. If the server
-    /// did neither, the waits between attempts grow, even if it accepted the WebSocket.
+    /// Whether the server delivered the whole backlog or answered an acknowledgement. A server that
+    /// accepts a WebSocket and then does neither counts as a failure, so that the waits between
+    /// attempts grow.
     pub(super) fn was_served(&self) -> bool {
         self.was_served
     }
 
-    /// Connects, then handles frames until the WebSocket is lost or the connection ends. Returns
-    /// the reason.
+    /// Connects, and then handles frames until the WebSocket is lost or the connection ends.
+    /// Returns the reason.
     pub(super) async fn run(&mut self) -> Disconnect {
         let mut closing = self.driver.closing.clone();
         let mut socket = tokio::select! {
@@ -98,7 +100,7 @@ impl<'a> Attempt<'a> {
                 }
             }
         };
-        let (socket, cursor) = match within(&*clock, limit, Box::pin(handshake)).await {
+        let (socket, cursor) = match with_timeout(&*clock, limit, Box::pin(handshake)).await {
             Ok(connected) => connected?,
             Err(Elapsed) => return Err(Lost::Timeout.into()),
         };
@@ -115,8 +117,8 @@ impl<'a> Attempt<'a> {
         let acks = Arc::clone(&self.driver.acks);
         let (ping_interval, timeout) = (self.driver.config.ping_interval, self.driver.config.timeout);
         let mut keep_alive = KeepAlive::Idle(self.driver.clock.sleep(ping_interval));
-        let mut received_since = false;
-        // The caller may have handled deliveries while there was no WebSocket.
+        let mut has_received = false;
+        // The caller may have handled deliveries before this WebSocket was open.
         self.acknowledge(socket).await?;
         loop {
             let timer = match &mut keep_alive {
@@ -125,7 +127,7 @@ impl<'a> Attempt<'a> {
             tokio::select! {
                 () = wait_for_close(&mut closing) => return Ok(()),
                 incoming = socket.receive() => {
-                    received_since = true;
+                    has_received = true;
                     if let Some((request, frame)) = server_frame(incoming?) {
                         tokio::select! {
                             handled = self.handle(&request, frame) => handled?,
@@ -137,21 +139,22 @@ impl<'a> Attempt<'a> {
                 () = acks.wait_for_handled() => self.acknowledge(socket).await?,
                 () = timer => {
                     keep_alive = match keep_alive {
-                        KeepAlive::Pinged(_) if !received_since => return Err(Lost::Timeout.into()),
-                        KeepAlive::Idle(_) if !received_since => {
+                        KeepAlive::Pinged(_) if !has_received => return Err(Lost::Timeout.into()),
+                        KeepAlive::Idle(_) if !has_received => {
                             self.write(socket.ping()).await?;
                             KeepAlive::Pinged(self.driver.clock.sleep(timeout))
                         }
                         _ => KeepAlive::Idle(self.driver.clock.sleep(ping_interval)),
                     };
-                    received_since = false;
+                    has_received = false;
                 }
             }
         }
     }
 
-    /// Sends the last acknowledgement and waits for its answer, then closes the WebSocket. A failed
-    /// acknowledgement is not repeated: the server delivers its entries again after the next start.
+    /// Sends the last acknowledgement and waits for its answer, and then closes the WebSocket. If
+    /// the acknowledgement fails, it is not repeated. The server then delivers its entries again
+    /// after the next start of the program.
     async fn close(&mut self, socket: &mut Socket) {
         let (clock, limit) = (Arc::clone(&self.driver.clock), self.driver.config.timeout);
         let last_acknowledgement = async {
@@ -166,15 +169,15 @@ impl<'a> Attempt<'a> {
             }
             Ok::<(), Disconnect>(())
         };
-        let acknowledged = within(&*clock, limit, Box::pin(last_acknowledgement)).await;
+        let acknowledged = with_timeout(&*clock, limit, Box::pin(last_acknowledgement)).await;
         if matches!(acknowledged, Ok(Ok(()))) {
-            // After the limit the socket is dropped without the server's close frame.
-            let _closed = within(&*clock, limit, socket.close()).await;
+            // If the server sends no close frame within the limit, the socket is dropped.
+            let _closed = with_timeout(&*clock, limit, socket.close()).await;
         }
     }
 
-    /// Handles a frame from the server. `request` is the id of the request that it answers, or
-    /// empty.
+    /// Handles a frame from the server. `request` is the id of the request that the frame answers,
+    /// or empty. Fails if the WebSocket has to end.
     async fn handle(&mut self, request: &str, frame: Frame) -> Result<(), Disconnect> {
         match frame {
             Frame::Delivery(delivery) => {
@@ -194,8 +197,9 @@ impl<'a> Attempt<'a> {
                 self.is_acknowledging = false;
                 self.set_acknowledged(InboxSeq::new(acknowledged.up_to));
             }
-            // The acknowledgement is the only request that can be refused here. A refusal without a
-            // request id concerns the connection.
+            // After the handshake, only an acknowledgement can be refused. A problem without a
+            // request id is about the connection. Other problems answer requests of the host's own
+            // protocol.
             Frame::Problem(problem) if request == ACK || request.is_empty() => return Err(refusal(problem)),
             Frame::GoingAway(going) => return Err(going_away(&going)),
             Frame::Welcome(_) | Frame::Problem(_) | Frame::Sent(_) | Frame::Pong(_) => {}
@@ -212,20 +216,21 @@ impl<'a> Attempt<'a> {
         if let Content::Message(message) = &content
             && self.driver.recent_messages.put(message.id, ()).is_some()
         {
-            // The message has a second inbox entry. The delivery of the first entry stops the
-            // cursor until the caller has handled it.
+            // The message has two inbox entries, and the caller has received the first one. The
+            // second one counts as handled. The first one stops the cursor until the caller has
+            // handled it.
             return receipt.acknowledge();
         }
         self.emit(Event::Delivery(Box::new(Delivery { seq, at, content, receipt }))).await;
     }
 
     async fn emit(&self, event: Event) {
-        // Only the caller closes the receiver, and `closing` reports the close.
+        // The send fails only if the caller has closed the receiver. `closing` then ends the task.
         let _sent = self.driver.events.send(event).await;
     }
 
-    /// Acknowledges the deliveries that the caller has handled, unless they are acknowledged
-    /// already or another acknowledgement waits for its answer.
+    /// Acknowledges the deliveries that the caller has handled. Does nothing if all of them are
+    /// acknowledged, or while another acknowledgement waits for its answer.
     async fn acknowledge(&mut self, socket: &mut Socket) -> Result<(), Disconnect> {
         let up_to = self.driver.acks.handled_up_to();
         if self.is_acknowledging || up_to <= self.acknowledged {
@@ -237,10 +242,10 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// Waits for a write, but no longer than the `timeout` of the configuration.
+    /// Runs a write, for at most the `timeout` of the configuration.
     async fn write(&self, work: impl Future<Output = Result<(), Disconnect>>) -> Result<(), Disconnect> {
         let limit = self.driver.config.timeout;
-        within(&*self.driver.clock, limit, work).await.unwrap_or(Err(Lost::Timeout.into()))
+        with_timeout(&*self.driver.clock, limit, work).await.unwrap_or(Err(Lost::Timeout.into()))
     }
 
     /// Raises the server's cursor to `up_to` and reports it to the caller.
@@ -250,7 +255,7 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// The request id and the content of a server frame; `None` for anything else.
+/// The request id and the content of a server frame; `None` for any other message.
 fn server_frame(incoming: Incoming) -> Option<(String, Frame)> {
     let Incoming::Envelope(envelope) = incoming else { return None };
     match envelope.payload? {

@@ -1,4 +1,4 @@
-//! The configuration of a connection.
+//! [`ConnectionConfig`]: the configuration of a connection.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::retry::RetryPolicy;
 /// The configuration of a [`Connection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionConfig {
-    /// The start of a new device's cursor. Default: before the oldest entry that the server holds.
+    /// The first entry that a new device receives. Default: the oldest entry that the server has.
     pub start: DeviceStart,
     /// The waits between attempts to connect. Default: 500 ms, doubled up to 30 s.
     ///
@@ -21,8 +21,8 @@ pub struct ConnectionConfig {
     pub timeout: Duration,
     /// The interval of the check for a silent server. Default 30 s.
     ///
-    /// After an interval in which the server sent nothing, the client pings it. If nothing comes
-    /// within `timeout` after the ping, the connection is lost.
+    /// If the server sends nothing for an interval, the client sends a ping. If the server sends
+    /// nothing within `timeout` after the ping, the WebSocket is lost.
     pub ping_interval: Duration,
     /// Maximum size of a frame from the server, in bytes. Default 256 KiB.
     pub max_frame: usize,
@@ -33,13 +33,13 @@ pub struct ConnectionConfig {
     pub queue: usize,
 }
 
-/// The start of the cursor of a device that the server does not know.
+/// The first entry that a new device receives. A device is new if the server does not know its id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceStart {
-    /// Before the oldest entry that the server holds.
+    /// The oldest entry that the server has.
     #[default]
     Oldest,
-    /// At the newest entry: only later entries are delivered.
+    /// The first entry after the device connects. Earlier entries are not delivered.
     Now,
 }
 

@@ -1,4 +1,4 @@
-//! The reason why a WebSocket ended, and whether another attempt follows.
+//! [`Disconnect`]: the reason why a WebSocket ended, and whether another attempt follows.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The state of the background task of a connection.
+//! [`Driver`]: the state of the background task of a connection.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -15,10 +15,11 @@ use crate::http::Http;
 use crate::ids::MessageId;
 use crate::time::Clock;
 
-/// Number of message ids remembered, to detect a message that has two inbox entries.
+/// Number of message ids that the task remembers, to recognize a message that has two inbox
+/// entries.
 pub(super) const RECENT_MESSAGES: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
-/// The state of the background task. It outlives each WebSocket.
+/// The state of the background task, which all WebSockets of a connection use one after the other.
 pub(super) struct Driver {
     pub(super) http: Arc<Http>,
     pub(super) config: ConnectionConfig,
@@ -29,7 +30,7 @@ pub(super) struct Driver {
     pub(super) recent_messages: LruCache<MessageId, ()>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) state: watch::Sender<ConnectionState>,
-    /// True once the caller closes the connection.
+    /// True after the caller has closed the connection.
     pub(super) closing: watch::Receiver<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! The events of a connection.
+//! [`Event`]: an event of a connection, such as a delivery.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::time::Timestamp;
 pub enum Event {
     /// The next entry of the user's inbox.
     Delivery(Box<Delivery>),
-    /// The backlog (the entries that were pending when the WebSocket was opened) is delivered.
-    /// Later deliveries are new entries. This event comes once per WebSocket.
+    /// The whole backlog (the entries that were pending when the WebSocket was opened) is
+    /// delivered. Later deliveries are of new entries. This event occurs once per WebSocket.
     CaughtUp {
         /// The number of the last entry of the backlog, or the device's cursor if the backlog is
         /// empty.
@@ -24,9 +24,9 @@ pub enum Event {
     },
 }
 
-/// An entry of the user's inbox.
+/// An entry of the user's inbox, or a range of removed entries (a gap).
 #[derive(Debug)]
-#[must_use = "a delivery that is not acknowledged comes again"]
+#[must_use = "a delivery that is not acknowledged is delivered again after a restart"]
 pub struct Delivery {
     /// The number of the entry in the inbox; for a gap, the last missing number.
     pub seq: InboxSeq,
@@ -47,27 +47,29 @@ pub enum Content {
     ConversationOpened(Box<Conversation>),
     /// A peer published a key. The record is not verified.
     PeerKeyChanged(Box<KeyRecord>),
-    /// The server no longer holds the entries from `from` to the delivery's [`seq`](Delivery::seq),
-    /// both included. Read the history of the conversations, then acknowledge.
+    /// The server has removed the entries from `from` to the delivery's [`seq`](Delivery::seq),
+    /// both included. Their messages may still be in the history: read the history of the
+    /// conversations, and then acknowledge.
     Gap {
         /// The number of the first missing entry.
         from: InboxSeq,
     },
     /// An entry that is malformed or that this version of the library does not know. Acknowledge
-    /// it.
+    /// it, because the cursor cannot pass it otherwise.
     Unknown,
 }
 
-/// Acknowledges one delivery.
+/// Acknowledges one delivery, separately from its content; see [`Delivery::into_parts`].
 #[derive(Debug)]
-#[must_use = "a delivery that is not acknowledged comes again"]
+#[must_use = "a delivery that is not acknowledged is delivered again after a restart"]
 pub struct Receipt {
     pub(super) seq: InboxSeq,
     pub(super) acks: Arc<AckTracker>,
 }
 
 impl Delivery {
-    /// Acknowledges the delivery. The background task tells the server.
+    /// Acknowledges the delivery. The background task sends the acknowledgement to the server
+    /// later.
     pub fn acknowledge(self) {
         self.receipt.acknowledge();
     }
@@ -79,7 +81,8 @@ impl Delivery {
 }
 
 impl Receipt {
-    /// Acknowledges the delivery. The background task tells the server.
+    /// Acknowledges the delivery. The background task sends the acknowledgement to the server
+    /// later.
     pub fn acknowledge(self) {
         self.acks.mark_handled(self.seq);
     }

@@ -1,4 +1,4 @@
-//! The caller's side of a connection.
+//! [`Connection`]: the caller's side of a connection.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,20 +21,23 @@ use crate::entropy::SharedEntropy;
 use crate::http::Http;
 use crate::time::Clock;
 
-/// A connection to the user's inbox. [`next`](Self::next) returns its entries in order, each once.
+/// A connection to the user's inbox. [`next`](Self::next) returns the entries of the inbox in
+/// order, each entry once.
 ///
-/// The server keeps a cursor for the device. Deliveries begin after the cursor: first the backlog
-/// (the entries that are pending already), then new entries as they are appended.
+/// The server keeps a cursor for the device: the number up to which the device has acknowledged
+/// every entry. Deliveries begin after the cursor. The entries that are pending now (the backlog)
+/// are first, and new entries follow.
 ///
-/// Each delivery carries a [`Receipt`]. [Acknowledge](Delivery::acknowledge) a delivery once its
-/// effect is safe: on disk, if it must survive a crash. The cursor stops before the first delivery
-/// that is not acknowledged. So a dropped delivery stops the cursor, and is delivered again after
-/// the next start of the program.
+/// Each delivery has a [`Receipt`]. [Acknowledge](Delivery::acknowledge) a delivery when its effect
+/// is safe, for instance when the message is on disk. The cursor stops before the first delivery
+/// that is not acknowledged. So a delivery that is dropped without an acknowledgement stops the
+/// cursor, and is delivered again after the next start of the program.
 ///
-/// After a loss, the background task connects again after growing waits, and resumes: one
-/// `Connection` delivers no entry twice. The connection ends with an [`End`] when another attempt
-/// cannot succeed. After a restart of the program, the server delivers the entries again whose
-/// acknowledgement did not reach it. Recognize these by [`Message::id`](crate::Message::id).
+/// If the WebSocket is lost, the background task connects again, with growing waits between the
+/// attempts. One `Connection` delivers no entry twice. The connection ends with an [`End`] when
+/// another attempt cannot succeed. After a restart of the program, the server delivers the entries
+/// again whose acknowledgement did not reach it. Recognize a repeated message by
+/// [`Message::id`](crate::Message::id).
 ///
 /// The background task ends when this value is dropped. `Connection` is a
 /// [`Stream`](futures_util::Stream).
@@ -81,14 +84,14 @@ impl Connection {
         self.events.recv().await
     }
 
-    /// Closes the connection: sends the last acknowledgement and waits for its answer, then closes
-    /// the WebSocket. Each step takes at most [`ConnectionConfig::timeout`].
+    /// Closes the connection: sends the last acknowledgement and waits for its answer, and then
+    /// closes the WebSocket. Each of the two steps takes at most [`ConnectionConfig::timeout`].
     pub async fn close(mut self) {
         self.close.send_replace(true);
-        // Events that the caller has not taken are delivered again after the next start. A full
-        // queue must not keep the task from ending.
+        // Without this, the task could not end while the queue of events is full. The events in the
+        // queue are dropped here, and the server delivers them again after the next start.
         self.events.close();
-        // The caller can do nothing about a task that panicked.
+        // The result is an error only if the task panicked, which the caller cannot repair.
         let _ended = (&mut self.task).await;
     }
 

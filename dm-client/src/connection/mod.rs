@@ -1,12 +1,12 @@
-//! A connection to the user's inbox: a WebSocket that is made again when it is lost, and resumes
-//! after the last acknowledgement.
+//! [`Connection`]: a connection to the user's inbox. When its WebSocket is lost, it opens another
+//! one and continues after the last acknowledgement.
 //!
 //! - [`config`], [`event`], [`state`]: the types that a caller passes in and receives.
-//! - [`ack_tracker`]: the number up to which the client may acknowledge.
-//! - [`socket`]: one open WebSocket. [`disconnect`]: the reason why it ended.
+//! - [`handle`]: the type `Connection`, the caller's side.
 //! - [`driver`]: the state of the background task. [`attempt`] runs one WebSocket from the
 //!   handshake to its end. [`reconnect`] runs one attempt after the other.
-//! - [`handle`]: the caller's side.
+//! - [`socket`]: one open WebSocket. [`disconnect`]: the reason why a WebSocket ended.
+//! - [`ack_tracker`]: the number up to which the client may acknowledge.
 
 mod ack_tracker;
 mod attempt;

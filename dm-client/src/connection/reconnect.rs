@@ -1,4 +1,4 @@
-//! The background task: one attempt to connect after the other.
+//! The background task, [`Driver::run`]: one attempt to connect after the other.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use super::disconnect::Disconnect;
 use super::driver::{Driver, wait_for_close};
 use super::state::{ConnectionState, End};
 
-/// Maximum wait before the next attempt that a server can ask for. Longer requests are reduced.
+/// Maximum wait before the next attempt that a server can ask for. A longer wait is reduced to this
+/// one, so that a wrong number cannot disconnect a client for days.
 const MAX_REQUESTED_WAIT: Duration = Duration::from_secs(300);
 
 impl Driver {

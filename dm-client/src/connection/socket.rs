@@ -1,4 +1,4 @@
-//! One open WebSocket.
+//! [`Socket`]: one open WebSocket.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use super::state::{End, Lost};
 use crate::error::Problem;
 use crate::http::Http;
 
-/// Maximum size of the unsent frames, in bytes. A write that exceeds it fails. The frames of a
-/// client are small.
+/// Maximum size of the frames that are not sent yet, in bytes. A write that exceeds the size fails.
+/// The frames of a client are small, so this does not happen while the server reads.
 const WRITE_BUFFER: usize = 1024 * 1024;
 
 /// One open WebSocket.
@@ -29,12 +29,12 @@ pub(super) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 pub(super) enum Incoming {
     /// A binary frame.
     Envelope(Box<Envelope>),
-    /// Any other message. It only shows that the server is alive.
+    /// Any other message. It shows that the server is alive and has no other effect.
     Other,
 }
 
 impl Socket {
-    /// Connects, and sends the HTTP request that upgrades the connection to a WebSocket.
+    /// Connects to the server, and upgrades the connection to a WebSocket.
     pub(super) async fn open(http: &Http, max_frame: usize) -> Result<Self, Disconnect> {
         let mut url = http.url(&["api", "dm", "ws"]);
         if let Some(device) = http.device() {
@@ -101,19 +101,19 @@ impl Socket {
     }
 }
 
-/// The consequence of an HTTP answer that refuses the upgrade to WebSocket.
+/// Returns whether another attempt follows after an HTTP answer that refuses the WebSocket.
 fn http_refusal(response: &Response<Option<Vec<u8>>>) -> Disconnect {
-    let mut problem = Problem::of_status(response.status().as_u16());
+    let mut problem = Problem::with_status(response.status().as_u16());
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     problem.retry_after = retry_after.and_then(|text| text.parse().ok()).map(Duration::from_secs);
     Disconnect::from_problem(problem)
 }
 
-/// The consequence of the server's close frame.
+/// Returns whether another attempt follows after the server's close frame.
 fn close_reason(frame: Option<&CloseFrame>) -> Disconnect {
     let Some(frame) = frame else { return Lost::Network.into() };
     let problem = |status, detail: &str| {
-        let mut problem = Problem::of_status(status);
+        let mut problem = Problem::with_status(status);
         problem.detail = detail.to_owned();
         problem
     };
@@ -127,7 +127,7 @@ fn close_reason(frame: Option<&CloseFrame>) -> Disconnect {
     }
 }
 
-/// The reason for a loss, from an error of the WebSocket library.
+/// Returns the reason for the loss of a WebSocket, from an error of the WebSocket library.
 fn loss_reason(error: &Error) -> Lost {
     match error {
         Error::Capacity(_) => Lost::Protocol("a frame is too large"),

@@ -1,4 +1,4 @@
-//! The states of a connection, and the reasons for its end.
+//! [`ConnectionState`]: the state of a connection, and the reasons for a loss and for the end.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::numbers::InboxSeq;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectionState {
-    /// An attempt to connect is under way.
+    /// The background task is connecting.
     Connecting,
-    /// Connected.
+    /// The connection has a WebSocket, and the server has answered the hello.
     Online {
         /// The server's cursor for the device: deliveries up to it are acknowledged.
         acknowledged: InboxSeq,
@@ -29,7 +29,7 @@ pub enum ConnectionState {
     Ended(End),
 }
 
-/// The reason why a connection was lost. Another attempt follows.
+/// The reason why a connection lost its WebSocket. Another attempt follows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Lost {
@@ -39,7 +39,7 @@ pub enum Lost {
     /// The server sent nothing for too long.
     #[error("the server does not answer")]
     Timeout,
-    /// The server announced that it closes the connection, such as for a restart.
+    /// The server announced that it closes the connection, for instance because it restarts.
     #[error("the server is going away")]
     GoingAway,
     /// The server temporarily refused the connection or a request.
@@ -50,15 +50,15 @@ pub enum Lost {
     Protocol(&'static str),
 }
 
-/// The reason why a connection ended for good.
+/// The reason why a connection ended. No other attempt follows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum End {
     /// The caller closed the connection.
     #[error("closed")]
     Closed,
-    /// A newer connection of the same device replaced this one. Connecting again would replace the
-    /// newer one.
+    /// A newer connection of the same device replaced this one. Another attempt would replace the
+    /// newer connection.
     #[error("replaced by a newer connection of the same device")]
     Replaced,
     /// The token is missing, expired or invalid: sign in again.

@@ -1,6 +1,7 @@
-//! The identity file.
+//! The identity file, which [`Identity::load_or_create`] reads and writes.
 //!
-//! Three lines of text, each ended by a line feed. Only the file's owner may access it:
+//! The file has three lines of text, each with a line feed at its end. Only the file's owner may
+//! access the file:
 //!
 //! ```text
 //! dm identity v1
@@ -8,8 +9,8 @@
 //! public <64 lowercase hexadecimal digits>
 //! ```
 //!
-//! The public key follows from the seed. The file contains it so that a damaged seed is detected
-//! and does not give another identity.
+//! The public key follows from the seed. The file contains it nevertheless, to detect a damaged
+//! seed, which would otherwise give another identity.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -24,20 +25,22 @@ use crate::entropy::{Entropy, EntropyError};
 
 const MAGIC: &str = "dm identity v";
 const VERSION: &str = "1";
-/// Length of a version 1 file, in bytes: 15 + 70 + 72.
-const LENGTH: usize = 157;
+/// Length of a file of version 1, in bytes. The three lines have 15, 70 and 72 bytes.
+const FILE_LEN: usize = 157;
 
 impl Identity {
     /// Loads the identity at `path`. If there is no file, generates an identity with `entropy` and
     /// writes it to `path`.
     ///
     /// The file is created atomically: it is written under a temporary name in the same folder with
-    /// mode 0600, synced, and then linked to `path`, never over an existing file. If another
-    /// process created the file first, that process's identity is returned. The folder must exist.
+    /// mode 0600, synced, and then linked to `path`. The link fails if `path` exists. So if another
+    /// process has created the file first, this method returns the identity in that file. The
+    /// folder must exist.
     ///
     /// # Errors
     ///
-    /// [`IdentityFileError`]. An existing file is never changed or replaced, also if it is damaged.
+    /// [`IdentityFileError`] if the file cannot be read or created. An existing file is never
+    /// changed or replaced, even if it is damaged.
     ///
     /// # Examples
     ///
@@ -80,9 +83,9 @@ pub enum IdentityFileError {
         /// The error of the file system.
         source: io::Error,
     },
-    /// Other users than the owner can access the file, so they may know the secret. If you are sure
-    /// that they do not, run `chmod 600`.
-    #[error("{} has mode {mode:03o}, it must be accessible to its owner only", path.display())]
+    /// Other users than the owner can access the file, so these users may know the secret. If you
+    /// are sure that they do not know it, run `chmod 600`.
+    #[error("{} has mode {mode:03o}, but only its owner may have access", path.display())]
     ReadableByOthers {
         /// The path of the identity file.
         path: PathBuf,
@@ -114,9 +117,9 @@ enum Created {
 
 fn load(path: &Path, file: File) -> Result<Identity, IdentityFileError> {
     refuse_if_readable_by_others(path, &file)?;
-    // To detect a longer file, it is enough to read one byte more than a valid file has.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH + 1));
-    let limit = u64::try_from(LENGTH + 1).unwrap_or(u64::MAX);
+    // One byte more than a valid file has is enough to detect a longer file.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_LEN + 1));
+    let limit = u64::try_from(FILE_LEN + 1).unwrap_or(u64::MAX);
     file.take(limit).read_to_end(&mut bytes).map_err(io_at(path))?;
     decode(&bytes).map_err(|defect| match defect {
         Defect::Version => IdentityFileError::UnknownVersion { path: path.to_owned() },
@@ -133,12 +136,12 @@ fn create(path: &Path, identity: &Identity, entropy: &mut dyn Entropy) -> Result
     let temporary = path.with_file_name(name);
 
     let linked = write_new(&temporary, &encode(identity)).and_then(|()| {
-        // A link to an existing name fails, while a rename would replace the file. So two processes
-        // that start at the same time get the same identity.
+        // A link to an existing name fails. A rename would replace the file of another process that
+        // starts at the same time, and the two processes would have different identities.
         fs::hard_link(&temporary, path)
     });
-    // The temporary name is removed even if the write or the link failed. An error of removing it
-    // is then ignored.
+    // The temporary name is removed also after a failed write or link. In that case an error of the
+    // removal is ignored, because the first error is returned.
     let removed = fs::remove_file(&temporary);
     match linked {
         Ok(()) => {
@@ -181,7 +184,8 @@ fn refuse_if_readable_by_others(path: &Path, file: &File) -> Result<(), Identity
     Ok(())
 }
 
-/// Other systems have no mode bits: the file inherits the access list of the user's folder.
+/// Systems without mode bits are not checked. There, the file inherits the access list of its
+/// folder.
 #[cfg(not(unix))]
 fn refuse_if_readable_by_others(_path: &Path, _file: &File) -> Result<(), IdentityFileError> {
     Ok(())
@@ -192,9 +196,9 @@ fn io_at(path: &Path) -> impl Fn(io::Error) -> IdentityFileError + '_ {
 }
 
 fn encode(identity: &Identity) -> Zeroizing<Vec<u8>> {
-    // The full length is reserved, because a reallocation would leave a copy of the seed in freed
+    // The full length is reserved now. A later reallocation would leave a copy of the seed in freed
     // memory.
-    let mut text = Zeroizing::new(Vec::with_capacity(LENGTH));
+    let mut text = Zeroizing::new(Vec::with_capacity(FILE_LEN));
     let seed = Zeroizing::new(HEXLOWER.encode(identity.seed()));
     for part in [MAGIC, VERSION, "\nseed ", &seed, "\npublic ", &identity.user_id().to_string(), "\n"] {
         text.extend_from_slice(part.as_bytes());
@@ -202,7 +206,8 @@ fn encode(identity: &Identity) -> Zeroizing<Vec<u8>> {
     text
 }
 
-/// The reason why bytes are not an identity file of this version.
+/// The reason why bytes are not an identity file of this version: they are a file of another
+/// version, or their content is damaged.
 enum Defect {
     Version,
     Content,

@@ -1,4 +1,4 @@
-//! The secret of a user: one Ed25519 seed, from which all keys follow.
+//! [`Identity`]: the secret of a user. All keys of the user follow from one Ed25519 seed.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use crate::keys::{UserId, X25519Key};
 /// A user's Ed25519 signing key, and the X25519 secret that is derived from it.
 ///
 /// The X25519 secret is derived by the standard conversion: it is the first half of SHA-512 of the
-/// seed, clamped (RFC 8032, section 5.1.5; libsodium's `crypto_sign_ed25519_sk_to_curve25519`). The
-/// use of one key pair for both purposes is shown to be secure in [On using the same key pair for
-/// Ed25519 and an X25519 based KEM](https://eprint.iacr.org/2021/509).
+/// seed, clamped (RFC 8032, section 5.1.5; libsodium's `crypto_sign_ed25519_sk_to_curve25519`). [On
+/// using the same key pair for Ed25519 and an X25519 based KEM](https://eprint.iacr.org/2021/509)
+/// shows that the use of one key pair for both purposes is secure.
 ///
 /// Secrets are wiped from memory on drop. `Debug` shows the first four bytes of the public key.
 pub struct Identity {
@@ -42,7 +42,7 @@ impl Identity {
         Self { agreement: StaticSecret::from(*scalar), signing }
     }
 
-    /// The user id: the public half of the signing key.
+    /// The user id: the public key of the signing key.
     pub fn user_id(&self) -> UserId {
         UserId::from_verifying_key(self.signing.verifying_key())
     }
@@ -55,7 +55,7 @@ impl Identity {
     /// The Ed25519 signature (64 bytes) over `message`.
     ///
     /// Begin every message with the name of its purpose, so that a signature for one purpose is not
-    /// valid for another. Never sign bytes that a peer or a server determines in full.
+    /// valid for another. Never sign a message that a peer or a server has chosen completely.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.signing.sign(message).to_bytes()
     }
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_agreement_secret_is_the_one_libsodium_derives() {
+    fn the_agreement_secret_equals_the_one_of_libsodium() {
         let file: serde_json::Value = serde_json::from_str(include_str!("../../vectors/keys.json")).unwrap();
         for vector in file["identities"].as_array().unwrap() {
             let seed = HEXLOWER.decode(vector["seed"].as_str().unwrap().as_bytes()).unwrap();
@@ -112,7 +112,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_agreement_key_of_the_identity_is_that_of_its_user_id(seed: [u8; 32]) {
+        fn an_identity_and_its_user_id_have_the_same_agreement_key(seed: [u8; 32]) {
             let identity = Identity::from_seed(&seed);
             prop_assert_eq!(identity.agreement_key(), identity.user_id().agreement_key());
         }

@@ -1,7 +1,7 @@
-//! The secret of a user, and its file.
+//! [`Identity`]: the secret of a user, and the file that keeps it.
 //!
 //! - [`key_pair`]: the Ed25519 seed and the keys that follow from it.
-//! - [`file`]: loads the identity from disk, or creates it.
+//! - [`mod@file`]: loads the identity from disk, or creates it.
 
 mod file;
 mod key_pair;

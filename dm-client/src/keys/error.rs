@@ -1,4 +1,4 @@
-//! Reasons why a key or a signature is refused.
+//! [`InvalidKey`] and [`InvalidSignature`]: reasons why a key or a signature is refused.
 
 /// The reason why bytes or text are not a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -9,8 +9,8 @@ pub enum InvalidKey {
     /// The bytes are not the canonical encoding of a point on the curve (RFC 8032, section 5.1.3).
     #[error("the key is not the canonical encoding of a point on the curve")]
     Encoding,
-    /// The point has small order: every signature would be valid under the key, and every shared
-    /// secret with it would be known.
+    /// The point has small order. Anybody could make a signature that is valid under such a key,
+    /// and knows the shared secret with it.
     #[error("the key has small order")]
     SmallOrder,
 }

@@ -1,8 +1,8 @@
-//! Public keys. The bytes of every `UserId` and every `X25519Key` have been checked.
+//! Public keys: [`UserId`] and [`X25519Key`]. The bytes of every value of these types are checked.
 //!
-//! - [`user`]: an Ed25519 key identifies a user.
-//! - [`x25519`]: messages are encrypted to an X25519 key. [`version`]: the versions of a published
-//!   key.
+//! - [`user`]: the Ed25519 key that identifies a user.
+//! - [`x25519`]: the X25519 key that messages are encrypted to. [`version`]: the version of a
+//!   published key.
 //! - [`error`]: reasons why a key or a signature is refused. [`text`]: the text form of both kinds
 //!   of keys.
 

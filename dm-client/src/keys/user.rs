@@ -1,4 +1,4 @@
-//! The identity of a user: an Ed25519 public key.
+//! [`UserId`]: the Ed25519 public key that identifies a user.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -14,12 +14,12 @@ use super::x25519::X25519Key;
 /// A user: an Ed25519 public key (RFC 8032), 32 bytes.
 ///
 /// The text form is 64 lowercase hexadecimal digits; parsing accepts upper and lower case. A value
-/// of this type is a canonically encoded curve point that is not of small order. Ordering is by
-/// bytes, which is also the ordering of the text form. `Debug` shows the first four bytes.
+/// of this type is a canonically encoded curve point that is not of small order: every public
+/// constructor checks this. Values are ordered by their bytes, which is also the order of their
+/// text forms. `Debug` shows the first four bytes.
 ///
-/// The server identifies a user by the same bytes. In addition, this type verifies signatures and
-/// derives the key that messages are encrypted to. It has no public constructor that skips the
-/// checks.
+/// The server identifies a user by the same bytes. This type also verifies the user's signatures
+/// and derives the key that messages to the user are encrypted to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UserId(VerifyingKey);
 
@@ -32,8 +32,8 @@ impl UserId {
     /// one; [`InvalidKey::SmallOrder`] if the point is one of the eight of small order.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, InvalidKey> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| InvalidKey::Encoding)?;
-        // Decompression reduces the coordinate and ignores the sign of zero, so several encodings
-        // give the same point. Compression gives the canonical one.
+        // Decompression accepts several encodings of some points: it reduces the coordinate, and
+        // ignores the sign of zero. Compression returns the canonical encoding.
         if key.to_edwards().compress().as_bytes() != bytes {
             return Err(InvalidKey::Encoding);
         }
@@ -43,7 +43,8 @@ impl UserId {
         Ok(Self(key))
     }
 
-    /// The user id of a signing key of this process. Such a key needs no check.
+    /// The user id of a signing key that this process has derived from a seed. Such a key needs no
+    /// check.
     pub(crate) const fn from_verifying_key(key: VerifyingKey) -> Self {
         Self(key)
     }
@@ -54,8 +55,7 @@ impl UserId {
     }
 
     /// The first 80 bits in groups of four hexadecimal digits, such as `d75a 9801 82b1 0ab7 d54b`.
-    /// It is short enough for a person to compare, and it is infeasible to make another key with
-    /// the same fingerprint.
+    /// A person can compare them, and nobody can compute another key with the same fingerprint.
     ///
     /// Display names are not unique: show the fingerprint beside the name where a user selects a
     /// recipient.
@@ -69,7 +69,7 @@ impl UserId {
     ///
     /// Encrypting to this key needs no trust in the server: the key follows from the user id alone.
     pub fn agreement_key(&self) -> X25519Key {
-        // The point has no small order, so neither has its Montgomery form.
+        // This point does not have small order, so its Montgomery form does not have it either.
         X25519Key::from_bytes_unchecked(self.0.to_montgomery().to_bytes())
     }
 

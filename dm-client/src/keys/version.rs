@@ -1,8 +1,9 @@
-//! Versions of a user's published key.
+//! [`KeyVersion`]: the version of a user's published key.
 
 use std::fmt;
 
-/// Version of a user's published key: 1, 2, 3 …, counted by the server.
+/// Version of a user's published key: 1, 2, 3 … The server adds 1 when the user publishes another
+/// key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyVersion(u32);
 

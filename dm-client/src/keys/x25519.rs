@@ -1,4 +1,4 @@
-//! The X25519 keys that messages are encrypted to.
+//! [`X25519Key`]: the key that messages to a user are encrypted to.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,8 +14,9 @@ use super::text::{debug_prefix, from_hex};
 /// The text form is 64 lowercase hexadecimal digits; parsing accepts upper and lower case. `Debug`
 /// shows the first four bytes.
 ///
-/// A server that could select this key could read the messages. Take the key from
-/// [`UserId::agreement_key`], or from a record whose signature was checked with [`UserId::verify`].
+/// A server that selects this key can read the messages. Use the key from
+/// [`UserId::agreement_key`], or from a record whose signature you have checked with
+/// [`UserId::verify`].
 ///
 /// [`UserId::agreement_key`]: crate::UserId::agreement_key
 /// [`UserId::verify`]: crate::UserId::verify
@@ -28,11 +29,11 @@ impl X25519Key {
     ///
     /// # Errors
     ///
-    /// [`InvalidKey::SmallOrder`] if the point has small order, on the curve or its twist. This
-    /// includes the all-zero key. The shared secret with such a key would always be zero.
+    /// [`InvalidKey::SmallOrder`] if the point has small order, on the curve or its twist. The
+    /// shared secret with such a key is always zero. The all-zero key is one of these keys.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, InvalidKey> {
-        // If one clamped scalar gives the all-zero secret, every one does, because clamped scalars
-        // are multiples of the cofactor. So one test is enough.
+        // A clamped scalar is a multiple of the cofactor. If one clamped scalar gives the all-zero
+        // secret, then every clamped scalar does. So one test is enough.
         if x25519([0; 32], *bytes) == [0; 32] {
             return Err(InvalidKey::SmallOrder);
         }
@@ -45,7 +46,7 @@ impl X25519Key {
         Self(bytes)
     }
 
-    /// The 32 bytes of the u-coordinate, as given.
+    /// The 32 bytes of the u-coordinate, unchanged since the construction: not reduced.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -71,8 +72,8 @@ impl fmt::Debug for X25519Key {
     }
 }
 
-/// The raw X25519 shared secret; `None` if it is all zero (RFC 7748, section 6.1). With a checked
-/// key, it is never zero.
+/// The raw X25519 shared secret; `None` if it is all zero (RFC 7748, section 6.1), which it is not
+/// with a checked key.
 pub(crate) fn shared_secret(secret: &StaticSecret, peer: &X25519Key) -> Option<SharedSecret> {
     let shared = secret.diffie_hellman(&DalekKey::from(peer.0));
     shared.was_contributory().then_some(shared)

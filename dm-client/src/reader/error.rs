@@ -1,4 +1,4 @@
-//! Reasons why a message is not read.
+//! [`ReadError`]: the reason why a [`Reader`] refuses a message.
 
 #[cfg(doc)]
 use super::handle::Reader;
@@ -19,8 +19,8 @@ pub enum ReadError {
     /// The client message id from the server differs from the one inside the ciphertext.
     #[error("the client message id differs from the one inside the ciphertext")]
     Renamed,
-    /// The message is in a weaker suite than the peer has sent in, so the server may have forged it
-    /// from old messages. [`Reader::open_downgraded`] opens it.
+    /// The message is in a weaker suite than the peer has sent in before, so the server may have
+    /// forged the message from old ones. [`Reader::open_downgraded`] opens it.
     #[error("the message is in a weaker cipher suite than the peer has used")]
     Downgraded,
     /// The server repeats a message under another id or number.

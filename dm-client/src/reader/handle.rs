@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::ReadError;
 use super::peer_suites::PeerSuites;
-use super::replays::{Assigned, Replay, ReplayCache, ReplayKey};
+use super::replays::{AssignedIds, Replay, ReplayCache, ReplayKey};
 use crate::identity::Identity;
 use crate::ids::{ClientMessageId, MessageId};
 use crate::keys::UserId;
@@ -15,7 +15,7 @@ use crate::numbers::ServerSequence;
 use crate::record::PeerKey;
 use crate::suite::{self, Context, Opened, SameParty, Suite};
 
-/// Default number of messages remembered.
+/// Default number of messages that a reader remembers. They take about 10 MiB.
 const DEFAULT_MESSAGES: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// Decrypts the messages of one user, and refuses replays and downgrades.
@@ -27,15 +27,15 @@ const DEFAULT_MESSAGES: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 ///
 /// # Downgrades
 ///
-/// Suite 0 is accepted from a peer that has sent in no stronger suite. Once a message of the peer
-/// has opened under suite 1, a message under suite 0 in either direction is
-/// [`ReadError::Downgraded`], because the server may have forged it from old messages.
-/// [`open_downgraded`](Self::open_downgraded) opens it anyway. [`reply_suite`](Self::reply_suite)
-/// is the suite for messages to a peer.
+/// A reader accepts suite 0 from a peer that has sent in no stronger suite. After a message of the
+/// peer has opened under suite 1, the reader refuses messages under suite 0 in both directions with
+/// [`ReadError::Downgraded`], because the server may have forged them from old messages.
+/// [`open_downgraded`](Self::open_downgraded) opens such a message.
+/// [`reply_suite`](Self::reply_suite) is the suite for messages to a peer.
 ///
-/// After a restart, a program passes the suites to the new reader with
-/// [`remember_suite`](Self::remember_suite). A reader remembers up to 65,536 peers and evicts none.
-/// When it is full, it accepts suite 0 from no new peer.
+/// After a restart, a program passes the suites of its peers to the new reader with
+/// [`remember_suite`](Self::remember_suite). A reader remembers up to 65,536 peers and forgets
+/// none. When it remembers that many, it does not accept suite 0 from other peers.
 ///
 /// # Replays
 ///
@@ -43,9 +43,9 @@ const DEFAULT_MESSAGES: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 /// for the last 65,536 messages that it has opened, over all conversations. They take about 10 MiB.
 ///
 /// A reader recognizes a message by bytes that the sender chose: the client message id in suite 1,
-/// the nonce in suite 0. A message opens any number of times under the id and the number that it
-/// was first seen under, so that history can be read again. Under another id or number it is
-/// [`ReadError::Repeated`].
+/// and the nonce in suite 0. A message opens any number of times under the id and the number with
+/// which it was opened first, so that a program can read history repeatedly. With another id or
+/// number, the message is [`ReadError::Repeated`].
 ///
 /// After a restart, a program passes the messages that it has kept to the new reader with
 /// [`remember`](Self::remember).
@@ -92,23 +92,25 @@ impl Reader {
         sequence: ServerSequence,
     ) {
         let key = ReplayKey::ClientId { sender: *sender.as_bytes(), id: client_id };
-        self.lock().messages.insert(key, Assigned { id, sequence });
+        self.lock().messages.insert(key, AssignedIds { id, sequence });
     }
 
-    /// Remembers a suite that a peer has sent in, from [`strongest_suite`](Self::strongest_suite)
-    /// of an earlier reader. A weaker suite than the known one has no effect.
+    /// Remembers a suite that a peer has sent in, which [`strongest_suite`](Self::strongest_suite)
+    /// of an earlier reader has returned. A weaker suite than the known one has no effect.
     pub fn remember_suite(&self, peer: &UserId, suite: Suite) {
-        self.lock().peers.note(peer, suite);
+        self.lock().peers.record(peer, suite);
     }
 
-    /// The strongest suite in which a message of a peer has opened; `None` if no message has. A
-    /// program keeps it over a restart for [`remember_suite`](Self::remember_suite).
+    /// The strongest suite in which a message of a peer has opened; `None` if no message of the
+    /// peer has opened. A program keeps this suite over a restart for
+    /// [`remember_suite`](Self::remember_suite).
     pub fn strongest_suite(&self, peer: &UserId) -> Option<Suite> {
         self.lock().peers.strongest(peer)
     }
 
     /// The suite for messages to a peer: the strongest suite that the peer has sent in, or the
-    /// default suite before its first message. A client that sends in suite 0 reads no other suite.
+    /// default suite before the peer's first message. The clients that send in suite 0 cannot read
+    /// another suite.
     pub fn reply_suite(&self, peer: &UserId) -> Suite {
         self.strongest_suite(peer).unwrap_or_default()
     }
@@ -118,8 +120,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`ReadError`] if the message does not decrypt, or is refused. The reader then does not
-    /// remember the message. A message that has opened before is never
+    /// [`ReadError`] if the message does not decrypt or is refused. The reader does not remember a
+    /// message that it refuses. A message that the reader remembers is never
     /// [`ReadError::Downgraded`].
     pub fn open(&self, message: &Message, peer: &PeerKey) -> Result<Opened, ReadError> {
         self.open_with(message, peer, Downgrade::Refuse)
@@ -170,7 +172,7 @@ impl Reader {
             }
             None => ReplayKey::Nonce { peer: *peer.user().as_bytes(), nonce: message.nonce },
         };
-        let assigned = Assigned { id: message.id, sequence: message.sequence };
+        let assigned = AssignedIds { id: message.id, sequence: message.sequence };
         let mut state = self.lock();
         match state.messages.check(&key, assigned) {
             Replay::Repeated { first } => return Err(ReadError::Repeated { first }),
@@ -183,13 +185,13 @@ impl Reader {
         }
         state.messages.insert(key, assigned);
         if message.sender == peer.user() {
-            state.peers.note(&peer.user(), suite);
+            state.peers.record(&peer.user(), suite);
         }
         Ok(opened)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Every change of the state is complete in itself, so the state is valid after a panic.
+        // No panic can leave a change of the state incomplete, so a poisoned lock is no problem.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

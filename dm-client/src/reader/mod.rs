@@ -1,4 +1,5 @@
-//! Decrypting messages, and refusing replays and downgrades.
+//! [`Reader`] decrypts messages, and refuses replays (messages that the server repeats) and
+//! downgrades (messages in a weaker cipher suite than before).
 //!
 //! - [`error`]: the reasons for a refusal.
 //! - [`peer_suites`]: the strongest suite of each peer. [`replays`]: the recently decrypted

@@ -1,15 +1,15 @@
-//! The strongest suite that each peer has sent in.
+//! [`PeerSuites`]: the strongest cipher suite that each peer has sent in.
 
 use std::collections::HashMap;
 
 use crate::keys::UserId;
 use crate::suite::Suite;
 
-/// Maximum number of peers remembered. They take about 4 MiB.
+/// Maximum number of peers in the map. They take about 4 MiB.
 const MAX_PEERS: usize = 65_536;
 
-/// The strongest suite that each peer has sent in. A peer's suite is never lowered, and no peer is
-/// evicted.
+/// The strongest suite that each peer has sent in. The suite of a peer only rises, and no peer is
+/// removed.
 #[derive(Debug)]
 pub(super) struct PeerSuites {
     max_peers: usize,
@@ -21,8 +21,8 @@ impl PeerSuites {
         Self { max_peers: MAX_PEERS, peers: HashMap::new() }
     }
 
-    /// Notes that a peer sent a message in a suite. If the map is full, a new peer is not added.
-    pub(super) fn note(&mut self, peer: &UserId, suite: Suite) {
+    /// Records that a peer sent a message in a suite. If the map is full, a new peer is not added.
+    pub(super) fn record(&mut self, peer: &UserId, suite: Suite) {
         let is_full = self.peers.len() >= self.max_peers;
         match self.peers.get_mut(peer) {
             Some(strongest) => *strongest = suite.max(*strongest),
@@ -36,8 +36,8 @@ impl PeerSuites {
         self.peers.get(peer).copied()
     }
 
-    /// The weakest suite that is accepted between the user and a peer. If the map is full, an
-    /// unknown peer may have sent in any suite before, so only the strongest suite is accepted.
+    /// The weakest suite that is accepted between the user and a peer. If the map is full, a peer
+    /// that is not in the map may have sent in the strongest suite, so only this suite is accepted.
     pub(super) fn weakest_accepted(&self, peer: &UserId) -> Suite {
         match self.strongest(peer) {
             Some(strongest) => strongest,
@@ -62,7 +62,7 @@ mod tests {
         for (suite, strongest) in
             [(Suite::Zero, Suite::Zero), (Suite::One, Suite::One), (Suite::Zero, Suite::One)]
         {
-            suites.note(&peer(1), suite);
+            suites.record(&peer(1), suite);
             assert_eq!(suites.strongest(&peer(1)), Some(strongest));
         }
         assert_eq!((suites.strongest(&peer(2)), suites.weakest_accepted(&peer(2))), (None, Suite::Zero));
@@ -71,13 +71,13 @@ mod tests {
     #[test]
     fn a_full_map_evicts_no_peer_and_accepts_suite_0_from_no_new_one() {
         let mut suites = PeerSuites { max_peers: 2, peers: HashMap::new() };
-        suites.note(&peer(1), Suite::One);
-        suites.note(&peer(2), Suite::Zero);
-        suites.note(&peer(3), Suite::One);
+        suites.record(&peer(1), Suite::One);
+        suites.record(&peer(2), Suite::Zero);
+        suites.record(&peer(3), Suite::One);
         assert_eq!(suites.weakest_accepted(&peer(1)), Suite::One);
         assert_eq!(suites.weakest_accepted(&peer(2)), Suite::Zero);
         assert_eq!((suites.strongest(&peer(3)), suites.weakest_accepted(&peer(3))), (None, Suite::One));
-        suites.note(&peer(2), Suite::One);
+        suites.record(&peer(2), Suite::One);
         assert_eq!(suites.weakest_accepted(&peer(2)), Suite::One);
     }
 }

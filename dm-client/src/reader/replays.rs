@@ -1,4 +1,4 @@
-//! The recently decrypted messages, to detect replays.
+//! [`ReplayCache`]: the recently decrypted messages, to detect that the server repeats one.
 
 use std::num::NonZeroUsize;
 
@@ -8,8 +8,8 @@ use crate::ids::{ClientMessageId, MessageId};
 use crate::numbers::ServerSequence;
 use crate::suite::NONCE_LEN;
 
-/// Identifies a message by bytes that its sender chose. The server cannot change them, because the
-/// message would not decrypt.
+/// Identifies a message by bytes that its sender chose. The server cannot change these bytes,
+/// because the message would then not decrypt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum ReplayKey {
     /// Suite 1: the sender and the client message id inside the ciphertext.
@@ -20,7 +20,7 @@ pub(super) enum ReplayKey {
 
 /// Identifies a message by the id and the number that the server assigned to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Assigned {
+pub(super) struct AssignedIds {
     pub(super) id: MessageId,
     pub(super) sequence: ServerSequence,
 }
@@ -36,9 +36,10 @@ pub(super) enum Replay {
     Repeated { first: MessageId },
 }
 
-/// The messages decrypted last, each with the id and the number that it was seen under.
+/// The messages that were decrypted last. Each has the id and the number with which it was
+/// decrypted.
 #[derive(Debug)]
-pub(super) struct ReplayCache(LruCache<ReplayKey, Assigned>);
+pub(super) struct ReplayCache(LruCache<ReplayKey, AssignedIds>);
 
 impl ReplayCache {
     /// A cache of at most `messages` messages.
@@ -47,12 +48,13 @@ impl ReplayCache {
     }
 
     /// Adds a message, or replaces its id and number.
-    pub(super) fn insert(&mut self, key: ReplayKey, assigned: Assigned) {
+    pub(super) fn insert(&mut self, key: ReplayKey, assigned: AssignedIds) {
         self.0.put(key, assigned);
     }
 
-    /// Looks a message up. A message that is found is now the last one that the cache will evict.
-    pub(super) fn check(&mut self, key: &ReplayKey, assigned: Assigned) -> Replay {
+    /// Looks a message up. A message that is in the cache becomes the newest one. The cache removes
+    /// its oldest message when it is full.
+    pub(super) fn check(&mut self, key: &ReplayKey, assigned: AssignedIds) -> Replay {
         match self.0.get(key) {
             Some(first) if *first != assigned => Replay::Repeated { first: first.id },
             Some(_) => Replay::Known,

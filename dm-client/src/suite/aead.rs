@@ -9,11 +9,12 @@ use super::error::{OpenError, SealError};
 use super::seal;
 use crate::entropy::Entropy;
 
-/// Maximum length of a payload that [`seal`] makes, in bytes. It is the default limit of a server.
+/// Maximum length of a payload that [`seal`] makes, in bytes. A server accepts payloads of this
+/// length by default.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 
-/// Length of a nonce, in bytes. It is long enough for random nonces without a limit on the number
-/// of messages.
+/// Length of a nonce, in bytes. With this length, two random nonces are practically never equal, so
+/// the number of messages under one key has no limit.
 pub const NONCE_LEN: usize = 24;
 
 /// Length of the authentication tag at the end of a payload, in bytes.
@@ -37,7 +38,7 @@ pub(super) fn encrypt(
     }
     let mut nonce = [0; NONCE_LEN];
     entropy.fill(&mut nonce)?;
-    // The only error of the cipher is a length beyond its counter, far above `max_len`.
+    // The cipher fails only for a plaintext of more than 256 GiB, which is far above `max_len`.
     let ciphertext = cipher(key)
         .encrypt(&nonce.into(), Payload { msg: plaintext, aad: associated_data })
         .map_err(|_| too_long)?;

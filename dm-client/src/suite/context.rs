@@ -1,4 +1,5 @@
-//! The context and the header that suite 1 binds a message to.
+//! [`Context`] and [`Header`]: the values that suite 1 binds a message to. A message does not
+//! decrypt with other values.
 
 use super::error::SameParty;
 use crate::ids::{ClientMessageId, ConversationId};
@@ -6,7 +7,7 @@ use crate::keys::{KeyVersion, UserId};
 
 /// The conversation, the sender and the recipient of a message.
 ///
-/// All devices of both parties use the same context for a message. The sender's other devices
+/// All devices of both parties use the same context for a message. Other devices of the sender
 /// decrypt the message with this context and the recipient's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Context {
@@ -55,8 +56,8 @@ impl Context {
     }
 }
 
-/// The versions of the two published keys that a message was encrypted with. A version that the
-/// sender did not know is `None`, and 0 in the bytes of the header.
+/// The versions of the two published keys that a message was encrypted with. `None` (0 in the bytes
+/// of the header) means that the sender did not know the version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyVersions {
     /// The version of the sender's key.
@@ -65,7 +66,8 @@ pub struct KeyVersions {
     pub recipient: Option<KeyVersion>,
 }
 
-/// The authenticated fields that suite 1 carries beside the plaintext.
+/// The fields that a payload of suite 1 has in addition to the plaintext. They are authenticated
+/// but not encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Header {
     /// The versions of the sender's and the recipient's key.

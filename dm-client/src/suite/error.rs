@@ -1,10 +1,10 @@
-//! Reasons why a message is not encrypted or decrypted.
+//! [`SealError`] and [`OpenError`]: reasons why a message is not encrypted or not decrypted.
 
 use crate::entropy::EntropyError;
 
 /// Sender and recipient are the same user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a message goes from one user to another, not to oneself")]
+#[error("the sender and the recipient are the same user")]
 pub struct SameParty;
 
 /// The reason why a message was not encrypted.
@@ -23,15 +23,15 @@ pub enum SealError {
         max: usize,
     },
     /// The shared secret with the peer's key is zero.
-    #[error("the peer's key is not fit for encryption")]
+    #[error("the peer's key gives a shared secret of zero")]
     UnfitKey,
     /// The source of randomness failed to give a nonce.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
 }
 
-/// The reason why a message was not decrypted. A retry never helps, but another version of the
-/// peer's key may help.
+/// The reason why a message was not decrypted. A retry fails again, but a retry with another
+/// version of the peer's key may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -42,7 +42,7 @@ pub enum OpenError {
     #[error("the identity is not a party of the conversation")]
     NotAParty,
     /// The message is damaged or forged, belongs to another context, or was encrypted with other
-    /// keys. The error does not say which.
+    /// keys. The cipher cannot distinguish these causes.
     #[error("the message does not decrypt")]
     Refused,
 }

@@ -20,7 +20,7 @@
 //! let ana = Identity::generate(entropy)?;
 //! let ben = Identity::generate(entropy)?;
 //!
-//! // Ana encrypts. The conversation's id and the key versions come from the server.
+//! // Ana encrypts. She has the conversation's id and the key versions from the server.
 //! let conversation: ConversationId = "0190b6a0-0000-7000-8000-000000000001".parse()?;
 //! let context = Context::new(conversation, ana.user_id(), ben.user_id())?;
 //! let first = Some(KeyVersion::FIRST);
@@ -55,13 +55,14 @@
 //! - **No forward secrecy.** Both suites use the long-term keys of the two parties and no others.
 //!   An attacker with one party's seed can read all of that party's messages, past and future, and
 //!   can forge messages from and to that party.
-//! - **No proof to third parties.** Each party could have made any ciphertext between the two.
+//! - **No proof to third parties.** Both parties can make any ciphertext, so a ciphertext does not
+//!   prove to others which of the two parties sent it.
 //! - **No padding, no cover traffic.** The server sees the two parties, the conversation, the time
 //!   and the exact length of each message.
 //!
-//! In addition, suite 0 binds a message only to the two key pairs: not to its sender, its
-//! conversation or an id. A [`Reader`](crate::Reader) accepts suite 0 only from peers that have not
-//! sent a message in suite 1.
+//! In addition, suite 0 binds a message only to the two key pairs, and not to its sender, its
+//! conversation or its id. A [`Reader`](crate::Reader) accepts suite 0 only from peers that have
+//! not sent a message in suite 1.
 
 use crate::entropy::Entropy;
 use crate::identity::Identity;
@@ -94,7 +95,8 @@ impl Suite {
 
 /// Encrypts `plaintext`, at most [`Suite::max_plaintext`] bytes, with a fresh random nonce.
 ///
-/// `peer` is the recipient's key. Suite 0 neither binds nor carries `context` and `header`.
+/// `peer` is the recipient's key. Suite 0 does not use `header`, and uses `context` only for the
+/// check of the sender.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! A message before and after encryption.
+//! [`Sealed`], an encrypted message, and [`Opened`], a decrypted one.
 
 use std::fmt;
 

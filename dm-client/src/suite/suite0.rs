@@ -1,14 +1,14 @@
-//! Suite 0, of the oldest clients: one key per pair of users.
+//! Suite 0, which the oldest clients use: one key per pair of users.
 //!
 //! - key = BLAKE2b-256 (RFC 7693, unkeyed) of the raw X25519 shared secret of the two long-term
 //!   keys;
 //! - XChaCha20-Poly1305 with a random 24-byte nonce and no associated data;
 //! - payload = ciphertext || 16-byte authentication tag. There is no ephemeral key.
 //!
-//! The key is the same for both directions, for every conversation and at any time. A server can
-//! therefore present a message as sent by the other party, repeat it, or move it to another
-//! conversation or id, and the message still decrypts. Use this suite only with peers that know no
-//! other. It has no forward secrecy and no padding.
+//! The key is the same for both directions, for every conversation and at any time. A message
+//! therefore decrypts even if the server presents it as sent by the other party, repeats it, or
+//! moves it to another conversation or id. Use this suite only with peers whose clients know no
+//! other suite. It has no forward secrecy and no padding.
 
 use blake2::digest::consts::U32;
 use blake2::{Blake2b, Digest};

@@ -1,5 +1,5 @@
-//! Suite 1: one key per conversation, direction and pair of key versions, and an authenticated
-//! header.
+//! Suite 1, which all newer clients use: one key per conversation, direction and pair of key
+//! versions, and an authenticated header.
 //!
 //! All integers are big-endian. `conversation` is the 16 bytes of the UUID, `sender` and
 //! `recipient` are the 32 bytes of the Ed25519 public keys. Strings are ASCII without a terminator;
@@ -59,8 +59,8 @@ const AD_LABEL: &[u8] = b"dm suite 1 ad\0";
 
 /// Encrypts `plaintext`, at most [`MAX_PLAINTEXT`] bytes.
 ///
-/// `peer` is the recipient's key. `header` names its version. `identity` must be the sender of
-/// `context`; otherwise nobody can decrypt the message.
+/// `peer` is the recipient's key, and `header` names the version of this key. `identity` must be
+/// the sender of `context`. With another identity, nobody can decrypt the message.
 ///
 /// # Errors
 ///
@@ -104,8 +104,8 @@ pub fn open(
     Ok(Opened { plaintext, header: Some(header) })
 }
 
-/// Reads the header of a payload, to find the right versions of the keys. The header is not
-/// authenticated until the message is decrypted.
+/// Reads the header of a payload without decrypting it, to find the versions of the keys. The
+/// header is not authenticated until the message is decrypted.
 ///
 /// # Errors
 ///
@@ -161,12 +161,12 @@ fn derive_key(
         &encode_version(versions.recipient),
     ];
     let mut key = Key::default();
-    // HKDF fails only for more than 255 blocks of output; this is one block.
+    // HKDF fails only for more than 255 blocks of output. This key is one block.
     Hkdf::<Sha256>::new(Some(SALT), secret.as_bytes()).expand_multi_info(&info, &mut *key).ok()?;
     Some(key)
 }
 
-/// The associated data, `ad` above.
+/// The associated data: `ad` in the documentation of this module.
 fn associated_data(header_bytes: &[u8], context: &Context) -> Vec<u8> {
     [
         AD_LABEL,

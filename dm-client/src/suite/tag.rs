@@ -1,10 +1,11 @@
-//! The cipher suites and their suite tags.
+//! [`Suite`]: the cipher suites and their suite tags.
 
 use super::error::OpenError;
 #[cfg(doc)]
 use super::{suite0, suite1};
 
-/// A cipher suite. A suite that binds a message to more fields is greater than another.
+/// A cipher suite. The order of the values is their strength: a suite that binds a message to more
+/// fields is greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Suite {

@@ -1,4 +1,4 @@
-//! Checks of single fields.
+//! Functions that check and convert a single field from the server.
 
 use std::str::FromStr;
 
@@ -15,23 +15,25 @@ pub(super) fn parse<T: FromStr>(field: &'static str, text: &str) -> Result<T, Ma
     text.parse().map_err(|_| Malformed(field))
 }
 
-/// An array of exactly `N` bytes.
+/// Returns the bytes as an array of `N` bytes. Fails if there are fewer or more.
 pub(super) fn byte_array<const N: usize>(field: &'static str, bytes: &[u8]) -> Result<[u8; N], Malformed> {
     bytes.try_into().map_err(|_| Malformed(field))
 }
 
-/// A text; `None` if it is empty, which on the wire means that there is no value.
+/// Returns a text, or `None` if it is empty. On the wire, an empty text means that there is no
+/// value.
 pub(super) fn optional_text(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-/// A time from Unix milliseconds; `None` for zero, which on the wire means that there is no value.
+/// Returns a time from Unix milliseconds, or `None` for zero. On the wire, zero means that there is
+/// no value.
 pub(super) fn optional_time(millis: u64) -> Option<Timestamp> {
     Some(millis).filter(|millis| *millis > 0).map(Timestamp::from_millis)
 }
 
-/// The version of a key; `None` for zero or no number, which means that the server does not count
-/// versions.
+/// Returns the version of a key, or `None` for zero or no number. Both mean that the server does
+/// not count versions.
 pub(super) fn optional_version(number: Option<u32>) -> Option<KeyVersion> {
     number.and_then(KeyVersion::new)
 }

@@ -1,4 +1,4 @@
-//! Values from the protobuf frames of the WebSocket.
+//! Converts the protobuf messages of the WebSocket to values of this crate.
 
 use dm_proto::{DmConversation, DmKeyRotatedEvent, EncryptedDmMessage};
 
@@ -57,9 +57,9 @@ mod tests {
     use super::*;
     use crate::identity::Identity;
 
-    /// A field of a frame that has no value is zero.
+    /// In a frame, a field without a value is zero.
     #[test]
-    fn a_zero_is_none() {
+    fn a_zero_field_is_none() {
         let user = Identity::from_seed(&[1; 32]).user_id();
         let id = uuid::Uuid::from_bytes([7; 16]).to_string();
         for (number, known) in [(0, None), (1, Some(1)), (2, Some(2))] {

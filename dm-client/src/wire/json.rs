@@ -1,4 +1,4 @@
-//! The JSON of the REST calls.
+//! The JSON of the REST calls, and its conversion to values of this crate.
 
 use std::time::Duration;
 
@@ -120,8 +120,8 @@ impl TryFrom<ConversationJson> for Conversation {
     }
 }
 
-/// A page of conversations. The server answers with an object only to a request with a limit;
-/// without one it answers with an array.
+/// A page of conversations. The server answers with this object to a request with a limit. To a
+/// request without a limit, it answers with an array.
 #[derive(Deserialize)]
 pub(crate) struct ConversationList {
     pub(crate) conversations: Vec<ConversationJson>,
@@ -238,7 +238,7 @@ pub(crate) struct TicketAnswer {
 
 impl From<TicketAnswer> for Ticket {
     fn from(answer: TicketAnswer) -> Self {
-        Self { ticket: answer.ticket, expires_at: answer.expires_at.map(Timestamp::from_millis) }
+        Self { ticket: answer.ticket, expires_at: answer.expires_at.and_then(optional_time) }
     }
 }
 
@@ -250,15 +250,15 @@ pub(crate) struct ProblemJson {
     detail: Option<String>,
     field: Option<String>,
     retry_after_ms: Option<u64>,
-    /// `Some` if the member is present, also as `null`: the key that the request named is not the
-    /// current one.
+    /// `Some` if the member is present, also if it is `null`. The member means that the key version
+    /// of the request is not current. `Some(None)` means that the recipient has no key.
     #[serde(default, deserialize_with = "present")]
     pub(crate) current_key: Option<Option<KeyJson>>,
 }
 
 impl ProblemJson {
     pub(crate) fn into_problem(self, status: u16) -> Problem {
-        let mut problem = Problem::of_status(status);
+        let mut problem = Problem::with_status(status);
         if let Some(kind) = self.kind {
             problem.kind = kind;
         }
@@ -269,13 +269,14 @@ impl ProblemJson {
         problem
     }
 
-    /// Whether the server refused a message because it is encrypted to another key than the current
-    /// one.
+    /// Whether the server refused a message because the message is encrypted to another key than
+    /// the recipient's current key.
     pub(crate) fn is_stale_key(&self) -> bool {
         self.current_key.is_some() || self.kind.as_deref().is_some_and(|kind| kind.ends_with("stale-key"))
     }
 }
 
+/// Deserializes a member that is present, so that `null` differs from an absent member.
 fn present<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Option<Option<KeyJson>>, D::Error> {
     Option::deserialize(source).map(Some)
 }
@@ -291,7 +292,7 @@ mod tests {
         serde_json::from_value::<J>(json).unwrap().try_into().unwrap()
     }
 
-    /// A server without a value for a field sends zero, an empty text or `null`.
+    /// In JSON, a field without a value is zero, an empty text or `null`.
     #[test]
     fn a_field_without_a_value_is_none() {
         let user = Identity::from_seed(&[1; 32]).user_id();
@@ -319,6 +320,11 @@ mod tests {
             });
             let message = parsed::<MessageJson, Message>(message);
             assert_eq!(message.received_at, at.map(Timestamp::from_millis));
+        }
+        for (sent, at) in [(json!(0), None), (json!(null), None), (json!(1), Some(1))] {
+            let answer = json!({ "ticket": "t", "expires_at": sent });
+            let ticket = Ticket::from(serde_json::from_value::<TicketAnswer>(answer).unwrap());
+            assert_eq!(ticket.expires_at, at.map(Timestamp::from_millis));
         }
         for (sent, known) in [(json!(""), false), (json!(null), false), (json!(&id), true)] {
             let message = json!({

@@ -1,7 +1,8 @@
-//! Conversions between the wire format and values. Every conversion from the wire checks its input.
+//! Conversions between the wire format and the values of this crate. Every conversion from the wire
+//! checks its input.
 //!
-//! - [`fields`]: the checks that both forms share.
 //! - [`frames`]: the protobuf of the WebSocket. [`json`]: the JSON of the REST calls.
+//! - [`fields`]: the checks that both need.
 
 mod fields;
 pub(crate) mod frames;

@@ -1,4 +1,4 @@
-//! The identity file: created once, private, never overwritten.
+//! The identity file is created once, is private, and is never overwritten.
 
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
@@ -17,7 +17,7 @@ fn load(path: &Path) -> Result<Identity, IdentityFileError> {
     Identity::load_or_create(path, &mut OsEntropy)
 }
 
-/// Creates the file and replaces its content, without changing its mode.
+/// Creates the identity file and replaces its content. The file keeps its mode.
 fn replace(path: &Path, content: impl AsRef<[u8]>) {
     load(path).unwrap();
     fs::write(path, content).unwrap();
@@ -77,8 +77,7 @@ fn a_damaged_file_is_a_typed_error_and_is_not_changed() {
     let (folder, path) = folder();
     load(&path).unwrap();
     let good = fs::read_to_string(&path).unwrap();
-    // Another digit in the seed gives another identity, whose public key is not the one in the
-    // file.
+    // With another digit in the seed, the identity differs from the public key in the file.
     let digit = if good.as_bytes()[20] == b'0' { "1" } else { "0" };
     let damaged = [
         String::new(),

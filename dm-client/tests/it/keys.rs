@@ -1,4 +1,4 @@
-//! Keys: text form, signatures, order, and no secret in `Debug`.
+//! Keys: their text form, signatures and order, and `Debug` output without secrets.
 
 use data_encoding::HEXLOWER;
 use dm_client::{
@@ -82,12 +82,12 @@ fn debug_shows_no_secret_no_plaintext_and_no_whole_key() {
     assert_hidden(&shown, &seed);
     assert_hidden(&shown, ana.user_id().as_bytes());
     assert_hidden(&shown, ana.agreement_key().as_bytes());
-    // The first bytes of the key, which tell two identities apart, are shown.
+    // `Debug` shows the first four bytes of the key, to distinguish identities.
     assert!(shown.contains(&ana.user_id().to_string()[..8]));
 }
 
-/// Checks that eight bytes of a secret are shown neither as text, nor as hexadecimal digits, nor as
-/// a list of numbers.
+/// Checks that a text does not contain eight bytes of a secret: not as characters, not as
+/// hexadecimal digits, and not as a list of numbers.
 fn assert_hidden(shown: &str, secret: &[u8]) {
     let part = &secret[8..16];
     let list = format!("{part:?}");
@@ -110,7 +110,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_key_or_a_typed_error(text in ".{0,80}") {
+    fn random_text_is_not_a_key(text in ".{0,80}") {
         prop_assert_eq!(text.parse::<UserId>(), Err(InvalidKey::Text));
     }
 }

@@ -1,5 +1,6 @@
-//! Tests of the client without a server, against test servers that misbehave, and with the real
-//! server. All modules are one program, because each program links the library and the server.
+//! Tests of the client without a server (`identity_file`, `keys`, `tampering`, `vectors`), with
+//! test servers that misbehave (`transport`), and with the real server (`server`). They are one
+//! program, because linking the library and the server takes long for each program.
 
 #![allow(
     clippy::unwrap_used,

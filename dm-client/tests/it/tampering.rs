@@ -106,7 +106,7 @@ fn a_message_attributed_to_another_sender_or_recipient_does_not_open() {
     let Pair { ana, ben, eve } = pair();
     let sealed = seal(Suite::One, b"yes");
     assert_eq!(open(&sealed, &ben, &eve, &context(1, &eve, &ben)), Err(OpenError::Refused));
-    // The shared secret is the right one here, and only the context differs.
+    // Here the shared secret is the right one, and only the context is wrong.
     assert_eq!(open(&sealed, &ben, &ana, &context(1, &eve, &ben)), Err(OpenError::Refused));
     assert_eq!(open(&sealed, &ana, &ben, &context(1, &ana, &eve)), Err(OpenError::Refused));
 }

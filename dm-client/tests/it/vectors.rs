@@ -1,5 +1,5 @@
-//! The checked-in test vectors, which were made with libsodium: encrypting gives the same bytes,
-//! and decrypting gives the plaintext.
+//! The test vectors of the folder `vectors`, which were made with libsodium: encrypting gives the
+//! same bytes, and decrypting gives the plaintext.
 
 use data_encoding::HEXLOWER;
 use dm_client::{
@@ -218,7 +218,7 @@ fn refused_x25519_keys_are_refused() {
 fn suite_0_seals_and_opens_the_vectors() {
     let file: Suite0 = parse(SUITE_0);
     assert!(file.vectors.len() >= 4);
-    // Suite 0 uses neither conversation nor header, so any values will do.
+    // Suite 0 does not use the conversation and the header, so their values do not matter.
     let conversation = "00000000000000000000000000000000";
     let first = Some(KeyVersion::FIRST);
     let header = Header {

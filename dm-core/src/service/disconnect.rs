@@ -15,9 +15,9 @@ impl Service {
     /// refuse the user's sign-in before it calls this.
     ///
     /// The request to end the sessions may not reach a node. Such a node keeps its sessions until
-    /// the host's own check refuses them. With `dm-axum` that check is the host's
-    /// `LiveSession::check`, which is called at the pings of each WebSocket. A host with sockets of
-    /// its own has to make such a check, too.
+    /// the host's own check refuses them. With `dm-axum` that check is the host's `Login::check`,
+    /// which is called at the pings of each WebSocket. A host with sockets of its own has to make
+    /// such a check, too.
     ///
     /// The request goes through the service's [`Notifier`](crate::notify::Notifier), so the call is
     /// the same for one node and for many:

@@ -9,10 +9,10 @@ pub struct DmConversation {
     /// Conversation id, a UUID in text form.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// The participant whose key sorts first.
+    /// The participant whose key is lower in byte order.
     #[prost(string, tag = "2")]
     pub participant_a_pubkey: ::prost::alloc::string::String,
-    /// The participant whose key sorts second.
+    /// The participant whose key is higher in byte order.
     #[prost(string, tag = "3")]
     pub participant_b_pubkey: ::prost::alloc::string::String,
     /// Display name of participant a, as the host knows it.
@@ -24,7 +24,7 @@ pub struct DmConversation {
     /// The time at which the conversation was opened.
     #[prost(uint64, tag = "6")]
     pub created_at: u64,
-    /// The time at which the latest message was received; 0 if there is none yet.
+    /// The time at which the server received the latest message; 0 before the first message.
     #[prost(uint64, tag = "7")]
     pub last_message_at: u64,
     /// Always empty: the server cannot read messages. Clients fill in their own preview after
@@ -76,7 +76,7 @@ pub struct EncryptedDmMessage {
     #[prost(uint32, tag = "17")]
     pub suite: u32,
 }
-/// The public key to which messages to a user are encrypted.
+/// The public key of a user. Others encrypt their messages to the user with it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct DmPublicKey {
@@ -171,9 +171,10 @@ pub struct DmOfflineMessagesResponse {
 }
 /// A server's frame on a connection after a hello.
 ///
-/// The frames come in this order: welcome; a gap, if entries are gone; the backlog, which is the
-/// deliveries of the pending entries; caught up; then deliveries of new entries. Answers to requests
-/// come in between, under the `request_id` of the request.
+/// The server sends the frames in this order: welcome; a gap, if entries are gone; the backlog,
+/// which is the deliveries of the pending entries; caught up; then deliveries of new entries.
+/// Between these frames it sends the answers to requests, each under the `request_id` of its
+/// request.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DmServerFrame {
     /// Exactly one. A client ignores a frame that it does not know.
@@ -194,7 +195,7 @@ pub mod dm_server_frame {
         /// The whole backlog is delivered.
         #[prost(message, tag = "3")]
         CaughtUp(super::DmCaughtUp),
-        /// A range of positions that can no longer be delivered.
+        /// A range of positions whose entries are gone from the inbox.
         #[prost(message, tag = "4")]
         Gap(super::DmGap),
         /// Answers a send that was stored.
@@ -448,8 +449,8 @@ pub struct DmHello {
     /// Names of optional abilities of the client. A server ignores names that it does not know.
     #[prost(string, repeated, tag = "3")]
     pub capabilities: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// The start of a device that is not registered yet. True: it receives only new entries. False: it
-    /// starts with the oldest entry in the inbox.
+    /// The start of a device that is not registered yet. True: the device receives only new entries.
+    /// False: the device starts with the oldest entry in the inbox.
     #[prost(bool, tag = "4")]
     pub start_now: bool,
 }
@@ -474,11 +475,11 @@ pub struct DmSend {
     #[prost(uint64, tag = "5")]
     pub timestamp: u64,
     /// UUID chosen by the client. A repeated send with the same id stores nothing and gets the first
-    /// answer. Empty: the send is never a repeated one.
+    /// answer. Empty: the server does not recognize a repeated send and stores it as another message.
     #[prost(string, tag = "6")]
     pub client_message_id: ::prost::alloc::string::String,
-    /// Version of the recipient's key to which the payload is encrypted. If the current version is
-    /// another one, the send is refused. 0: not named, and not checked.
+    /// Version of the recipient's key to which the payload is encrypted. If another version is
+    /// current, the send is refused. 0: the version is not named, and the server does not check it.
     #[prost(uint32, tag = "7")]
     pub recipient_key_version: u32,
     /// The tag of the cipher suite that encrypted the payload; 0 as in `EncryptedDmMessage`.
@@ -492,7 +493,7 @@ pub struct DmAck {
     /// Acknowledges all entries up to and including this position. 0: not named.
     #[prost(uint64, tag = "1")]
     pub up_to: u64,
-    /// Acknowledges single messages. Each id is the one that the server made.
+    /// Acknowledges single messages, by the ids that the server made. May be empty.
     #[prost(string, repeated, tag = "2")]
     pub message_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }

@@ -1,5 +1,5 @@
-//! Readers skip unknown fields: a host's payloads, our payloads in a host's envelope, and fields of
-//! later versions.
+//! A reader skips fields that it does not know: payloads of a host, payloads of this crate that a
+//! host reads, and fields of later versions.
 
 use dm_proto::prost::{self, Message, bytes::Bytes};
 use dm_proto::{DmServerFrame, EncryptedDmMessage, Envelope, dm_server_frame, envelope::Payload};

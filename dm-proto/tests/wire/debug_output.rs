@@ -1,4 +1,5 @@
-//! `Debug` shows no payload, key, nonce, preview or whole identity, not even inside other messages.
+//! `Debug` shows no payload, key, nonce, preview or whole public key of a user, also inside other
+//! messages.
 
 use dm_proto::prost::bytes::Bytes;
 use dm_proto::{dm_client_frame, dm_server_frame, envelope::Payload, *};

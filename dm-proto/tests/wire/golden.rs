@@ -1,4 +1,5 @@
-//! Every message encodes to the bytes in `tests/golden/`, and decodes from them.
+//! Every message encodes to the bytes in `tests/golden/` and decodes from these bytes, so that the
+//! wire format cannot change unnoticed.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -139,7 +140,8 @@ fn delivery(position: u64, at: u64, event: Option<dm_delivery::Event>) -> server
     server::Frame::Delivery(DmDelivery { position, at, event })
 }
 
-/// The golden vectors of a file by name. A vector is removed when it is checked.
+/// The expected bytes of a file in `tests/golden/`, by name. An entry is removed when it is
+/// checked.
 struct Golden(BTreeMap<String, Vec<u8>>);
 
 impl Golden {
@@ -149,7 +151,7 @@ impl Golden {
         for line in text.lines() {
             let line = line.split('#').next().unwrap().trim();
             if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                assert!(!vectors.contains_key(name), "there are two vectors {name}");
+                assert!(!vectors.contains_key(name), "there are two entries {name}");
                 current = Some(vectors.entry(name.to_owned()).or_default());
                 continue;
             }
@@ -167,13 +169,13 @@ impl Golden {
     }
 
     fn check<M: Message + Default + PartialEq + Debug>(&mut self, name: &str, message: &M) {
-        let bytes = self.0.remove(name).unwrap_or_else(|| panic!("no golden vector {name}"));
+        let bytes = self.0.remove(name).unwrap_or_else(|| panic!("no entry {name} in tests/golden"));
         assert_eq!(hex(&message.encode_to_vec()), hex(&bytes), "encoding {name}");
         assert!(M::decode(bytes.as_slice()).unwrap() == *message, "decoding {name}");
     }
 
     fn assert_all_checked(&self) {
-        assert!(self.0.is_empty(), "golden vectors without a check: {:?}", self.0.keys());
+        assert!(self.0.is_empty(), "entries without a check: {:?}", self.0.keys());
     }
 }
 

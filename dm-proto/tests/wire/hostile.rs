@@ -1,4 +1,7 @@
 //! Decoding hostile bytes returns an error and never panics.
+//!
+//! A *group* is an obsolete form of a nested message, with a start key and an end key. No message
+//! of this protocol has groups.
 
 use dm_proto::prost::Message;
 use dm_proto::{
@@ -30,7 +33,7 @@ fn a_shallow_unknown_group_is_skipped() {
 }
 
 #[test]
-fn groups_that_do_not_close_as_they_opened_are_refused() {
+fn groups_without_their_own_end_are_refused() {
     assert_refused(&GROUP_START);
     assert_refused(&GROUP_END);
     assert_refused(&[GROUP_START, [0x8c, 0x7d]].concat());
@@ -53,7 +56,8 @@ fn messages_nested_in_an_unknown_field_are_skipped_at_any_depth() {
 fn varints_without_an_end_or_beyond_64_bits_are_refused() {
     assert_refused(&[0xff; 10]);
     assert_refused(&[0x80; 11]);
-    // The last of these ten bytes overflows 64 bits. They are used as a number, a length and a key.
+    // The last of these ten bytes overflows 64 bits. The bytes are decoded as a number, as a length
+    // and as a field key.
     let overflow = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
     assert!(DmAck::decode([[0x08].as_slice(), &overflow].concat().as_slice()).is_err());
     assert_refused(&[[0x0a].as_slice(), &overflow].concat());
@@ -80,7 +84,8 @@ fn lengths_beyond_the_buffer_are_refused() {
 
 #[test]
 fn a_nested_length_beyond_its_message_is_refused() {
-    // Payload 150 has four bytes and contains a message of two bytes, whose id claims three bytes.
+    // Payload 150 has four bytes. It contains a message of two bytes, whose id has a length of
+    // three.
     assert_refused(&[0xb2, 0x09, 0x04, 0x0a, 0x02, 0x0a, 0x03, b'a', b'b', b'c']);
 }
 

@@ -1,6 +1,7 @@
 //! Encoding and decoding returns the same message, and decoding any bytes never panics.
 //!
-//! The strategies are boxed: unboxed, all of them together would exceed the stack of a test thread.
+//! The generators (strategies) of messages are boxed. Otherwise all of them together would exceed
+//! the stack of a test thread.
 
 use dm_proto::prost::{Message, bytes::Bytes};
 use dm_proto::{dm_client_frame, dm_delivery, dm_server_frame, envelope::Payload, *};

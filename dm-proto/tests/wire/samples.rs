@@ -1,4 +1,5 @@
-//! The values that the golden vectors encode.
+//! The messages whose encoded bytes are in `tests/golden/`. *Additions* are fields that the first
+//! version of the protocol does not have.
 
 use dm_proto::prost::bytes::Bytes;
 use dm_proto::{DmConversation, DmKeyRotatedEvent, DmPublicKey, EncryptedDmMessage};

@@ -6,13 +6,13 @@ use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use dm_axum::{SessionExpiry, SessionWatch};
+use dm_axum::{LoginExpiry, LoginWatch};
 use dm_core::{DeviceId, Principal};
 use serde::Deserialize;
 
 use crate::host::Host;
+use crate::logins::TokenLogin;
 use crate::problem::Problem;
-use crate::sessions::TokenSession;
 use crate::token::Token;
 
 /// The only path that accepts a token in the query, because browsers cannot set headers on a
@@ -27,7 +27,7 @@ struct QueryCredentials {
 }
 
 /// Authenticates a request that has a token. Adds to the request's extensions: the [`Principal`],
-/// the token's hash, the expiry of the session, and the watch of the session.
+/// the token's hash, the expiry of the login, and the watch of the login.
 ///
 /// A request without a token passes. A handler that needs a principal refuses such a request, and a
 /// WebSocket may have a ticket.
@@ -44,16 +44,16 @@ pub async fn authenticate(
     if let Some(token) = bearer(request.headers())?.or(in_query) {
         let not_valid = || Problem::unauthorized("the token is not valid");
         let token = Token::parse(token).ok_or_else(not_valid)?.hash();
-        let session = host.accounts.session(token).await?.ok_or_else(not_valid)?;
-        if session.expires_at <= host.now() {
+        let login = host.accounts.login(token).await?.ok_or_else(not_valid)?;
+        if login.expires_at <= host.now() {
             return Err(Problem::unauthorized("the token has expired"));
         }
         let device = device(request.headers(), credentials.device.as_deref())?;
         let extensions = request.extensions_mut();
-        extensions.insert(Principal::new(session.user, device));
+        extensions.insert(Principal::new(login.user, device));
         extensions.insert(token);
-        extensions.insert(SessionExpiry(session.expires_at));
-        extensions.insert(SessionWatch(Arc::new(TokenSession { host, token })));
+        extensions.insert(LoginExpiry(login.expires_at));
+        extensions.insert(LoginWatch(Arc::new(TokenLogin { host, token })));
     }
     Ok(next.run(request).await)
 }

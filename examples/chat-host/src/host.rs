@@ -6,7 +6,7 @@ use dm_core::{Service, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::accounts::{Accounts, AccountsHealth};
-use crate::sessions::Sessions;
+use crate::logins::Logins;
 use crate::statement::Statements;
 
 /// The host's own parts, and the direct-message service. Clones share the same data.
@@ -20,8 +20,8 @@ pub struct Host {
     pub accounts_health: AccountsHealth,
     /// The statements that a sign-in may sign.
     pub statements: Arc<Statements>,
-    /// The tokens that WebSockets use.
-    pub sessions: Sessions,
+    /// The logins whose WebSockets are open, to close these WebSockets at a sign-out.
+    pub logins: Logins,
     /// The recorder that renders the metrics.
     pub metrics: PrometheusHandle,
     /// The kind of store, as `GET /api/info` names it.

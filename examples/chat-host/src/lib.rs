@@ -5,7 +5,7 @@
 //! assembled. This library has the parts that differ from host to host:
 //!
 //! - Users: [`accounts`] (with [`name`] and [`token`]), which is also the service's directory.
-//!   Sign-in: [`challenge`], [`statement`] and [`origin`]. [`sessions`] ends WebSockets with their
+//!   Sign-in: [`challenge`], [`statement`] and [`origin`]. [`logins`] ends WebSockets with their
 //!   token.
 //! - [`auth`]: the middleware that authenticates the caller for the direct-message API.
 //! - [`router`]: the host's own calls. [`problem`]: their refusals. [`host`]: their shared state.
@@ -25,12 +25,12 @@ pub mod database;
 mod directory;
 pub mod host;
 mod info;
+pub mod logins;
 pub mod name;
 pub mod origin;
 pub mod problem;
 pub mod router;
 pub mod serve;
-pub mod sessions;
 pub mod shutdown;
 mod sign_in;
 pub mod statement;

@@ -21,9 +21,9 @@ use tokio::net::TcpListener;
 use chat_host::accounts::{Accounts, AccountsHealth};
 use chat_host::args::{Args, StoreKind};
 use chat_host::host::Host;
+use chat_host::logins::Logins;
 use chat_host::origin::{Origin, Origins};
 use chat_host::serve::{Limits, raise_descriptors, serve};
-use chat_host::sessions::Sessions;
 use chat_host::statement::Statements;
 use chat_host::{database, router, shutdown, telemetry};
 
@@ -108,9 +108,9 @@ async fn run(args: Args) -> Result<()> {
 
     // The calls of the service, merged with the host's own.
     let direct_messages = dm_axum::router(dm.clone(), dm_axum::Options::default());
-    let sessions = Sessions::default();
+    let logins = Logins::default();
     let (accounts_health, store) = (AccountsHealth::monitor(accounts.clone()), args.store.name());
-    let host = Host { dm: dm.clone(), accounts, accounts_health, statements, sessions, metrics, store };
+    let host = Host { dm: dm.clone(), accounts, accounts_health, statements, logins, metrics, store };
     let (app, metrics) = (router::router(host.clone(), direct_messages), router::metrics(host));
     print_address(listener.local_addr()?, origin);
     let app = match metrics_listener {

@@ -112,7 +112,7 @@ pub(crate) async fn logout(
         // The accounts come first. A WebSocket that is opened between the two steps subscribes and
         // then checks the accounts.
         host.accounts.sign_out(token).await?;
-        host.sessions.end(token);
+        host.logins.end(token);
         Ok(StatusCode::NO_CONTENT)
     });
     signing_out.await.unwrap_or_else(|_| Err(StoreError::from(StoreErrorKind::Closed).into()))

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use chat_host::accounts::{Accounts, AccountsHealth};
 use chat_host::host::Host;
+use chat_host::logins::Logins;
 use chat_host::origin::Origins;
 use chat_host::router;
-use chat_host::sessions::Sessions;
 use chat_host::statement::{LegacyStatements, Statements};
 use dm_client::{Identity, OsEntropy, Timeouts, sign_in};
 use dm_core::{MemoryStore, Service};
@@ -38,9 +38,9 @@ impl TestHost {
         let url = format!("http://{address}");
         let origins = Origins::known(vec![], address).unwrap();
         let statements = Arc::new(Statements { origins, legacy: LegacyStatements::Refused });
-        let sessions = Sessions::default();
+        let logins = Logins::default();
         let accounts_health = AccountsHealth::monitor(accounts.clone());
-        let host = Host { dm, accounts, accounts_health, statements, sessions, metrics, store: "memory" };
+        let host = Host { dm, accounts, accounts_health, statements, logins, metrics, store: "memory" };
         let app = router::router(host, direct_messages);
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { url, task, _accounts: folder }

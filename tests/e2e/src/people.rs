@@ -51,8 +51,8 @@ impl Person {
     /// Fails if the host refuses.
     pub async fn sign_in(url: &str, name: &str) -> Result<Self> {
         let identity = Arc::new(Identity::generate(&mut OsEntropy)?);
-        let session = sign_in::sign_in(url, &identity, Some(name), None, Timeouts::default()).await?;
-        let person = Self { identity, token: session.token, url: url.to_owned() };
+        let login = sign_in::sign_in(url, &identity, Some(name), None, Timeouts::default()).await?;
+        let person = Self { identity, token: login.token, url: url.to_owned() };
         person.client("default")?.publish_key(&person.identity.agreement_key()).await?;
         Ok(person)
     }
@@ -75,7 +75,7 @@ impl Person {
         &self.identity
     }
 
-    /// The token of the user's session at the host.
+    /// The token of the user's login at the host.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token

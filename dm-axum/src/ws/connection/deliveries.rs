@@ -8,12 +8,13 @@ use crate::names::Names;
 use crate::render;
 use crate::ws::close::Close;
 
-/// Maximum number of deliveries that are written together, with one look-up of names.
+/// Maximum number of deliveries that are written together. They share one look-up of display names
+/// and one write to the socket.
 const MAX_TOGETHER: usize = 32;
 
 impl Connection {
-    /// Writes a delivery together with the deliveries that are ready after it. If the session ends
-    /// among them, its end is returned after the write.
+    /// Writes a delivery together with the next ones that are ready in the session. If the session
+    /// has ended, first writes the deliveries before the end and then fails with the reason.
     pub(super) async fn deliver(&mut self, first: Result<Delivery, SessionEnd>) -> Result<(), Close> {
         let mut ready = Vec::new();
         let mut next = Some(first);
@@ -29,7 +30,7 @@ impl Connection {
             Names::look_up(&self.api.service, ready.iter().flat_map(render::named_users).collect()).await;
         let frames = self.dialect.delivery_frames(&ready, &names);
         self.write(frames).await?;
-        // A seed client acknowledges by answering a ping.
+        // A seed client acknowledges these deliveries by answering the next ping.
         self.ping_if_wanted();
         end.map_or(Ok(()), Err)
     }

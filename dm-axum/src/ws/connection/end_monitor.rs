@@ -1,5 +1,5 @@
-//! Waits for the reasons to end a connection that do not come from its client: its delivery session
-//! ends, its login session expires, or the host ends its login session.
+//! [`EndMonitor`] waits for the reasons to end a connection that its client does not cause: the
+//! session ends, the login expires, or the host ends the login.
 
 use std::future::Future;
 use std::pin::pin;
@@ -11,13 +11,14 @@ use futures_util::future::BoxFuture;
 use crate::ws::close::Close;
 use crate::ws::login_monitor::LoginMonitor;
 
-/// Waits for a reason to end a connection. `None` once the connection is ending.
+/// Waits for a reason to end one connection. The value is `None` while the connection is ending:
+/// another reason has no effect then.
 pub(super) struct EndMonitor(Option<Monitored>);
 
 struct Monitored {
-    /// Reports the end of the login session.
+    /// Reports the end of the login.
     login: LoginMonitor,
-    /// Resolves when the delivery session ends.
+    /// Resolves when the session ends.
     session_end: BoxFuture<'static, SessionEnd>,
 }
 
@@ -26,22 +27,24 @@ impl EndMonitor {
         Self(Some(Monitored { login, session_end: session.ended().boxed() }))
     }
 
-    /// Waits from now on for the end of another delivery session, with which a hello replaced the
-    /// first one.
+    /// Waits for the end of `session` instead of the earlier session, after a hello has replaced
+    /// the session of a connection.
     pub(super) fn watch_session(&mut self, session: &Session) {
         if let Some(monitored) = &mut self.0 {
             monitored.session_end = session.ended().boxed();
         }
     }
 
-    /// Checks the login session. Called with each ping.
+    /// Asks the host whether the login is valid, unless it was asked a short time ago. The
+    /// connection calls this method at each ping.
     pub(super) fn check_login(&mut self) {
         if let Some(monitored) = &mut self.0 {
             monitored.login.check_if_due();
         }
     }
 
-    /// Stops waiting, because the connection is ending.
+    /// Stops waiting, because the connection is ending: [`ended`](Self::ended) never resolves after
+    /// this call.
     pub(super) fn stop(&mut self) {
         self.0 = None;
     }
@@ -61,14 +64,14 @@ impl EndMonitor {
     /// Runs a write. Fails if the connection has to end before the write is complete, so that a
     /// client that does not read cannot delay the end.
     ///
-    /// The rest of a frame that is partly written stays in the socket's buffer. It is written
-    /// before the closing frame.
+    /// If a frame is then written in part, its other bytes stay in the socket's buffer. The socket
+    /// writes these bytes before the closing frame.
     pub(super) async fn unless_ended(
         &mut self,
         write: impl Future<Output = Result<(), Close>>,
     ) -> Result<(), Close> {
         let mut write = pin!(write);
-        // The socket mostly takes everything at once.
+        // The socket usually takes all bytes at once. The future `ended` is then not polled.
         if let Some(written) = write.as_mut().now_or_never() {
             return written;
         }

@@ -1,16 +1,16 @@
-//! The results of the work on requests and acknowledgements.
+//! [`Outcome`]: the result of the work on a request or an acknowledgement.
 
 use dm_proto::Envelope;
 
-use crate::answers::HeldFrame;
+use crate::answers::UnwrittenFrame;
 use crate::problem::Problem;
 use crate::ws::dialect::{AckOutcome, RefusalStyle};
 
 /// The result of the work on a request or an acknowledgement.
 pub(super) enum Outcome {
-    /// The answer to a request that is not for a page.
+    /// The answer to a send.
     Answer(Box<Envelope>),
-    /// The result of a request for a page.
+    /// The result of a request for a page of history or a list of conversations.
     Page(Box<PageOutcome>),
     /// The result of storing an acknowledgement.
     Acknowledged(AckOutcome),
@@ -23,5 +23,5 @@ pub(super) struct PageOutcome {
     /// The way to tell the client that there is no page, used if `page` is an error.
     pub(super) refusal_style: RefusalStyle,
     /// The encoded page, or the reason why it was not built.
-    pub(super) page: Result<HeldFrame, Problem>,
+    pub(super) page: Result<UnwrittenFrame, Problem>,
 }

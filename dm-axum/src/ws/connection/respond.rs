@@ -1,15 +1,16 @@
-//! Answers requests whose work is done, and starts to store the next acknowledgement.
+//! Writes the answer to a request after its work is done, and starts to store the next
+//! acknowledgement.
 
 use dm_proto::{Envelope, dm_server_frame};
 
 use super::Connection;
 use super::outcome::{Outcome, PageOutcome};
-use crate::answers::HeldFrame;
+use crate::answers::UnwrittenFrame;
 use crate::ws::close::Close;
 
 impl Connection {
-    /// Writes the answers to requests whose work is done. After an acknowledgement, also starts to
-    /// store the next one.
+    /// Writes the answer to a request whose work is done. If an acknowledgement was stored, also
+    /// starts to store the next one, because only one is stored at a time.
     pub(super) async fn respond(&mut self, outcome: Outcome) -> Result<(), Close> {
         match outcome {
             Outcome::Answer(envelope) => self.write(vec![*envelope]).await,
@@ -39,10 +40,11 @@ impl Connection {
         self.write(vec![Envelope::server(request_id, frame)]).await
     }
 
-    /// Writes a page, or its refusal if the page was not built or was dropped.
+    /// Writes a page. If the page was not built, or was dropped because the client did not read in
+    /// time, writes the refusal instead.
     async fn write_page(&mut self, outcome: PageOutcome) -> Result<(), Close> {
-        match outcome.page.and_then(HeldFrame::take) {
-            Ok(taken) => self.end_monitor.unless_ended(self.socket.write_held(taken)).await,
+        match outcome.page.and_then(UnwrittenFrame::take) {
+            Ok(taken) => self.end_monitor.unless_ended(self.socket.write_taken(taken)).await,
             Err(problem) => {
                 let frame = outcome.refusal_style.refusal_frame(&problem)?;
                 self.write_answer(outcome.request_id, frame).await

@@ -1,5 +1,5 @@
-//! The queue of the acknowledgements that a client requested after its hello. One is stored at a
-//! time.
+//! [`AckQueue`]: the acknowledgements that a client requested after its hello and that are not
+//! stored yet. One is stored at a time, and those that wait are merged where possible.
 
 use std::collections::VecDeque;
 
@@ -16,7 +16,8 @@ pub(super) struct AckQueue {
     waiting: VecDeque<AckRequest>,
     /// Whether an acknowledgement is being stored.
     storing: bool,
-    /// The newest position that was delivered. An acknowledgement up to it is never refused.
+    /// The newest position that was delivered. An acknowledgement up to this position or a lower
+    /// one is never refused, because the entry exists.
     newest_delivered: InboxSeq,
 }
 
@@ -31,7 +32,7 @@ pub(super) struct AckRequest {
 }
 
 impl AckRequest {
-    /// Parses a frame, which may name at most `max_ids` messages.
+    /// Parses an acknowledgement, which may name at most `max_ids` messages.
     pub(super) fn new(request_id: String, ack: &DmAck, max_ids: usize) -> Result<Self, Problem> {
         if ack.message_ids.len() > max_ids {
             return Err(Error::TooLarge { field: "message_ids", limit: max_ids }.into());
@@ -56,12 +57,12 @@ impl AckQueue {
         self.waiting.push_back(request);
     }
 
-    /// Returns the next acknowledgement to store; `None` while one is being stored or if none
-    /// waits.
+    /// Returns the next acknowledgement to store; `None` while another one is being stored or if no
+    /// request waits.
     ///
     /// Consecutive requests that name only a delivered position are merged into one acknowledgement
-    /// of the highest position. Any other request is stored alone, because it may be refused, and
-    /// its refusal must not affect others.
+    /// of the highest position. Any other request is stored alone: the core may refuse it, and the
+    /// refusal must not affect other requests.
     pub(super) fn next(&mut self) -> Option<Acknowledgement> {
         if self.storing {
             return None;
@@ -85,7 +86,7 @@ impl AckQueue {
         Some(Acknowledgement { request_ids, targets: targets.collect() })
     }
 
-    /// Records that the last acknowledgement is stored or refused.
+    /// Records that the acknowledgement of the last [`next`](Self::next) is stored or refused.
     pub(super) const fn record_stored(&mut self) {
         self.storing = false;
     }
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_positions_are_stored_as_the_highest_of_them() {
+    fn waiting_positions_are_merged_into_the_highest_one() {
         let mut queue = AckQueue::default();
         queue.record_delivered(InboxSeq::new(9));
         for (id, position) in [("a", 3), ("b", 9), ("c", 5)] {
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_names_nothing_nonsense_or_too_much_is_refused() {
+    fn an_empty_malformed_or_too_long_acknowledgement_is_refused() {
         let refused = |up_to, ids: Vec<String>| {
             AckRequest::new(String::new(), &DmAck { up_to, message_ids: ids }, 2).is_err()
         };

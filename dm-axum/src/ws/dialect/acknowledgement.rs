@@ -1,13 +1,13 @@
-//! An acknowledgement, and the result of storing it.
+//! [`Acknowledgement`], and [`AckOutcome`], the result of storing it.
 
 use dm_core::{AckTarget, Acknowledged, Error, InboxSeq, SessionHandle};
 
-/// An acknowledgement to store. A dialect returns the next one only after it was given this one's
-/// [`AckOutcome`].
+/// An acknowledgement to store. A dialect returns the next acknowledgement only after the
+/// connection has passed it the [`AckOutcome`] of this one.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Acknowledgement {
-    /// The ids of the requests for it, oldest first. Empty for a seed client, which acknowledges by
-    /// answering pings.
+    /// The ids of the requests for this acknowledgement, oldest first. Empty for a seed client,
+    /// which acknowledges by answering pings.
     pub(super) request_ids: Vec<String>,
     /// One or two targets. Each is stored in its own write, in this order.
     pub(super) targets: Vec<AckTarget>,
@@ -18,13 +18,14 @@ pub(crate) struct Acknowledgement {
 pub(crate) struct AckOutcome {
     /// The ids from the acknowledgement.
     pub(super) request_ids: Vec<String>,
-    /// The cursor after the last target and the sums of the counts, or the first error.
+    /// The device's cursor after the last target and the sums of the counts of all targets, or the
+    /// first error.
     pub(super) result: Result<Acknowledged, Error>,
 }
 
 impl Acknowledgement {
     /// Stores the targets in order, and stops at the first error. The targets before the error stay
-    /// stored. The acknowledgement may be repeated.
+    /// stored. A client may therefore repeat the whole acknowledgement after an error.
     pub(crate) async fn store(self, session: SessionHandle) -> AckOutcome {
         let mut total = Acknowledged { cursor: InboxSeq::ZERO, acknowledged: 0, unknown: 0 };
         for target in self.targets {

@@ -1,5 +1,5 @@
-//! The dialect after a hello. Deliveries have positions, and clients send acknowledgements and
-//! messages. Refusals are problems.
+//! [`HelloDialect`]: the protocol of a connection after a hello. Deliveries have positions, clients
+//! send acknowledgements and messages, and refusals are problems.
 
 use dm_core::{Acknowledged, Delivery, Error, GapReason, InboxSeq};
 use dm_proto::{
@@ -14,7 +14,7 @@ use crate::names::Names;
 use crate::problem::Problem;
 use crate::render::{self, EventVariants};
 
-/// The time in ms that a client is told to wait before it connects again.
+/// The time in ms that a client is asked to wait before it connects again.
 const RECONNECT_AFTER_MS: u64 = 1_000;
 
 /// The constructors that wrap an event for a [`DmDelivery`].
@@ -24,15 +24,16 @@ const EVENT: EventVariants<dm_delivery::Event> = EventVariants {
     key_rotated: dm_delivery::Event::KeyRotated,
 };
 
-/// The state of the dialect: the acknowledgements of one connection.
+/// The state of the dialect: the acknowledgements of one connection that are not stored yet.
 #[derive(Debug, Default)]
 pub(crate) struct HelloDialect {
     acks: AckQueue,
 }
 
 impl HelloDialect {
-    /// Returns the request in a client's frame. An unacceptable frame becomes a
-    /// [`Request::Answer`] with a problem.
+    /// Returns the request in a client's frame. A frame that is not acceptable becomes a
+    /// [`Request::Answer`] with a problem, and the connection stays open. An acknowledgement also
+    /// joins the queue.
     pub(super) fn parse_request(
         &mut self,
         request_id: &str,
@@ -50,25 +51,28 @@ impl HelloDialect {
                 Err(problem) => refuse(&problem),
             },
             Some(Client::Ping(ping)) => Request::Answer(Frame::Pong(DmPong { nonce: ping.nonce })),
-            Some(Client::Hello(_)) => refuse(&Problem::not_acceptable("hello", "was sent before")),
-            None => refuse(&Problem::not_acceptable("frame", "not known to this version")),
+            Some(Client::Hello(_)) => {
+                refuse(&Problem::not_acceptable("hello", "a hello was accepted before"))
+            }
+            None => refuse(&Problem::not_acceptable("frame", "the server does not know this frame")),
         }
     }
 
-    /// Returns the frames of some deliveries.
+    /// Returns the frames of deliveries, in the same order.
     pub(super) fn delivery_frames(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
         deliveries.iter().map(position).for_each(|position| self.acks.record_delivered(position));
         deliveries.iter().map(|delivery| Envelope::server("", frame(delivery, names))).collect()
     }
 
-    /// Returns the next acknowledgement to store; `None` while one is being stored or if none
-    /// waits.
+    /// Returns the next acknowledgement to store; `None` while another one is being stored or if no
+    /// request waits.
     pub(super) fn next_ack(&mut self) -> Option<Acknowledgement> {
         self.acks.next()
     }
 
-    /// Returns the answers to requests that were stored together. Each answer has the cursor. Only
-    /// the last answer has the counts; the others have zeros.
+    /// Returns the answers to requests that were stored as one acknowledgement. Each answer has the
+    /// cursor. Only the last answer has the counts, and the others have zeros, so that a client can
+    /// add the counts of all answers.
     pub(super) fn finish_ack(
         &mut self,
         mut request_ids: Vec<String>,
@@ -84,7 +88,7 @@ impl HelloDialect {
                 (Frame::Acknowledged(others), Frame::Acknowledged(last))
             }
             Err(error) => {
-                let problem = Frame::Problem(Problem::of_write(error).to_frame());
+                let problem = Frame::Problem(Problem::from_write_error(error).to_frame());
                 (problem.clone(), problem)
             }
         };
@@ -104,12 +108,12 @@ pub(super) fn going_away(reason: &str) -> Envelope {
     Envelope::server("", Frame::GoingAway(going))
 }
 
-/// The request to answer with a problem.
+/// Returns the request that writes a problem as the answer.
 fn refuse(problem: &Problem) -> Request {
     Request::Answer(Frame::Problem(problem.to_frame()))
 }
 
-/// The newest position that a client knows after it has received a delivery.
+/// Returns the newest position that a client knows after it has received a delivery.
 const fn position(delivery: &Delivery) -> InboxSeq {
     match delivery {
         Delivery::Entry(entry) => entry.seq,
@@ -118,7 +122,7 @@ const fn position(delivery: &Delivery) -> InboxSeq {
     }
 }
 
-/// The frame of a delivery.
+/// Returns the frame of a delivery.
 fn frame(delivery: &Delivery, names: &Names) -> Frame {
     match delivery {
         Delivery::Entry(entry) => Frame::Delivery(DmDelivery {

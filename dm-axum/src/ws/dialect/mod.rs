@@ -1,7 +1,9 @@
-//! The two dialects of the protocol, and everything that differs between them.
+//! [`Dialect`]: the two dialects of the WebSocket protocol, and everything that differs between
+//! them.
 //!
-//! A connection starts in the `seed` dialect. Its clients know no positions and send no
-//! acknowledgements. A hello changes the connection to the `hello` dialect, which has both.
+//! A connection starts in the `seed` dialect, in which deliveries have no positions and clients
+//! send no acknowledgements. A hello changes the connection to the `hello` dialect, which has
+//! positions and acknowledgements.
 //!
 //! A dialect has no access to the socket, the clock or the store. Its inputs are frames,
 //! deliveries, answered pings and results of acknowledgements. Its outputs are frames, requests and
@@ -43,14 +45,15 @@ impl Dialect {
         Self::Seed(SeedDialect::default())
     }
 
-    /// The dialect after a hello. Its state is empty: entries that were delivered before the hello
-    /// and are not acknowledged are delivered again, with positions.
+    /// The dialect after a hello, without the state of the dialect before the hello. Entries that
+    /// were delivered before the hello and are not acknowledged are delivered again, with
+    /// positions.
     pub(super) fn after_hello() -> Self {
         Self::Hello(HelloDialect::default())
     }
 
-    /// Returns the request in a client's payload, or `None` if the payload is not a request. An
-    /// acknowledgement of more than `max_ids` messages is refused.
+    /// Returns the request in a client's payload, or `None` if the payload is not a request. Fails
+    /// if the connection has to end. An acknowledgement may name at most `max_ids` messages.
     pub(super) fn parse_request(
         &mut self,
         request_id: &str,
@@ -64,13 +67,13 @@ impl Dialect {
             (Payload::DmClientFrame(DmClientFrame { frame }), Self::Hello(hello)) => {
                 hello.parse_request(request_id, frame, max_ids)
             }
-            // Payloads that only a server sends are refused before they are decoded.
+            // `client_frame::decode` refuses the payloads that only a server sends.
             _ => return Ok(None),
         };
         Ok(Some(request))
     }
 
-    /// The way to refuse a page whose request arrives now.
+    /// The way to refuse a page that is requested in this dialect.
     pub(super) const fn refusal_style(&self) -> RefusalStyle {
         match self {
             Self::Seed(_) => RefusalStyle::EmptyPage,
@@ -82,13 +85,14 @@ impl Dialect {
     pub(super) const fn accepts_deliveries(&self) -> bool {
         match self {
             Self::Seed(seed) => seed.accepts_deliveries(),
-            // The session waits by itself when its window of unacknowledged deliveries is full.
+            // The session returns no delivery while its window is full. The window is the maximum
+            // number of unacknowledged deliveries.
             Self::Hello(_) => true,
         }
     }
 
-    /// Returns the frames of some deliveries. The caller must write them in this order before it
-    /// sends another ping.
+    /// Returns the frames of deliveries. The caller must write the frames in this order before it
+    /// sends another ping, because the answer to that ping acknowledges the deliveries.
     pub(super) fn delivery_frames(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
         match self {
             Self::Seed(seed) => seed.delivery_frames(deliveries, names),
@@ -96,7 +100,8 @@ impl Dialect {
         }
     }
 
-    /// Records that a ping is sent after all frames that were returned so far.
+    /// Records that the connection sends a ping, after all frames that
+    /// [`delivery_frames`](Self::delivery_frames) has returned.
     pub(super) fn ping_sent(&mut self) {
         if let Self::Seed(seed) = self {
             seed.ping_sent();
@@ -118,7 +123,7 @@ impl Dialect {
         }
     }
 
-    /// The number of requested acknowledgements that wait to be stored.
+    /// The number of acknowledgement requests that wait to be stored.
     pub(super) fn waiting_acks(&self) -> usize {
         match self {
             Self::Seed(_) => 0,
@@ -126,8 +131,8 @@ impl Dialect {
         }
     }
 
-    /// Returns the next acknowledgement to store; `None` while one is being stored or if none is
-    /// due.
+    /// Returns the next acknowledgement to store; `None` while another one is being stored or if
+    /// there is none.
     pub(super) fn next_ack(&mut self) -> Option<Acknowledgement> {
         match self {
             Self::Seed(seed) => seed.next_ack(),
@@ -136,7 +141,7 @@ impl Dialect {
     }
 
     /// Records the result of storing an acknowledgement. Returns the answers to the requests for
-    /// it.
+    /// this acknowledgement.
     pub(super) fn finish_ack(&mut self, outcome: AckOutcome) -> Vec<Envelope> {
         let AckOutcome { request_ids, result } = outcome;
         match self {
@@ -144,8 +149,8 @@ impl Dialect {
                 seed.finish_ack(&result);
                 Vec::new()
             }
-            // This acknowledgement started before the hello, so the queue of the new dialect does
-            // not contain it.
+            // Only an acknowledgement from before the hello has no request ids. The queue of this
+            // dialect does not contain it.
             Self::Hello(_) if request_ids.is_empty() => {
                 seed::log_failure(&result);
                 Vec::new()
@@ -154,7 +159,7 @@ impl Dialect {
         }
     }
 
-    /// Returns the frame that tells a client to connect again later; `None` in the `seed` dialect,
+    /// Returns the frame that asks a client to connect again later; `None` in the `seed` dialect,
     /// which has no such frame.
     pub(super) fn going_away(&self, reason: &str) -> Option<Envelope> {
         match self {
@@ -176,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_from_before_the_hello_does_not_end_one_from_after_it() {
+    fn the_result_of_an_acknowledgement_before_the_hello_does_not_finish_a_later_one() {
         let mut dialect = Dialect::after_hello();
         for request_id in ["a", "b"] {
             let ack = DmAck { up_to: 1, message_ids: vec![] };

@@ -1,13 +1,14 @@
-//! The way to refuse a request for a page: with a [problem](crate::problem), or with an empty page
-//! for seed clients, which do not understand problems.
+//! [`RefusalStyle`]: the way to refuse a request for a page of history or a list of conversations.
+//! A refusal is a [problem](crate::problem). Seed clients do not understand problems and get an
+//! empty page instead.
 
 use dm_proto::dm_server_frame::Frame;
 
 use crate::problem::{Kind, Problem};
 use crate::ws::close::Close;
 
-/// The way to refuse a request for a page. It depends on the dialect at the time of the request: a
-/// hello may arrive before the page is read.
+/// The way to refuse a request for a page. The dialect at the time of the request determines it,
+/// because a hello may change the dialect before the page is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RefusalStyle {
     /// Send an empty page, because seed clients do not understand problems.
@@ -17,9 +18,9 @@ pub(crate) enum RefusalStyle {
 }
 
 impl RefusalStyle {
-    /// Returns the page to send, given the result of reading it. An error has to be sent as
-    /// [`refusal_frame`](Self::refusal_frame) says. With `EmptyPage`, only an unavailable store is
-    /// an error.
+    /// Returns the page to send after `read`, the result of reading it. With `EmptyPage`, a refusal
+    /// becomes an empty page, except the refusal of an unavailable store. An error that this method
+    /// returns has to be passed to [`refusal_frame`](Self::refusal_frame).
     pub(crate) fn page_or_problem<T: Default>(self, read: Result<T, Problem>) -> Result<T, Problem> {
         match (self, read) {
             (Self::EmptyPage, Err(problem)) if problem.kind() != Kind::Unavailable => Ok(T::default()),
@@ -27,8 +28,9 @@ impl RefusalStyle {
         }
     }
 
-    /// Returns the answer to send if the page could not be read. A seed client has to connect again,
-    /// because it would take an empty page as "no messages".
+    /// Returns the answer to send if the page could not be read. For a seed client it returns the
+    /// reason to close the connection: an empty page would tell the client that there are no
+    /// messages.
     pub(crate) fn refusal_frame(self, problem: &Problem) -> Result<Frame, Close> {
         match self {
             Self::Problem => Ok(Frame::Problem(problem.to_frame())),
@@ -57,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_could_not_be_made_is_a_problem_or_ends_the_connection() {
+    fn a_page_that_was_not_built_is_a_problem_or_ends_the_connection() {
         let answer = |style: RefusalStyle, kind| style.refusal_frame(&Problem::new(kind, ""));
         assert!(matches!(answer(RefusalStyle::Problem, Kind::Unavailable), Ok(Frame::Problem(_))));
         let ends = [Kind::Unavailable, Kind::TooManyAnswers]

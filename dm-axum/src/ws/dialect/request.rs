@@ -1,4 +1,4 @@
-//! The requests of a client.
+//! [`Request`]: a request of a client, as a dialect reads it from a frame.
 
 use dm_proto::{DmHello, DmHistoryRequest, DmSend, dm_server_frame};
 
@@ -9,12 +9,12 @@ pub(crate) enum Request {
     History(DmHistoryRequest),
     /// Read the list of conversations.
     Conversations,
-    /// Register the device, start its delivery session, and change to the dialect after a hello.
+    /// Register the device, start its session, and change to the dialect after a hello.
     Hello(DmHello),
     /// Store a message.
     Send(DmSend),
-    /// Store the dialect's next acknowledgement.
+    /// Store the dialect's next acknowledgement. The dialect has put the request into its queue.
     Acknowledge,
-    /// Write this answer under the id of the request.
+    /// Write this answer under the id of the request: the request needs no work.
     Answer(dm_server_frame::Frame),
 }

@@ -1,9 +1,9 @@
-//! The dialect of seed clients (the crate's documentation defines the term). Events have no
-//! positions, and the client sends no acknowledgements.
+//! [`SeedDialect`]: the protocol of a connection before a hello, which the clients of the first
+//! protocol version (seed clients) use until they disconnect. Events have no positions, and the
+//! client sends no acknowledgements.
 //!
-//! An entry that was written to the socket counts as acknowledged once the client answers a ping
-//! that was written after it. TCP keeps the order, so the client has read everything before the
-//! ping.
+//! The server acknowledges an entry for the client once the client has answered a ping that was
+//! written after the entry. TCP keeps the order, so the client has read the entry before the ping.
 
 use dm_core::{AckTarget, Acknowledged, Delivery, Error, InboxEntry, InboxSeq};
 use dm_proto::dm_client_frame::Frame;
@@ -15,10 +15,11 @@ use crate::names::Names;
 use crate::render::{self, EventVariants};
 use crate::ws::close::Close;
 
-/// Number of unconfirmed entries from which on no more deliveries are taken from the session. An
-/// entry is unconfirmed from its write until its acknowledgement starts to be stored.
+/// Maximum number of unconfirmed entries. At the maximum, no delivery is taken from the session,
+/// which limits the memory of a connection whose client answers no ping. An entry is unconfirmed
+/// from its write until its acknowledgement starts to be stored.
 const MAX_UNCONFIRMED: usize = 512;
-/// Maximum number of entries that are acknowledged in one write.
+/// Maximum number of entries that are acknowledged in one write to the store.
 const MAX_PER_WRITE: usize = 256;
 
 /// The constructors that wrap an event as the payload of an envelope.
@@ -34,16 +35,17 @@ const EVENT: EventVariants<Payload> = EventVariants {
 pub(crate) struct SeedDialect {
     /// Entries written after the last ping.
     after_ping: Vec<InboxSeq>,
-    /// Entries written before the last ping, which is not answered yet.
+    /// Entries written before the last ping. The ping is not answered yet.
     before_ping: Vec<InboxSeq>,
-    /// Entries written before an answered ping. They wait for an acknowledgement to be stored.
+    /// Entries written before an answered ping. Their acknowledgement is not being stored yet.
     received: Vec<InboxSeq>,
     /// Whether an acknowledgement is being stored.
     storing: bool,
 }
 
 impl SeedDialect {
-    /// Returns the frames of some deliveries. A gap and the end of the backlog have no frame.
+    /// Returns the frames of deliveries. A gap (a range of expired entries) and the end of the
+    /// backlog have no frame in this dialect.
     pub(super) fn delivery_frames(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
         let entries = || deliveries.iter().filter_map(entry);
         self.after_ping.extend(entries().map(|entry| entry.seq));
@@ -61,8 +63,8 @@ impl SeedDialect {
         self.before_ping = Vec::new();
     }
 
-    /// Returns an acknowledgement of the oldest entries before an answered ping; `None` while one
-    /// is being stored or if there are no such entries.
+    /// Returns an acknowledgement of the oldest entries that were written before an answered ping;
+    /// `None` while another one is being stored or if there are no such entries.
     pub(super) fn next_ack(&mut self) -> Option<Acknowledgement> {
         if self.storing || self.received.is_empty() {
             return None;
@@ -88,7 +90,7 @@ impl SeedDialect {
     }
 }
 
-/// Returns the request in a client's frame, which can only be a hello.
+/// Returns the request in a client's frame. Refuses every frame except a hello.
 pub(super) fn parse_request(frame: Option<Frame>) -> Result<Request, Close> {
     match frame {
         Some(Frame::Hello(hello)) => Ok(Request::Hello(hello)),
@@ -96,7 +98,7 @@ pub(super) fn parse_request(frame: Option<Frame>) -> Result<Request, Close> {
     }
 }
 
-/// Logs that an acknowledgement failed. No client waits for an answer. The entries stay pending,
+/// Logs that an acknowledgement failed. There is no request to answer. The entries stay pending,
 /// and the client gets them when it fetches pending messages.
 pub(super) fn log_failure(result: &Result<Acknowledged, Error>) {
     if let Err(error) = result {
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_answers_no_ping_is_sent_no_more() {
+    fn deliveries_stop_at_512_unconfirmed_entries() {
         let mut seed = SeedDialect::default();
         for seq in 1..=512 {
             assert!(seed.accepts_deliveries());

@@ -1,4 +1,4 @@
-//! All calls, with the real server.
+//! The REST calls, with the real server.
 
 use dm_client::{
     AckTarget, ClientError, ClientMessageId, ConnectionConfig, ConnectionState, End, Event, HistoryRange,
@@ -163,7 +163,7 @@ async fn devices_are_listed_and_forgotten_by_an_unregistered_device() {
         "the device is not registered for Ben"
     );
     assert!(laptop.forget_device(&phone).await.unwrap());
-    // The connection ends for good, because another attempt would register the device again.
+    // The connection ends without another attempt, because it would register the device again.
     while connection.next().await.is_some() {}
     let state = connection.state();
     let ended = state.borrow().clone();

@@ -1,4 +1,4 @@
-//! A host with the real API. The token of a user is the user id.
+//! [`Host`]: a host with the real API. Its token for a user is the user id.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -37,7 +37,7 @@ impl Host {
         host
     }
 
-    /// Stops the server and breaks every connection. The server's data are kept.
+    /// Stops the server and breaks every connection. The server keeps its data.
     pub(crate) async fn stop(&self) {
         let (stop, task) = self.running.lock().unwrap().take().unwrap();
         drop(stop);
@@ -67,7 +67,7 @@ impl Host {
         let router: Router =
             dm_axum::router(self.service.clone(), options).layer(axum::middleware::from_fn(authenticate));
         let (stop, mut stopped) = oneshot::channel::<()>();
-        // The server has its own runtime, whose shutdown ends every connection.
+        // The server has its own runtime, because the shutdown of a runtime ends every connection.
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = listener.into_std().unwrap();
@@ -76,7 +76,8 @@ impl Host {
                 axum::serve(TcpListener::from_std(listener).unwrap(), router).await.unwrap();
             });
             assert!((&mut stopped).await.is_err(), "the sender is dropped and sends nothing");
-            // The shutdown waits until the listener is closed, so that the address is free again.
+            // The shutdown waits until the listener is closed, so that `restart` can use the
+            // address.
             let end = move || runtime.shutdown_timeout(std::time::Duration::from_secs(30));
             tokio::task::spawn_blocking(end).await.unwrap();
         });

@@ -1,4 +1,4 @@
-//! Connections to the real server.
+//! Connections to the inbox, with the real server.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn until_caught_up(connection: &mut Connection) -> usize {
 }
 
 #[tokio::test]
-async fn backlog_and_new_messages_arrive_and_open_and_acknowledged_ones_do_not_come_again() {
+async fn pending_and_new_messages_open_and_acknowledged_ones_are_not_delivered_again() {
     let pair = Pair::start().await;
     let (reader, key) = (Reader::new(pair.ben.clone()), PeerKey::derived(pair.ana.user_id()));
     let first = pair.send("while away").await;
@@ -108,7 +108,7 @@ async fn after_restarts_of_the_server_no_message_is_missed_or_repeated() {
             expected += 1;
             let (message, receipt) = next_message(&mut connection).await;
             assert_eq!(message.sequence.get(), expected);
-            // Every third message is acknowledged only after the restart.
+            // Every third message is acknowledged after the restart, the others at once.
             if expected % 3 == 0 { held.push(receipt) } else { receipt.acknowledge() }
         }
         pair.host.stop().await;

@@ -1,4 +1,4 @@
-//! Answers that are too large, too slow or malformed, refusals, and sign-in.
+//! REST calls whose answers are too large, too slow, malformed or refusals; and sign-in.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn answer(status: u16, body: impl Into<Vec<u8>>) -> Fault {
 #[tokio::test]
 async fn an_answer_beyond_the_limit_is_refused_with_and_without_a_content_length() {
     let announced = Fault::Answer(200, vec![("content-length", "99999999999".to_owned())], b"{".to_vec());
-    // The chunks have no end, so the client has to stop reading by itself.
+    // This body has no end, so the client has to stop at its limit.
     let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
     let endless = Fault::Answer(200, vec![("transfer-encoding", "chunked".to_owned())], chunk.repeat(6));
     let server = HttpServer::start([announced, endless]).await;
@@ -51,7 +51,7 @@ async fn an_answer_of_exactly_the_limit_is_accepted() {
     let client = client(&server.base);
     for is_read in [true, true, false, false] {
         let error = client.key(&ben().user_id()).await.unwrap_err();
-        // The body was read, but spaces are not a key record.
+        // A body within the limit is read and then refused, because spaces are not a key record.
         assert_eq!(matches!(error, ClientError::Protocol(_)), is_read, "{error:?}");
         assert_eq!(matches!(error, ClientError::TooLarge { .. }), !is_read, "{error:?}");
     }
@@ -188,8 +188,8 @@ async fn sign_in_signs_purpose_origin_host_id_and_challenge() {
     let server =
         HttpServer::start([answer(200, challenge.to_string()), answer(200, verified.to_string())]).await;
     let (ana, timeouts) = (ana(), Timeouts::default());
-    let session = sign_in::sign_in(&server.base, &ana, Some("Ana"), Some("host-1"), timeouts).await.unwrap();
-    assert_eq!((session.token.as_str(), session.expires_at.as_millis()), ("t", 9));
+    let login = sign_in::sign_in(&server.base, &ana, Some("Ana"), Some("host-1"), timeouts).await.unwrap();
+    assert_eq!((login.token.as_str(), login.expires_at.as_millis()), ("t", 9));
 
     let sent = server.requests()[1].json();
     let signature = data_encoding::BASE64.decode(sent["signature"].as_str().unwrap().as_bytes()).unwrap();
@@ -206,18 +206,18 @@ async fn sign_out_accepts_an_answer_without_a_body() {
     let faults = [answer(200, challenge.to_string()), answer(200, verified.to_string()), answer(204, "")];
     let server = HttpServer::start(faults.into_iter().chain([answer(401, "")])).await;
     let timeouts = Timeouts::default();
-    let session = sign_in::sign_in(&server.base, &ana(), None, None, timeouts).await.unwrap();
-    sign_in::sign_out(&server.base, &session, timeouts).await.unwrap();
+    let login = sign_in::sign_in(&server.base, &ana(), None, None, timeouts).await.unwrap();
+    sign_in::sign_out(&server.base, &login, timeouts).await.unwrap();
     assert_eq!(server.requests()[2].line, "POST /api/auth/logout HTTP/1.1");
-    assert!(sign_in::sign_out(&server.base, &session, timeouts).await.unwrap_err().is_unauthorized());
+    assert!(sign_in::sign_out(&server.base, &login, timeouts).await.unwrap_err().is_unauthorized());
 }
 
 #[tokio::test]
 async fn nothing_is_signed_for_a_host_with_another_id_than_expected() {
     let challenge = json!({ "challenge": data_encoding::BASE64.encode(&[7; 32]), "server_id": "other" });
     let server = HttpServer::start([answer(200, challenge.to_string())]).await;
-    let session = sign_in::sign_in(&server.base, &ana(), None, Some("host-1"), Timeouts::default()).await;
-    assert!(matches!(session, Err(ClientError::WrongServerId)), "{session:?}");
+    let login = sign_in::sign_in(&server.base, &ana(), None, Some("host-1"), Timeouts::default()).await;
+    assert!(matches!(login, Err(ClientError::WrongServerId)), "{login:?}");
     assert_eq!(server.requests().len(), 1);
 }
 

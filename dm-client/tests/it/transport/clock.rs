@@ -1,4 +1,4 @@
-//! A clock for tests: a test ends its waits.
+//! [`TestClock`]: a clock on which a test ends the waits.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use dm_client::{Clock, Sleep, Timestamp};
 use tokio::sync::{Notify, oneshot};
 
-/// The time that the clock always tells.
+/// The time of the clock, which never changes.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-/// A clock that stands still. Its waits end at once, or when the test ends them.
+/// A clock whose time never changes. Its waits end at once, or when the test ends them.
 #[derive(Debug, Default)]
 pub(crate) struct TestClock {
     ends_at_once: bool,
@@ -28,8 +28,8 @@ impl TestClock {
         self.lock().iter().map(|(duration, _)| *duration).collect()
     }
 
-    /// Waits until there is a wait with a duration that `wanted` accepts, ends it, and returns its
-    /// duration.
+    /// Waits until the client waits for a duration that `wanted` accepts. Ends that wait and
+    /// returns its duration.
     pub(crate) async fn end(&self, wanted: impl Fn(Duration) -> bool) -> Duration {
         loop {
             let waiting = self.waiting.notified();

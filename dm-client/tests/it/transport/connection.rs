@@ -1,4 +1,5 @@
-//! The connection: it delivers every entry once, and it ends when another attempt cannot succeed.
+//! The connection to a test server: it delivers every entry once, and it ends when another attempt
+//! cannot succeed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,8 @@ use crate::transport::clock::TestClock;
 use crate::transport::messages::{Counting, message_id};
 use crate::transport::websocket::{Server, ServerSocket, hello};
 
-/// Durations that differ from the durations of all other waits.
+/// The durations of the configuration. Each differs from the durations of all other waits, so that
+/// a test can recognize the wait.
 const PING: Duration = Duration::from_secs(31);
 const TIMEOUT: Duration = Duration::from_secs(11);
 
@@ -121,7 +123,7 @@ async fn a_dropped_connection_ends_at_once_and_sends_nothing_more() {
     socket.deliver(1, hello(1)).await;
     fixture.delivery().await.acknowledge();
     drop(fixture.connection);
-    assert!(socket.next().await.is_none(), "closing it would acknowledge");
+    assert!(socket.next().await.is_none(), "only a closed connection sends its last acknowledgement");
 }
 
 #[tokio::test]
@@ -160,7 +162,7 @@ async fn nothing_is_acknowledged_before_it_is_handled() {
         (fixture.delivery().await, fixture.delivery().await, fixture.delivery().await);
     second.acknowledge();
     third.acknowledge();
-    // A frame that the client sends now is sent after both were handled.
+    // An acknowledgement of 2 or 3 before this line would be the next frame of the client.
     first.acknowledge();
     assert_eq!(socket.acknowledged().await, 3);
 }
@@ -193,7 +195,7 @@ async fn an_entry_delivered_before_the_connection_was_lost_is_not_delivered_agai
     drop(socket);
     assert_eq!(fixture.lost().await, Lost::Network);
 
-    // The server has received no acknowledgement and delivers everything again.
+    // The server has received no acknowledgement, so it delivers the entries again.
     let mut socket = fixture.server.welcome(0).await;
     for position in 1..=3 {
         socket.deliver(position, hello(position)).await;
@@ -219,7 +221,7 @@ async fn a_delivery_handled_without_a_connection_is_acknowledged_on_the_next_one
 }
 
 #[tokio::test]
-async fn repeated_and_reordered_deliveries_come_once_each() {
+async fn repeated_and_reordered_entries_are_delivered_once() {
     let mut fixture = fixture().await;
     let mut socket = fixture.server.welcome(10).await;
     for position in [12, 12, 11, 10, 3, 14, 13, 12, 14] {
@@ -276,7 +278,7 @@ async fn frames_of_the_host_are_ignored() {
 }
 
 #[tokio::test]
-async fn after_a_frame_that_does_not_decode_or_is_too_large_the_connection_is_made_again() {
+async fn after_a_malformed_or_too_large_frame_the_client_connects_again() {
     let fixture = fixture().await;
     for frame in [vec![0xff; 9], vec![0; 300 * 1024]] {
         let mut socket = fixture.server.welcome(0).await;
@@ -293,7 +295,8 @@ async fn a_silent_server_is_pinged_and_then_disconnected() {
     let mut socket = fixture.server.welcome(0).await;
     fixture.wait_for_state(|state| matches!(state, ConnectionState::Online { .. })).await;
     fixture.clock.end(|wait| wait == PING).await;
-    // The WebSocket library would answer the ping at the next read. There is none.
+    // The WebSocket library of this server would answer the ping at its next read, which does not
+    // happen.
     assert!(matches!(socket.next().await, Some(Ws::Ping(_))));
     fixture.clock.end(|wait| wait == TIMEOUT).await;
     assert_eq!(fixture.lost().await, Lost::Timeout);
@@ -350,7 +353,7 @@ async fn waits_between_attempts_grow_until_the_server_delivers_the_backlog() {
 }
 
 #[tokio::test]
-async fn a_server_that_goes_away_decides_the_wait() {
+async fn the_wait_is_as_long_as_a_server_that_goes_away_names() {
     let fixture = fixture().await;
     let mut socket = fixture.server.welcome(0).await;
     let going = DmGoingAway { reason: "restart".to_owned(), reconnect_after_ms: 60_000 };
@@ -361,7 +364,7 @@ async fn a_server_that_goes_away_decides_the_wait() {
 }
 
 #[tokio::test]
-async fn a_replaced_or_refused_connection_is_not_made_again() {
+async fn after_a_replaced_or_refused_connection_the_client_does_not_connect_again() {
     let cases = [
         (4009, "replaced"),
         (4001, "unauthorized"),
@@ -484,7 +487,7 @@ async fn a_problem_for_another_request_id_is_ignored() {
 }
 
 #[tokio::test]
-async fn one_acknowledgement_is_sent_at_a_time_and_covers_all_deliveries_handled_meanwhile() {
+async fn an_acknowledgement_waits_for_the_last_answer_and_covers_all_handled_deliveries() {
     let mut fixture = fixture().await;
     let mut socket = fixture.server.welcome(0).await;
     socket.deliver(1, hello(1)).await;
@@ -502,7 +505,7 @@ async fn one_acknowledgement_is_sent_at_a_time_and_covers_all_deliveries_handled
 }
 
 #[tokio::test]
-async fn a_caller_that_takes_no_events_loses_none() {
+async fn a_slow_caller_loses_no_events() {
     let server = Server::start().await;
     let client = Client::builder(server.base()).build().unwrap();
     let mut connection = client.connect(ConnectionConfig { queue: 4, ..ConnectionConfig::default() });

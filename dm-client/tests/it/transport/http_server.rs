@@ -1,4 +1,4 @@
-//! A minimal HTTP server that stores messages as a real one does, and injects faults.
+//! [`HttpServer`]: a minimal HTTP server that stores messages like a real one, and injects faults.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -61,7 +61,7 @@ impl Drop for HttpServer {
 }
 
 impl HttpServer {
-    /// Starts a server. The first requests get the faults in order; later ones are handled.
+    /// Starts a server. The first requests get the faults in order. Later requests have no fault.
     pub(crate) async fn start(faults: impl IntoIterator<Item = Fault>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -100,7 +100,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
         }
         Some(Fault::Answer(status, headers, body)) => (status, headers, body),
         Some(Fault::Silence) => {
-            // The read ends when the client times out and closes the connection.
+            // The read ends when the client closes the connection after its time limit.
             let _closed = stream.read(&mut [0; 1]).await;
             return;
         }

@@ -21,7 +21,7 @@ pub(crate) fn conversation() -> ConversationId {
     ConversationId::from(Uuid::from_u128(0xc0))
 }
 
-/// Randomness that gives the same bytes in every run, and different ones in every call.
+/// A source of bytes that are the same in every run and different in every call.
 #[derive(Debug, Default)]
 pub(crate) struct Counting(u64);
 
@@ -35,8 +35,8 @@ impl Entropy for Counting {
     }
 }
 
-/// A message from `sender` to `recipient` as the WebSocket carries it. Its ids and times are made
-/// of its number.
+/// The protobuf message of a message from `sender` to `recipient`. Its ids and times are derived
+/// from its number.
 pub(crate) fn frame(
     sender: &Identity,
     recipient: &Identity,

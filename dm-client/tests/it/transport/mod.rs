@@ -1,4 +1,4 @@
-//! The client against test servers that lose, repeat, reorder and exceed.
+//! Tests with servers that lose, repeat and reorder frames and exceed limits.
 
 mod answers;
 mod clock;

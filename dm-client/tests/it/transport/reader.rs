@@ -1,4 +1,4 @@
-//! The reader: authentication, replays and downgrades.
+//! The reader: it authenticates messages, and refuses replays and downgrades.
 
 use std::num::NonZeroUsize;
 
@@ -89,12 +89,12 @@ async fn fields_from_the_server_must_match_the_ciphertext() {
     for forged in [elsewhere, reversed, retagged] {
         assert!(matches!(reader.open(&forged, &from_ana()), Err(ReadError::Open(_))));
     }
-    // The refused messages are not remembered, so the true one opens.
+    // The reader has not remembered the refused messages, so the original opens.
     reader.open(&message, &from_ana()).unwrap();
 }
 
 #[tokio::test]
-async fn a_replay_after_a_restart_is_refused_if_the_reader_was_told() {
+async fn a_replay_after_a_restart_is_refused_if_the_message_was_remembered() {
     let first = message(&ana(), &ben(), Suite::One, 1).await;
     let reader = Reader::new(ben());
     reader.remember(&ana().user_id(), first.client_id.unwrap(), first.id, first.sequence);
@@ -131,11 +131,12 @@ async fn after_suite_1_suite_0_opens_only_on_request() {
     assert_eq!(reader.reply_suite(&ana().user_id()), Suite::One);
     let after = from_ana_in(Suite::Zero, 3).await;
     assert_eq!(reader.open(&after, &from_ana()), Err(ReadError::Downgraded));
-    // The refused message is not remembered. It opens on request, and later ones are still refused.
+    // The reader has not remembered the refused message. `open_downgraded` opens it, and `open`
+    // refuses later ones.
     assert_eq!(reader.open_downgraded(&after, &from_ana()).unwrap().plaintext, b"at noon?");
     assert_eq!(reader.open(&from_ana_in(Suite::Zero, 4).await, &from_ana()), Err(ReadError::Downgraded));
     assert_eq!(reader.reply_suite(&ana().user_id()), Suite::One);
-    // Messages that have opened open again, as when history is read.
+    // Messages that have opened before open again, for instance when history is read.
     for known in [&before, &after] {
         reader.open(known, &from_ana()).unwrap();
     }
@@ -143,9 +144,9 @@ async fn after_suite_1_suite_0_opens_only_on_request() {
 
 #[tokio::test]
 async fn a_suite_0_message_with_reversed_direction_is_refused_after_suite_1() {
-    // Ben's client is old, so Ana sends in suite 0. The server has these messages.
-    let from_ben = from_ana_in(Suite::Zero, 1).await;
-    let mut reversed = from_ben.clone();
+    // Ben's client is old, so Ana sends in suite 0. The server has Ana's messages.
+    let own = from_ana_in(Suite::Zero, 1).await;
+    let mut reversed = own.clone();
     (reversed.id, reversed.sequence, reversed.sender) =
         (message_id(9), ServerSequence::new(9), ben().user_id());
     let to_ben = PeerKey::derived(ben().user_id());
@@ -155,8 +156,8 @@ async fn a_suite_0_message_with_reversed_direction_is_refused_after_suite_1() {
     let reader = Reader::new(ana());
     reader.remember_suite(&ben().user_id(), Suite::One);
     assert_eq!(reader.open(&reversed, &to_ben), Err(ReadError::Downgraded));
-    // A message of Ana's own could be made of one of Ben's in the same way.
-    assert_eq!(reader.open(&from_ben, &to_ben), Err(ReadError::Downgraded));
+    // The server could forge a message of Ana from one of Ben in the same way.
+    assert_eq!(reader.open(&own, &to_ben), Err(ReadError::Downgraded));
 }
 
 #[tokio::test]
@@ -182,7 +183,7 @@ async fn own_messages_do_not_count_for_the_peers_suite() {
 }
 
 #[tokio::test]
-async fn a_downgrade_after_a_restart_is_refused_if_the_reader_was_told_the_suite() {
+async fn a_downgrade_after_a_restart_is_refused_if_the_suite_was_remembered() {
     let first = Reader::new(ben());
     first.open(&from_ana_in(Suite::One, 1).await, &from_ana()).unwrap();
     let strongest = first.strongest_suite(&ana().user_id()).unwrap();

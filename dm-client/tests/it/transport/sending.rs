@@ -1,4 +1,4 @@
-//! Sends over an unreliable connection: each message is stored once.
+//! Sends over an unreliable network: each message is stored once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +76,7 @@ async fn after_a_rate_limit_the_client_waits_as_long_as_the_server_says() {
 }
 
 #[tokio::test]
-async fn the_client_waits_for_the_longest_wait_of_the_policy() {
+async fn a_requested_wait_of_the_longest_duration_is_waited() {
     let longest = RetryPolicy::default().longest;
     let asked = u64::try_from(longest.as_millis()).unwrap();
     let server = HttpServer::start([answer(429, json!({ "retry_after_ms": asked }))]).await;

@@ -1,4 +1,4 @@
-//! A WebSocket server whose frames a test sends and receives.
+//! [`Server`]: a WebSocket server whose frames a test sends and receives.
 
 use std::sync::{Arc, Mutex};
 
@@ -62,7 +62,7 @@ impl Server {
         ServerSocket { socket, request }
     }
 
-    /// Accepts a connection, and answers the hello with a welcome and this cursor.
+    /// Accepts a connection, and answers its hello with a welcome that has this cursor.
     pub(crate) async fn welcome(&self, cursor: u64) -> ServerSocket {
         let mut socket = self.accept().await;
         let (request, frame) = socket.receive().await;
@@ -122,7 +122,7 @@ impl ServerSocket {
         ack.up_to
     }
 
-    /// Receives and answers acknowledgements until one names this position or a later one.
+    /// Receives and answers acknowledgements, until one of them names this position or a later one.
     pub(crate) async fn acknowledged_up_to(&mut self, position: u64) {
         while self.acknowledged().await < position {}
     }
@@ -139,7 +139,7 @@ impl ServerSocket {
     }
 }
 
-/// A message as a client delivers it that receives `frame`.
+/// The message that a client delivers after it has received `frame`.
 pub(crate) async fn received(frame: EncryptedDmMessage) -> Message {
     let server = Server::start().await;
     let client = Client::builder(server.base()).build().unwrap();

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::database::Database;
 use super::{
-    Account, EXPIRED_AT_ONCE, HostIdentity, SEARCH_LIMIT, Session, SignedIn, TOKEN_VALID_FOR,
+    Account, EXPIRED_AT_ONCE, HostIdentity, Login, SEARCH_LIMIT, SignedIn, TOKEN_VALID_FOR,
     TOKENS_PER_ACCOUNT, millis, no_randomness, oldest_kept, time,
 };
 use crate::challenge::Challenge;
@@ -36,7 +36,7 @@ pub(super) struct FileAccounts {
 #[derive(Debug)]
 struct Cache {
     names: LruCache<UserId, String>,
-    tokens: LruCache<TokenHash, Session>,
+    tokens: LruCache<TokenHash, Login>,
 }
 
 impl FileAccounts {
@@ -61,7 +61,7 @@ impl FileAccounts {
         now: Timestamp,
     ) -> Result<Option<SignedIn>, StoreError> {
         let token = Token::random().map_err(no_randomness)?;
-        let (hash, session) = (token.hash(), Session { user, expires_at: now.after(TOKEN_VALID_FOR) });
+        let (hash, login) = (token.hash(), Login { user, expires_at: now.after(TOKEN_VALID_FOR) });
         let cache = Arc::clone(&self.cache);
         let work = move |connection: &mut Connection| {
             let transaction = connection.transaction()?;
@@ -69,18 +69,18 @@ impl FileAccounts {
                 return Ok(None);
             }
             let display_name = register(&transaction, user, name, now)?;
-            let dropped = add_token(&transaction, hash, session, now)?;
+            let dropped = add_token(&transaction, hash, login, now)?;
             transaction.commit()?;
 
             let mut cache = lock(&cache);
             cache.names.put(user, display_name.clone());
-            cache.tokens.put(hash, session);
+            cache.tokens.put(hash, login);
             for gone in dropped {
                 cache.tokens.pop(&gone);
             }
             Ok(Some(display_name))
         };
-        let signed_in = |display_name| SignedIn { token, expires_at: session.expires_at, display_name };
+        let signed_in = |display_name| SignedIn { token, expires_at: login.expires_at, display_name };
         Ok(self.database.call(work).await?.map(signed_in))
     }
 
@@ -94,20 +94,20 @@ impl FileAccounts {
         self.database.call(work).await
     }
 
-    pub(super) async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
-        if let Some(session) = lock(&self.cache).tokens.get(&token) {
-            return Ok(Some(*session));
+    pub(super) async fn login(&self, token: TokenHash) -> Result<Option<Login>, StoreError> {
+        if let Some(login) = lock(&self.cache).tokens.get(&token) {
+            return Ok(Some(*login));
         }
         let cache = Arc::clone(&self.cache);
         let work = move |connection: &mut Connection| {
             let found = connection
                 .prepare_cached("SELECT public_key, expires_at FROM tokens WHERE hash = ?1")?
                 .query_row([token.as_bytes()], |row| {
-                    Ok(Session { user: UserId::from_stored(row.get(0)?), expires_at: time(row.get(1)?) })
+                    Ok(Login { user: UserId::from_stored(row.get(0)?), expires_at: time(row.get(1)?) })
                 })
                 .optional()?;
-            if let Some(session) = found {
-                lock(&cache).tokens.put(token, session);
+            if let Some(login) = found {
+                lock(&cache).tokens.put(token, login);
             }
             Ok(found)
         };
@@ -205,10 +205,10 @@ fn register(
 fn add_token(
     transaction: &Transaction<'_>,
     hash: TokenHash,
-    session: Session,
+    login: Login,
     now: Timestamp,
 ) -> rusqlite::Result<Vec<TokenHash>> {
-    let owner = session.user.as_bytes();
+    let owner = login.user.as_bytes();
     let removed = |row: &rusqlite::Row<'_>| row.get(0).map(TokenHash::from_stored);
     let mut dropped: Vec<TokenHash> = transaction
         .prepare_cached(
@@ -227,7 +227,7 @@ fn add_token(
         .collect::<Result<_, _>>()?;
     transaction
         .prepare_cached("INSERT INTO tokens (hash, public_key, expires_at) VALUES (?1, ?2, ?3)")?
-        .execute(params![hash.as_bytes(), owner, millis(session.expires_at)])?;
+        .execute(params![hash.as_bytes(), owner, millis(login.expires_at)])?;
     dropped.extend(surplus);
     Ok(dropped)
 }

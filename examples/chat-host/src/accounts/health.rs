@@ -28,7 +28,7 @@ impl AccountsHealth {
         tokio::spawn(async move {
             loop {
                 // No token has this hash, so the check is one lookup in an index.
-                let lookup = timeout(TIMEOUT, accounts.session(TokenHash::from_stored([0; 32])));
+                let lookup = timeout(TIMEOUT, accounts.login(TokenHash::from_stored([0; 32])));
                 let is_available = tokio::select! {
                     answer = lookup => matches!(answer, Ok(Ok(_))),
                     () = sender.closed() => return,

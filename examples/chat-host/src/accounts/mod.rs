@@ -63,9 +63,9 @@ struct HostIdentity {
     challenge_key: ChallengeKey,
 }
 
-/// The session of a token.
+/// The login of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Session {
+pub struct Login {
     /// The owner of the token.
     pub user: UserId,
     /// The time from which on the token is refused.
@@ -166,14 +166,14 @@ impl Accounts {
         }
     }
 
-    /// The session of a token, which may have expired; `None` for an unknown or removed token.
+    /// The login of a token, which may have expired; `None` for an unknown or removed token.
     ///
     /// # Errors
     /// [`StoreError`] if the accounts cannot be read.
-    pub async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
+    pub async fn login(&self, token: TokenHash) -> Result<Option<Login>, StoreError> {
         match &self.0 {
-            Backend::File(file) => file.session(token).await,
-            Backend::Shared(shared) => shared.session(token).await,
+            Backend::File(file) => file.login(token).await,
+            Backend::Shared(shared) => shared.login(token).await,
         }
     }
 

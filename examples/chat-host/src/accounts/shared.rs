@@ -9,7 +9,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connections::{Connections, database_error, parameters};
 use super::{
-    Account, EXPIRED_AT_ONCE, HostIdentity, SEARCH_LIMIT, Session, SignedIn, TOKEN_VALID_FOR,
+    Account, EXPIRED_AT_ONCE, HostIdentity, Login, SEARCH_LIMIT, SignedIn, TOKEN_VALID_FOR,
     TOKENS_PER_ACCOUNT, millis, no_randomness, oldest_kept, time,
 };
 use crate::challenge::{Challenge, ChallengeKey};
@@ -63,8 +63,8 @@ impl SharedAccounts {
         self.connections.run(move |client| Box::pin(sign_out(client, token))).await
     }
 
-    pub(super) async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
-        self.connections.run(move |client| Box::pin(session(client, token))).await
+    pub(super) async fn login(&self, token: TokenHash) -> Result<Option<Login>, StoreError> {
+        self.connections.run(move |client| Box::pin(login(client, token))).await
     }
 
     pub(super) async fn names(&self, users: Vec<UserId>) -> Result<Vec<Option<String>>, StoreError> {
@@ -155,7 +155,7 @@ async fn sign_out(client: &ClientWrapper, token: TokenHash) -> Result<(), StoreE
     Ok(())
 }
 
-async fn session(client: &ClientWrapper, token: TokenHash) -> Result<Option<Session>, StoreError> {
+async fn login(client: &ClientWrapper, token: TokenHash) -> Result<Option<Login>, StoreError> {
     let statement = client
         .prepare_cached("SELECT public_key, expires_at FROM chat_host.tokens WHERE hash = $1")
         .await
@@ -164,7 +164,7 @@ async fn session(client: &ClientWrapper, token: TokenHash) -> Result<Option<Sess
         client.query_opt(&statement, &[&token.as_bytes().as_slice()]).await.map_err(database_error)?;
     found
         .map(|row| {
-            Ok(Session { user: user(&row, 0)?, expires_at: time(row.try_get(1).map_err(database_error)?) })
+            Ok(Login { user: user(&row, 0)?, expires_at: time(row.try_get(1).map_err(database_error)?) })
         })
         .transpose()
 }

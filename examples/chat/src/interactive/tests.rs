@@ -190,8 +190,8 @@ async fn replies_use_suite_0_until_the_peer_sends_in_suite_1() {
     let mut ana = Person::start(&host, "Ana", 1, State::default());
     ana.online().await;
     let (ben, to_ana) = (identity(2), PeerKey::derived(identity(1).user_id()));
-    let session = sign_in(&host.url, &ben, Some("Ben"), None, Timeouts::default()).await.unwrap();
-    let client = Client::builder(&host.url).token(session.token).build().unwrap();
+    let login = sign_in(&host.url, &ben, Some("Ben"), None, Timeouts::default()).await.unwrap();
+    let client = Client::builder(&host.url).token(login.token).build().unwrap();
     client.publish_key(&ben.agreement_key()).await.unwrap();
     let conversation = client.open_conversation(&to_ana.user()).await.unwrap().id;
     let say = async |text: &str, suite| {

@@ -4,14 +4,14 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dm_client::sign_in::{self, Person, Session};
+use dm_client::sign_in::{self, Login, Person};
 use dm_client::{
     Client, ClientError, ClientMessageId, Conversation, ConversationId, DeviceId, End, Identity, KeyVersion,
     Message, OutgoingMessage, Receipt, Retry, ServerSequence, Stored, Timeouts, UserId,
 };
 use tokio::sync::mpsc;
 
-mod session;
+mod signed_in;
 
 /// Maximum number of commands, and of events, that wait.
 const QUEUE: usize = 256;
@@ -161,9 +161,9 @@ impl Worker {
         loop {
             self.emit(NetEvent::Link(Link::Connecting)).await?;
             match self.sign_in().await {
-                Ok((session, client)) => {
+                Ok((login, client)) => {
                     failures = 0;
-                    let stop_reason = match self.run_session(&session, &client).await? {
+                    let stop_reason = match self.run_signed_in(&login, &client).await? {
                         End::Unauthorized => {
                             // Without the wait, a server that refuses every token would cause a
                             // sign-in without a pause after each refusal.
@@ -188,14 +188,14 @@ impl Worker {
         }
     }
 
-    async fn sign_in(&mut self) -> Result<(Session, Client), ClientError> {
+    async fn sign_in(&mut self) -> Result<(Login, Client), ClientError> {
         let Account { server, name, identity, device, server_id } = &mut self.account;
         let timeouts = Timeouts::default();
-        let session = sign_in::sign_in(server, identity, Some(name), server_id.as_deref(), timeouts).await?;
-        *server_id = Some(session.server_id.clone());
+        let login = sign_in::sign_in(server, identity, Some(name), server_id.as_deref(), timeouts).await?;
+        *server_id = Some(login.server_id.clone());
         let client =
-            Client::builder(server.clone()).token(session.token.clone()).device(device.clone()).build()?;
-        Ok((session, client))
+            Client::builder(server.clone()).token(login.token.clone()).device(device.clone()).build()?;
+        Ok((login, client))
     }
 
     /// Waits until the program requests a reconnect, but for at most `max_wait`.

@@ -109,10 +109,10 @@ impl User {
     async fn join(server: &str, name: &str) -> Result<Self> {
         let identity = Arc::new(Identity::generate(&mut OsEntropy)?);
         let timeouts = Timeouts::default();
-        let session = sign_in::sign_in(server, &identity, Some(name), None, timeouts)
+        let login = sign_in::sign_in(server, &identity, Some(name), None, timeouts)
             .await
             .with_context(|| format!("cannot sign in at {server}; is chat-host running there?"))?;
-        let client = Client::builder(server).token(session.token).device("replay".parse()?).build()?;
+        let client = Client::builder(server).token(login.token).device("replay".parse()?).build()?;
         let own_key_version = client.publish_key(&identity.agreement_key()).await?.version;
         Ok(Self { identity, client, own_key_version, tally: Arc::default() })
     }

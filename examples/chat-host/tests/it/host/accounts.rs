@@ -15,7 +15,7 @@ async fn lookups_that_are_polled_once_and_then_held_block_no_others() {
     let host = start().await;
     host.token(&Person::new(1), Some("Ana")).await;
     let accounts = &host.host.accounts;
-    let unknown = || accounts.session(Token::random().unwrap().hash());
+    let unknown = || accounts.login(Token::random().unwrap().hash());
     let mut held: Vec<_> = (0..32).map(|_| Box::pin(unknown())).collect();
     for lookup in &mut held {
         assert!(lookup.now_or_never().is_none(), "the file has to be read");

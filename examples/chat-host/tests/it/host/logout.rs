@@ -34,7 +34,7 @@ async fn a_logout_ends_its_token_and_its_sockets_and_no_others() {
         assert_eq!(close_code(socket).await, 4001);
     }
     problem(host.get(CALL, &phone).await, 401, None).await;
-    // A WebSocket with an unused ticket of the session is closed, too.
+    // A WebSocket with an unused ticket of the login is closed, too.
     assert_eq!(close_code(&mut host.socket(&format!("ticket={unused}")).await).await, 4001);
 
     assert_eq!(host.get(CALL, &laptop).await.status(), StatusCode::OK);

@@ -7,10 +7,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chat_host::accounts::{Accounts, AccountsHealth};
 use chat_host::host::Host;
+use chat_host::logins::Logins;
 use chat_host::origin::{Origin, Origins};
 use chat_host::router::router;
 use chat_host::serve::{Limits, serve};
-use chat_host::sessions::Sessions;
 use chat_host::statement::{LegacyStatements, Statements, v2};
 use data_encoding::HEXLOWER;
 use dm_core::time::ManualClock;
@@ -76,8 +76,8 @@ pub(crate) async fn start_over(
     let address = listener.local_addr().unwrap();
     let origins = Origins::known(names, address).unwrap();
     let statements = Arc::new(Statements { origins, legacy });
-    let (accounts_health, sessions) = (AccountsHealth::monitor(accounts.clone()), Sessions::default());
-    let host = Host { dm, accounts, accounts_health, statements, sessions, metrics, store: "memory" };
+    let (accounts_health, logins) = (AccountsHealth::monitor(accounts.clone()), Logins::default());
+    let host = Host { dm, accounts, accounts_health, statements, logins, metrics, store: "memory" };
     let app = router(host.clone(), direct_messages);
 
     let (stop, stopped) = oneshot::channel::<()>();

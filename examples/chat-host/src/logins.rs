@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use dm_axum::LiveSession;
 use dm_core::DisconnectReason;
 use tokio::sync::watch;
 
@@ -13,23 +12,23 @@ use crate::token::TokenHash;
 
 /// The tokens of the WebSockets of this host. Clones share the same data.
 #[derive(Clone, Debug, Default)]
-pub struct Sessions(Arc<Mutex<HashMap<TokenHash, watch::Sender<bool>>>>);
+pub struct Logins(Arc<Mutex<HashMap<TokenHash, watch::Sender<bool>>>>);
 
 /// The token of a request, and the host that knows whether the token is valid.
 #[derive(Debug)]
-pub(crate) struct TokenSession {
+pub(crate) struct TokenLogin {
     pub(crate) host: Host,
     pub(crate) token: TokenHash,
 }
 
 /// The subscription of one WebSocket to the end of its token.
 struct Subscription {
-    sessions: Sessions,
+    logins: Logins,
     token: TokenHash,
     ended: watch::Receiver<bool>,
 }
 
-impl Sessions {
+impl Logins {
     /// Ends the WebSockets of a token on this host. The WebSockets at other hosts end at their next
     /// ping.
     pub fn end(&self, token: TokenHash) {
@@ -40,7 +39,7 @@ impl Sessions {
 
     fn subscribe(&self, token: TokenHash) -> Subscription {
         let ended = self.lock().entry(token).or_insert_with(|| watch::Sender::new(false)).subscribe();
-        Subscription { sessions: self.clone(), token, ended }
+        Subscription { logins: self.clone(), token, ended }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<TokenHash, watch::Sender<bool>>> {
@@ -51,7 +50,7 @@ impl Sessions {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut tokens = self.sessions.lock();
+        let mut tokens = self.logins.lock();
         // The count includes this subscription.
         if tokens.get(&self.token).is_some_and(|ended| ended.receiver_count() <= 1) {
             tokens.remove(&self.token);
@@ -60,21 +59,21 @@ impl Drop for Subscription {
 }
 
 #[async_trait]
-impl LiveSession for TokenSession {
+impl dm_axum::Login for TokenLogin {
     async fn check(&self) -> Result<(), DisconnectReason> {
-        match self.host.accounts.session(self.token).await {
+        match self.host.accounts.login(self.token).await {
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err(DisconnectReason::SignedOut),
             Err(error) => {
-                // The next ping checks the session again.
-                tracing::warn!(error = &error as &dyn std::error::Error, "a session cannot be looked up");
+                // The next ping checks the login again.
+                tracing::warn!(error = &error as &dyn std::error::Error, "a login cannot be looked up");
                 Ok(())
             }
         }
     }
 
     async fn ended(&self) -> DisconnectReason {
-        let mut subscription = self.host.sessions.subscribe(self.token);
+        let mut subscription = self.host.logins.subscribe(self.token);
         // An error means that the sender was dropped, which also ends the token.
         let _ended = subscription.ended.wait_for(|ended| *ended).await;
         DisconnectReason::SignedOut
@@ -88,16 +87,16 @@ mod tests {
 
     #[test]
     fn a_token_is_watched_while_it_has_subscriptions_and_ends_for_all_of_them() {
-        let (sessions, token) = (Sessions::default(), TokenHash::from_stored([1; 32]));
-        let (mut first, second) = (sessions.subscribe(token), sessions.subscribe(token));
-        let other = sessions.subscribe(TokenHash::from_stored([2; 32]));
+        let (logins, token) = (Logins::default(), TokenHash::from_stored([1; 32]));
+        let (mut first, second) = (logins.subscribe(token), logins.subscribe(token));
+        let other = logins.subscribe(TokenHash::from_stored([2; 32]));
         drop(second);
-        assert_eq!(sessions.lock().len(), 2);
+        assert_eq!(logins.lock().len(), 2);
         assert!(first.ended.wait_for(|ended| *ended).now_or_never().is_none());
-        sessions.end(token);
+        logins.end(token);
         assert!(first.ended.wait_for(|ended| *ended).now_or_never().is_some());
         assert!(!*other.ended.borrow(), "another token");
         drop((first, other));
-        assert!(sessions.lock().is_empty());
+        assert!(logins.lock().is_empty());
     }
 }

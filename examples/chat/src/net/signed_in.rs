@@ -1,8 +1,8 @@
-//! One signed-in session: the connection and the requests beside it.
+//! The work while the user is signed in: the connection and the requests beside it.
 
 use std::time::Duration;
 
-use dm_client::sign_in::{Session, find_people};
+use dm_client::sign_in::{Login, find_people};
 use dm_client::{
     Client, ClientError, ClientMessageId, Connection, ConnectionConfig, ConnectionState, Content,
     ConversationId, Delivery, End, Event, HistoryRange, Retry, Stored,
@@ -33,10 +33,10 @@ enum Done {
 }
 
 impl Worker {
-    /// Runs the session until its connection ends.
-    pub(super) async fn run_session(
+    /// Runs the connection and the requests of a login until the connection ends.
+    pub(super) async fn run_signed_in(
         &mut self,
-        session: &Session,
+        login: &Login,
         client: &Client,
     ) -> Result<End, ProgramEnded> {
         let started = async {
@@ -46,15 +46,15 @@ impl Worker {
         match started.await {
             Ok((key, conversations)) => {
                 let own_key_version = key.version;
-                let server_id = session.server_id.clone();
+                let server_id = login.server_id.clone();
                 self.emit(NetEvent::SignedIn { server_id, own_key_version }).await?;
                 self.add_known(conversations).await?;
             }
-            // If the session is not valid, the connection reports it.
+            // If the login is not valid, the connection reports it.
             Err(error) => self.emit(NetEvent::Failed(reason(&error))).await?,
         }
         let mut connection = client.connect(ConnectionConfig::default());
-        let end = self.run_connection(session, client, &mut connection).await;
+        let end = self.run_connection(login, client, &mut connection).await;
         if end.is_err() {
             connection.close().await;
         }
@@ -63,7 +63,7 @@ impl Worker {
 
     async fn run_connection(
         &mut self,
-        session: &Session,
+        login: &Login,
         client: &Client,
         connection: &mut Connection,
     ) -> Result<End, ProgramEnded> {
@@ -103,8 +103,8 @@ impl Worker {
                     Command::Deliver(message) => self.enqueue(message),
                     Command::Reconnect => {}
                     Command::Find(query) => {
-                        let (server, session) = (self.account.server.clone(), session.clone());
-                        jobs.spawn(async move { Done::Event(find(&server, &session, query).await) });
+                        let (server, login) = (self.account.server.clone(), login.clone());
+                        jobs.spawn(async move { Done::Event(find(&server, &login, query).await) });
                     }
                     Command::Open(user) => {
                         let client = client.clone();
@@ -231,8 +231,8 @@ async fn history(
     }
 }
 
-async fn find(server: &str, session: &Session, query: String) -> NetEvent {
-    match find_people(server, session, &query, dm_client::Timeouts::default()).await {
+async fn find(server: &str, login: &Login, query: String) -> NetEvent {
+    match find_people(server, login, &query, dm_client::Timeouts::default()).await {
         Ok(people) => NetEvent::Found { query, people },
         Err(error) => NetEvent::Failed(reason(&error)),
     }

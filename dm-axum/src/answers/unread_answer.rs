@@ -1,4 +1,4 @@
-//! One answer that its connection has not read to its end.
+//! [`UnreadAnswer`]: an answer that its connection has not taken completely.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,26 +6,27 @@ use std::time::Duration;
 use axum::body::Bytes;
 use dm_core::Timestamp;
 
-use super::budget::Share;
+use super::budget::AnswerPermits;
 
-/// The time by which each piece that is read extends the total time for which an answer is kept. A
-/// piece has 32 KiB, so a client that reads 32 KiB per second gets its whole answer.
+/// Each piece that is read extends the total time for which an answer is kept by this time. A piece
+/// has 32 KiB, so a client that reads 32 KiB per second gets its whole answer.
 pub(super) const EXTENSION_PER_PIECE: Duration = Duration::from_secs(1);
 
 /// The time without a read after which an answer is stalled. A stalled answer may be dropped while
-/// a request waits for the shared budget. The time is shorter than the default of
-/// [`Options::patience`](crate::Options::patience), after which the waiting request is refused.
+/// a request waits for the shared pool. The time is shorter than the default of
+/// [`Options::patience`](crate::Options::patience) (10 s), so that the drop helps the waiting
+/// request before it is refused.
 pub(super) const STALLED_AFTER: Duration = Duration::from_secs(2);
 
-/// The part of an answer that is not read yet.
+/// The part of an answer that its connection has not taken yet.
 #[derive(Debug)]
 pub(super) struct UnreadAnswer {
     pub(super) pieces: VecDeque<Bytes>,
     /// Total size of the pieces in bytes.
     pub(super) remaining_bytes: usize,
     /// The permits for the pieces.
-    pub(super) share: Share,
-    /// The time from which on any waiting request drops the answer. It is
+    pub(super) permits: AnswerPermits,
+    /// The time from which on any waiting request drops the answer:
     /// [`Options::patience`](crate::Options::patience) after the last read, but not later than
     /// `latest_expiry`. A stalled answer may be dropped earlier.
     pub(super) expires_at: Timestamp,
@@ -40,12 +41,12 @@ impl UnreadAnswer {
     pub(super) fn new(
         pieces: VecDeque<Bytes>,
         remaining_bytes: usize,
-        share: Share,
+        permits: AnswerPermits,
         now: Timestamp,
         patience: Duration,
     ) -> Self {
         let expires_at = now.after(patience);
-        Self { pieces, remaining_bytes, share, expires_at, latest_expiry: expires_at, last_read_at: now }
+        Self { pieces, remaining_bytes, permits, expires_at, latest_expiry: expires_at, last_read_at: now }
     }
 
     /// Whether nothing was read for [`STALLED_AFTER`].

@@ -1,4 +1,4 @@
-//! The answers that their connections have not taken yet.
+//! [`Answers`]: the unread answers of one API, and the budget of all its answers.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -10,28 +10,30 @@ use dm_core::{Service, Timestamp, UserId};
 use futures_util::FutureExt as _;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 
-use super::budget::{Budget, Share};
-use super::unread::UnreadAnswer;
+use super::budget::{AnswerPermits, Budget};
+use super::unread_answer::UnreadAnswer;
 use crate::options::Options;
 use crate::problem::{Kind, Problem};
 
-/// The time between two attempts of a waiting request to drop unread answers.
+/// The time between two attempts of a waiting request to drop unread answers, which would free
+/// permits for the request.
 const DROP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The unread answers of one API, and the budget of all its answers.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    /// Used for its clock.
+    /// The service, whose clock is used.
     service: Service,
     pub(super) budget: Budget,
-    /// [`Options::patience`].
+    /// The value of [`Options::patience`].
     pub(super) patience: Duration,
-    held: Mutex<Held>,
+    unread: Mutex<UnreadAnswers>,
 }
 
-/// The unread answers by the number that [`Answers::insert`] returned.
+/// The answers that their connections have not taken yet, by the number that [`Answers::insert`]
+/// returned.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct UnreadAnswers {
     pub(super) by_id: HashMap<u64, UnreadAnswer>,
     next_id: u64,
 }
@@ -39,33 +41,34 @@ pub(super) struct Held {
 impl Answers {
     pub(crate) fn new(service: Service, options: &Options) -> Self {
         let budget = Budget::new(options.answer_bytes, options.answer_bytes_per_user);
-        Self { service, budget, patience: options.patience, held: Mutex::default() }
+        Self { service, budget, patience: options.patience, unread: Mutex::default() }
     }
 
     pub(super) fn now(&self) -> Timestamp {
         self.service.clock().now()
     }
 
-    /// Builds an answer to a user with `work`, once the budget has `bytes` for it and few other
-    /// answers to the user are being built. Refuses if the permits are not available in time.
+    /// Builds an answer to a user with `work`. First waits until the budget has `bytes` free, and
+    /// until fewer than two other answers to the user are being built. Refuses if the wait is too
+    /// long.
     ///
-    /// It must be called in a task of its own: permits are given in the order of requests, also to
-    /// a future that is not polled.
+    /// Call it in a separate task, which is always polled. The semaphores give permits in the order
+    /// of requests, also to a future that is not polled and cannot use them.
     pub(super) async fn build<T>(
         &self,
         user: UserId,
         bytes: usize,
         work: impl Future<Output = Result<T, Problem>>,
-    ) -> Result<(T, Share), Problem> {
-        // The user's permits are acquired first, so that a user with many requests waits there and
-        // delays no other user.
+    ) -> Result<(T, AnswerPermits), Problem> {
+        // The permits of the user are acquired first. So a user with many requests waits for this
+        // user's pool, and holds no shared permits.
         let permits = self.budget.user_pool(user).acquire(bytes);
         let user_permits = self.acquire(permits, "user", Kind::TooManyAnswers, Self::drop_expired).await?;
         let slot = self.budget.acquire_slot(user);
         let _slot = self.acquire(slot, "making", Kind::TooManyAnswers, Self::drop_expired).await?;
         let permits = self.budget.acquire_shared(user, bytes);
         let shared_permits = self.acquire(permits, "process", Kind::Unavailable, Self::drop_stalled).await?;
-        Ok((work.await?, Share { owner: user, user_permits, shared_permits }))
+        Ok((work.await?, AnswerPermits { owner: user, user_permits, shared_permits }))
     }
 
     /// The number of bytes in all unread answers.
@@ -75,7 +78,7 @@ impl Answers {
     }
 
     /// Waits for permits, and calls `drop_answers` regularly while it waits. Refuses with a problem
-    /// of `kind` when the wait took too long. `pool` is the pool's name in the metric.
+    /// of `kind` if the wait is too long. `pool` is the value of the label `budget` in the metric.
     async fn acquire(
         &self,
         permits: impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>>,
@@ -85,7 +88,7 @@ impl Answers {
     ) -> Result<OwnedSemaphorePermit, Problem> {
         let refused = || {
             metrics::counter!("dm_answers_refused_total", "budget" => pool).increment(1);
-            Problem::new(kind, "too many answers are made or not read").retry_after(self.patience)
+            Problem::new(kind, "too many answers are being built or not read").with_retry_after(self.patience)
         };
         let clock = self.service.clock();
         let drop_regularly = async {
@@ -98,36 +101,39 @@ impl Answers {
         tokio::select! {
             biased;
             permits = &mut permits => return permits.map_err(|_| refused()),
-            // An unread answer may be dropped after `patience`. The wait allows one more attempt.
+            // An unread answer may be dropped after `patience`. The wait is one interval longer, so
+            // that an attempt to drop follows that time.
             () = clock.sleep(self.patience + DROP_INTERVAL) => {}
             () = drop_regularly => {}
         }
-        // If this task did not run for a while, it missed attempts.
+        // If the system did not run this task for a while, the timer of the wait may resolve before
+        // an attempt that was due. This is the last attempt.
         drop_answers(self, clock.now());
         permits.now_or_never().and_then(Result::ok).ok_or_else(refused)
     }
 
-    /// Drops all answers that were not read in time.
+    /// Drops all answers whose `expires_at` has passed.
     fn drop_expired(&self, now: Timestamp) {
         self.drop_where(|unread| unread.expires_at <= now);
     }
 
-    /// Drops all answers that were not read in time, and the stalled answers of the user with the
-    /// most bytes in stalled answers.
+    /// Drops all answers whose `expires_at` has passed. Also drops stalled answers (nothing was
+    /// read for two seconds): those of the user with the most bytes in stalled answers.
     fn drop_stalled(&self, now: Timestamp) {
         let mut bytes = HashMap::<UserId, usize>::new();
         for unread in self.lock().by_id.values().filter(|unread| unread.is_stalled(now)) {
-            *bytes.entry(unread.share.owner).or_default() += unread.remaining_bytes;
+            *bytes.entry(unread.permits.owner).or_default() += unread.remaining_bytes;
         }
         let heaviest = bytes.into_iter().max_by_key(|(_, bytes)| *bytes).map(|(user, _)| user);
         self.drop_where(|unread| {
-            unread.expires_at <= now || (Some(unread.share.owner) == heaviest && unread.is_stalled(now))
+            unread.expires_at <= now || (Some(unread.permits.owner) == heaviest && unread.is_stalled(now))
         });
     }
 
     /// Drops the answers for which `is_due` returns true.
     fn drop_where(&self, is_due: impl Fn(&UnreadAnswer) -> bool) {
-        // The answers are dropped after the lock is released.
+        // The answers are collected first and dropped after the lock is released, so that the lock
+        // is not held while their memory is freed.
         let dropped: Vec<_> = self.lock().by_id.extract_if(|_, unread| is_due(unread)).collect();
         for (_, unread) in dropped {
             metrics::counter!("dm_answers_dropped_total").increment(1);
@@ -135,29 +141,31 @@ impl Answers {
         }
     }
 
-    /// Keeps an answer until its reader takes it or it is dropped. Returns its number.
+    /// Keeps an answer until its reader takes it, or until it is dropped. Returns its number, with
+    /// which the reader finds it.
     pub(super) fn insert(&self, unread: UnreadAnswer) -> u64 {
         metrics::gauge!("dm_answer_bytes").increment(gauge_value(unread.remaining_bytes));
-        let mut held = self.lock();
-        let id = held.next_id;
-        held.next_id += 1;
-        held.by_id.insert(id, unread);
+        let mut unread_answers = self.lock();
+        let id = unread_answers.next_id;
+        unread_answers.next_id += 1;
+        unread_answers.by_id.insert(id, unread);
         id
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Held> {
-        // Nothing panics while the lock is held, so a poisoned map is consistent.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, UnreadAnswers> {
+        // No code that can panic runs under the lock, so the map is consistent even if the lock is
+        // poisoned.
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Subtracts bytes of answers that were read or dropped from the gauge.
+/// Subtracts bytes that were read or dropped from the gauge of unread bytes.
 pub(super) fn count_released(bytes: usize) {
     metrics::gauge!("dm_answer_bytes").decrement(gauge_value(bytes));
 }
 
 fn gauge_value(bytes: usize) -> f64 {
-    // The conversion is exact: unread answers have fewer than 2^32 bytes.
+    // An `f64` holds every `u32` exactly. One answer has fewer than 2^32 bytes.
     f64::from(u32::try_from(bytes).unwrap_or(u32::MAX))
 }
 
@@ -172,7 +180,7 @@ mod tests {
 
     use super::*;
     use crate::answers::budget::Pool;
-    use crate::answers::unread::STALLED_AFTER;
+    use crate::answers::unread_answer::STALLED_AFTER;
 
     const KIB: usize = 1024;
 
@@ -188,12 +196,12 @@ mod tests {
     /// Inserts an answer of `bytes` to user `n`, of which nothing is read. Returns its number.
     fn hold(answers: &Answers, n: u8, bytes: usize, now: Timestamp) -> u64 {
         let acquire = |pool: Pool| pool.acquire(bytes).now_or_never().unwrap().unwrap();
-        let share = Share {
+        let permits = AnswerPermits {
             owner: user(n),
             user_permits: acquire(answers.budget.user_pool(user(n))),
             shared_permits: acquire(answers.budget.shared().clone()),
         };
-        answers.insert(UnreadAnswer::new(VecDeque::new(), bytes, share, now, answers.patience))
+        answers.insert(UnreadAnswer::new(VecDeque::new(), bytes, permits, now, answers.patience))
     }
 
     #[tokio::test]
@@ -211,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_gauge_has_the_bytes_that_are_held() {
+    async fn the_gauge_shows_the_bytes_of_unread_answers() {
         let gauge = OneGauge::default();
         let shown = || f64::from_bits(gauge.0.load(Ordering::Relaxed));
         metrics::with_local_recorder(&gauge, || {
@@ -225,7 +233,7 @@ mod tests {
         });
     }
 
-    /// A recorder with one gauge for all names. The test sets only one gauge.
+    /// A metrics recorder with one gauge for all names. The test sets only one gauge.
     #[derive(Default)]
     struct OneGauge(Arc<AtomicU64>);
 

@@ -1,19 +1,19 @@
-//! Login sessions that the host ends before they expire.
+//! Logins that the host ends before they expire.
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use dm_axum::{LiveSession, SessionWatch};
+use dm_axum::{Login, LoginWatch};
 use dm_core::{DisconnectReason, Timestamp};
 use reqwest::Method;
 use tokio::sync::watch;
 
 use crate::socket::Socket;
-use crate::world::{SECOND, SESSIONS, START, World, answer, user};
+use crate::world::{LOGINS, SECOND, START, World, answer, user};
 
-/// A login session whose end and whose answers to checks a test sets.
+/// A login. A test sets when it ends and what its checks return.
 #[derive(Debug, Default)]
-struct Session {
+struct TestLogin {
     ended: watch::Sender<bool>,
     answer: Mutex<CheckAnswer>,
     checks: Mutex<u32>,
@@ -28,13 +28,13 @@ enum CheckAnswer {
     Pending,
 }
 
-impl Session {
-    /// Creates a login session that requests can name in `x-session`.
+impl TestLogin {
+    /// Creates a login that a request can name in the header `x-login`.
     fn named(name: &str) -> Arc<Self> {
-        let session = Arc::new(Self::default());
-        let watch: Arc<dyn LiveSession> = Arc::clone(&session) as _;
-        SESSIONS.lock().unwrap().insert(name.to_owned(), SessionWatch(watch));
-        session
+        let login = Arc::new(Self::default());
+        let watch: Arc<dyn Login> = Arc::clone(&login) as _;
+        LOGINS.lock().unwrap().insert(name.to_owned(), LoginWatch(watch));
+        login
     }
 
     fn set_answer(&self, answer: CheckAnswer) {
@@ -47,7 +47,7 @@ impl Session {
 }
 
 #[async_trait]
-impl LiveSession for Session {
+impl Login for TestLogin {
     async fn check(&self) -> Result<(), DisconnectReason> {
         *self.checks.lock().unwrap() += 1;
         let answer = *self.answer.lock().unwrap();
@@ -65,19 +65,19 @@ impl LiveSession for Session {
 }
 
 async fn open(world: &World, name: &str) -> Socket {
-    let headers = [("x-user", &*user(1).to_string()), ("x-session", name)];
+    let headers = [("x-user", &*user(1).to_string()), ("x-login", name)];
     let mut socket = Socket::try_open(world, "", &headers).await.unwrap();
     socket.list("opened").await;
     socket
 }
 
 #[tokio::test]
-async fn a_session_that_ends_early_closes_its_sockets_at_once_and_no_others() {
+async fn a_login_that_ends_early_closes_only_its_own_sockets() {
     let world = World::new().await;
-    let (session, _another) = (Session::named("early"), Session::named("early, another"));
+    let (login, _another) = (TestLogin::named("early"), TestLogin::named("early, another"));
     let (mut first, mut second) = (open(&world, "early").await, open(&world, "early").await);
     let mut other = open(&world, "early, another").await;
-    session.ended.send_replace(true);
+    login.ended.send_replace(true);
     for socket in [&mut first, &mut second] {
         assert_eq!(socket.receive_close().await, (4001, "the session has ended".to_owned()));
     }
@@ -85,31 +85,31 @@ async fn a_session_that_ends_early_closes_its_sockets_at_once_and_no_others() {
 }
 
 #[tokio::test]
-async fn the_host_is_asked_when_a_socket_opens_and_with_its_pings() {
+async fn the_login_is_checked_when_a_socket_opens_and_at_its_pings() {
     let world = World::new().await;
     for (name, reason, code) in [
         ("asked, out", DisconnectReason::SignedOut, 4001),
         ("asked, banned", DisconnectReason::Refused, 4003),
     ] {
-        let session = Session::named(name);
+        let login = TestLogin::named(name);
         let mut socket = open(&world, name).await;
-        assert_eq!(session.checks(), 1);
+        assert_eq!(login.checks(), 1);
         world.clock.advance(30 * SECOND);
         socket.receive_ping(true).await;
         socket.list("holds").await;
-        assert_eq!(session.checks(), 2);
-        session.set_answer(CheckAnswer::Ended(reason));
+        assert_eq!(login.checks(), 2);
+        login.set_answer(CheckAnswer::Ended(reason));
         world.clock.advance(30 * SECOND);
         assert_eq!(socket.receive_close().await.0, code);
-        assert_eq!(session.checks(), 3);
+        assert_eq!(login.checks(), 3);
     }
 }
 
 #[tokio::test]
-async fn the_host_is_asked_once_per_interval_however_often_the_client_is_pinged() {
+async fn the_login_is_checked_once_per_interval_with_more_frequent_pings() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
-    let session = Session::named("pinged often");
+    let login = TestLogin::named("pinged often");
     let mut socket = open(&world, "pinged often").await;
     let delivered_and_pinged = async |socket: &mut Socket| {
         world.send(2, &conversation, "x").await;
@@ -121,36 +121,36 @@ async fn the_host_is_asked_once_per_interval_however_often_the_client_is_pinged(
     for _ in 0..3 {
         delivered_and_pinged(&mut socket).await;
     }
-    assert_eq!(session.checks(), 1);
-    // The clock is set back to before the last check.
+    assert_eq!(login.checks(), 1);
+    // The clock is set back to a time before the last check.
     world.clock.set(Timestamp::from_millis(START - 60_000));
     delivered_and_pinged(&mut socket).await;
-    assert_eq!(session.checks(), 2);
+    assert_eq!(login.checks(), 2);
 }
 
 #[tokio::test]
-async fn a_host_that_does_not_answer_is_asked_once_and_delays_nothing() {
+async fn a_check_that_does_not_return_is_not_repeated_and_delays_nothing() {
     let world = World::new().await;
-    let session = Session::named("mute");
-    session.set_answer(CheckAnswer::Pending);
+    let login = TestLogin::named("mute");
+    login.set_answer(CheckAnswer::Pending);
     let mut socket = open(&world, "mute").await;
     for round in ["first", "second"] {
         world.clock.advance(30 * SECOND);
         socket.receive_ping(true).await;
         socket.list(round).await;
     }
-    assert_eq!(session.checks(), 1);
-    session.ended.send_replace(true);
+    assert_eq!(login.checks(), 1);
+    login.ended.send_replace(true);
     assert_eq!(socket.receive_close().await.0, 4001);
 }
 
 #[tokio::test]
-async fn a_ticket_ends_with_the_session_that_asked_for_it() {
+async fn a_socket_with_a_ticket_closes_when_the_login_of_the_ticket_ends() {
     let world = World::new().await;
-    let session = Session::named("ticket");
-    let request = world.call(1, Method::POST, "ws-ticket").header("x-session", "ticket");
+    let login = TestLogin::named("ticket");
+    let request = world.call(1, Method::POST, "ws-ticket").header("x-login", "ticket");
     let (_, body) = answer(request.send().await.unwrap()).await;
-    session.set_answer(CheckAnswer::Ended(DisconnectReason::SignedOut));
+    login.set_answer(CheckAnswer::Ended(DisconnectReason::SignedOut));
     let query = format!("?ticket={}", body["ticket"].as_str().unwrap());
     let mut socket = Socket::try_open(&world, &query, &[]).await.unwrap();
     assert_eq!(socket.receive_close().await.0, 4001);
