@@ -68,8 +68,9 @@ pub struct Config {
     /// Maximum number of bytes that wait in the queues of all lanes together. Default 64 MiB.
     /// Further callers wait until bytes are free.
     ///
-    /// A write counts 64 bytes, plus its payload or the entries that an acknowledgement names. A
-    /// write that counts more than the maximum waits until the queues are empty.
+    /// A write counts 64 bytes. A send also counts its ciphertext, and an acknowledgement counts 8
+    /// bytes for each entry, or 16 for each message, that it names. A write that counts more than
+    /// the maximum waits until the queues are empty.
     pub queue_bytes: usize,
     /// Maximum number of writes in one commit. Default 512. A larger batch saves little, because
     /// 512 writes already share the time of one fsync.
@@ -107,8 +108,8 @@ pub enum AckMode {
 /// The X25519 keys that a user may publish.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyPolicy {
-    /// Only keys that the service can prove to be the user's own: those derived from the identity
-    /// key.
+    /// Only the key that is derived from the [`UserId`](crate::UserId). The service checks this, so
+    /// the key is proven to be the user's own.
     #[default]
     Derived,
     /// Any key from the authenticated user. Without a proof it is recorded as
@@ -150,7 +151,7 @@ impl Config {
     /// # Errors
     /// [`Invalid`] with the first field that is out of bounds.
     pub fn validate(&self) -> Result<(), Invalid> {
-        // Each limit has its field, its value and the largest allowed value.
+        // The name, the value and the largest allowed value of each limit.
         let counts = [
             ("max_payload", self.max_payload, 16 * 1024 * 1024),
             ("history_page", self.history_page, 10_000),

@@ -43,8 +43,8 @@ impl ConversationState {
     }
 }
 
-/// A position in a user's list of conversations, after which the next page starts. Clients treat
-/// the text form as opaque. It has nothing to do with the cursor of a device.
+/// A position in a user's list of conversations, after which the next page starts. It has nothing
+/// to do with the cursor of a device. Clients treat the text form as opaque.
 ///
 /// The list is ordered by last activity, newest first. Conversations without messages come last.
 /// Conversations with equal activity are ordered by id, highest first.

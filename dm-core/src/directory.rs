@@ -29,11 +29,11 @@ impl DirectoryError {
 /// The users that exist, and their names. The host implements this trait, because it has the
 /// accounts.
 ///
-/// The service polls the future of a call in a task of its own. So the call finishes even if the
-/// service's caller stops polling, and does not keep a lock or a connection of the host for longer.
-/// If the caller drops its future, the call is dropped, too. Code that calls a directory directly,
-/// and not through [`Service::profiles`](crate::Service::profiles), has to do the same if the
-/// future may hold a lock or a connection.
+/// The service runs the future of [`profiles`](Self::profiles) in a task of its own. If the host
+/// stops polling its call of the service, this future still finishes, and frees the locks and
+/// connections that it holds. If the host drops its call, this future is dropped as well. Code that
+/// calls a directory directly, and not through [`Service::profiles`](crate::Service::profiles), has
+/// to use a task of its own if the future may hold a lock or a connection.
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
     /// The profiles of some users. Profile *i* belongs to user *i*; `None` for a user that the host

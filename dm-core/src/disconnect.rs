@@ -32,8 +32,8 @@ pub struct EndSessions {
 /// The result of a request to end sessions.
 ///
 /// A node that did not confirm has not got the request, or did not answer in time. Sessions on that
-/// node may stay until the host's own check ends them. `dm-axum` makes that check at the pings of
-/// each WebSocket.
+/// node may stay until the host there finds that the login of the session has ended. `dm-axum`
+/// checks the login at the pings of each WebSocket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DisconnectReport {
     /// The number of sessions that the confirming nodes ended.

@@ -39,7 +39,7 @@ impl SeededEntropy {
         Self(Mutex::new(seed))
     }
 
-    /// A source with a seed that differs from process to process.
+    /// A source with a seed that differs between processes, and between calls in one process.
     fn from_process() -> Self {
         use std::hash::{BuildHasher, RandomState};
         Self::new(RandomState::new().hash_one(std::process::id()))
@@ -48,6 +48,7 @@ impl SeededEntropy {
 
 impl Entropy for SeededEntropy {
     fn fill(&self, buffer: &mut [u8]) {
+        // The state is a single number, so even a poisoned one is consistent.
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for chunk in buffer.chunks_mut(8) {
             *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -70,8 +70,8 @@ uuid_id! {
 
 uuid_id! {
     /// The id that a client chooses for a message before sending it, so that the service recognizes
-    /// a second send of the same message. Any UUID that the sender has not used for another
-    /// message.
+    /// a second send of the same message. It may be any UUID that the sender has not used for
+    /// another message.
     ClientMessageId, "client_message_id"
 }
 

@@ -21,8 +21,8 @@ pub struct InboxEntry {
     pub seq: InboxSeq,
     /// The time at which it was appended, by the service's clock.
     pub at: Timestamp,
-    /// The device of this user that caused the entry; `None` if none did. The entry is not pending
-    /// for that device.
+    /// The device of the inbox's owner that caused the entry; `None` if none did. The entry is not
+    /// pending for that device.
     pub origin: Option<DeviceId>,
     /// The event.
     pub event: Event,
@@ -131,8 +131,8 @@ impl InboxEntry {
     }
 
     /// The number of bytes that the entry counts in a page or a queue: [`Message::cost`] for a
-    /// message, 256 for a notice. A notice has at most 128 encoded bytes, to which the entry's
-    /// other fields are added.
+    /// message, 256 for a notice. The encoded bytes of a notice are at most 128 of the 256; the
+    /// rest is for the entry's other fields.
     #[must_use]
     pub fn cost(&self) -> usize {
         self.message().map_or(256, |message| message.cost())
@@ -141,8 +141,9 @@ impl InboxEntry {
 
 /// A hint that an entry was appended to a user's inbox.
 ///
-/// The hint contains the entry, so that a session delivers the entry without reading the store. The
-/// device in [`InboxEntry::origin`] is not shown the entry.
+/// The hint contains the entry, so that a session delivers the entry without reading the store. A
+/// session of the device in [`InboxEntry::origin`] does not deliver the entry, unless the session
+/// is a follower.
 #[derive(Clone, Debug)]
 pub struct Notification {
     /// The owner of the inbox.
@@ -152,8 +153,8 @@ pub struct Notification {
 }
 
 /// A range of a user's inbox that was removed. A device that had not acknowledged the whole range
-/// is told of the gap before it gets any newer entry. Its client reads the history of its
-/// conversations instead.
+/// is told of the gap before it gets any newer entry. The device then reads the history of the
+/// user's conversations instead of the removed entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// The number of the first missing entry.

@@ -2,7 +2,7 @@
 //! configuration.
 
 /// The error for a value that is refused. It has the field and the reason, never the value, so that
-/// it can be logged.
+/// the error can be logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct Invalid {

@@ -46,8 +46,8 @@ impl X25519Key {
         &self.0
     }
 
-    /// Whether this key is the Montgomery form of a user's identity key. Anybody can check that,
-    /// and only that user has the secret key for it.
+    /// Whether this key is the Montgomery form of a user's Ed25519 key, which is the [`UserId`].
+    /// Anybody can check this. Only the user has the secret key of such a key.
     #[must_use]
     pub fn is_derived_from(&self, user: UserId) -> bool {
         user.to_montgomery() == Some(self.0)
@@ -113,9 +113,11 @@ impl KeyVersion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyBinding {
-    /// The key is the Montgomery form of the user's identity key. The service checked it.
+    /// The key is the Montgomery form of the user's Ed25519 key, which is the [`UserId`]. The
+    /// service has checked this.
     Derived,
-    /// No proof: the authenticated caller published the key, and nothing else was checked.
+    /// There is no proof. The service knows only that the caller who published the key was
+    /// authenticated as the user.
     Unproven,
 }
 

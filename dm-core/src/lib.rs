@@ -142,7 +142,7 @@ pub use time::Timestamp;
 pub use user::UserId;
 
 /// The types that pass hints, and requests to end sessions, to connected clients: for hosts with
-/// more than one node, and for hosts that push in a way of their own.
+/// more than one node, and for hosts that deliver entries by code of their own.
 pub mod notify {
     pub use crate::disconnect::{EndSessions, NodeId};
     pub use crate::hub::{Hub, HubWatch, SessionClaim, SessionId, Term};

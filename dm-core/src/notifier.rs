@@ -24,25 +24,27 @@ pub struct SeqHint {
     pub origin: Option<DeviceId>,
 }
 
-/// The transport of hints, and of requests to end sessions, to connected clients. Hosts that push
-/// implement it. A notifier that wraps another one passes hints and requests on to that one.
+/// The transport of hints, and of requests to end sessions, to connected clients. A host that
+/// delivers entries by code of its own implements this trait. A notifier that wraps another one
+/// passes hints and requests on to that one.
 ///
 /// # Contract
 /// 1. `notify` is called at most once per commit, after the commit is durable, with all
 ///    notifications of that commit. The notifications of one user are in the order of the inbox.
-///    With several lanes (see [`Store::lanes`](crate::store::Store::lanes)) commits may be notified
-///    in any order.
+///    With several lanes (see [`Store::lanes`](crate::store::Store::lanes)) the calls for several
+///    commits may come in any order.
 /// 2. Hints may be lost, repeated or late. Inbox numbers have no holes. So a receiver whose newest
-///    entry is *n* delivers the hint of *n + 1*, ignores hints of numbers up to *n*, and reads the
-///    store after *n* for a hint of any later number. Nothing else may depend on a hint.
+///    entry is *n* delivers the entry of a hint with number *n + 1*, ignores a hint with a number
+///    up to *n*, and reads the entries after *n* from the store when a hint has any later number.
+///    Nothing else may depend on a hint.
 /// 3. `notify` must not wait for a client or block the thread: hints that cannot be passed on at
 ///    once are dropped.
 /// 4. An error or a panic of `notify` is counted and logged. It changes no answer, and the hints of
 ///    later commits are passed on.
 /// 5. `end_sessions` ends the sessions of this process before it waits for anything. It then asks
 ///    other processes, within a time limit of its own, and counts only the processes that
-///    confirmed. A request may be lost. The sessions that it did not reach end at the host's own
-///    check of a session (in `dm-axum` at each ping).
+///    confirmed. A request may be lost. The sessions that it did not reach end when the host finds
+///    that their login has ended (`dm-axum` checks the login at the pings of a WebSocket).
 #[async_trait]
 pub trait Notifier: Send + Sync + 'static {
     /// Passes hints on. Item *i* of the result says whether notification *i* reached a connection

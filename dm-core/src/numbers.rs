@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-/// Defines the type of the numbers of one kind of log.
+/// Defines the type that numbers the items of one kind of log.
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -11,7 +11,7 @@ macro_rules! number {
         pub struct $name(u64);
 
         impl $name {
-            /// Zero, the number before the first. It is the head of a log that has had no item.
+            /// Zero, the number before the first item. It is the head of a log that has had no item.
             pub const ZERO: Self = Self(0);
 
             /// A number from the wire or from a store.
@@ -26,7 +26,7 @@ macro_rules! number {
                 self.0
             }
 
-            /// The number after this one.
+            /// The number after this one. The largest number is returned unchanged.
             #[must_use]
             pub const fn next(self) -> Self {
                 Self(self.0.saturating_add(1))

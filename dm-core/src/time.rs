@@ -116,6 +116,7 @@ impl ManualClock {
 
     /// Sets the wall clock, as an administrator or a time server would. Sleepers are not affected.
     pub fn set(&self, now: Timestamp) {
+        // The old time is overwritten, so a poisoned lock is no problem.
         *self.wall.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 }
@@ -123,6 +124,7 @@ impl ManualClock {
 #[async_trait]
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
+        // The state is a single number, so even a poisoned one is consistent.
         *self.wall.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -10,10 +10,11 @@ use crate::invalid::Invalid;
 
 /// A user: an Ed25519 public key (RFC 8032), 32 bytes.
 ///
-/// The text form is 64 lowercase hexadecimal digits; parsing accepts either case. A value of this
-/// type is a canonically encoded curve point that is not of small order, so a signature that it
-/// verifies was made with its secret key. Ordering is by bytes, which is also the ordering of the
-/// text form.
+/// The text form is 64 lowercase hexadecimal digits; parsing accepts either case. Ordering is by
+/// bytes, which is also the ordering of the text form.
+///
+/// The key is a canonically encoded curve point, and not of small order. With a key of small order,
+/// anybody could make a signature that is valid under the key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId([u8; 32]);
 

@@ -53,8 +53,8 @@ struct State {
     hints: VecDeque<Hint>,
     /// The number of bytes of `hints`.
     hint_bytes: usize,
-    /// Whether hints were dropped since the session last took one. If so, the session has to read
-    /// the store.
+    /// Whether hints were dropped since the last call of `next_hint`. If so, the session has to
+    /// read the store.
     is_behind: bool,
     /// The reason why the session has to end; `None` while it need not end.
     end_cause: Option<EndCause>,
@@ -211,6 +211,7 @@ impl Connection {
     /// Returns the number of objections, this one included.
     pub(crate) fn count_objection(&self) -> u8 {
         let mut state = self.lock();
+        // A session ends after a few objections, so the number never reaches its maximum.
         state.objections = state.objections.saturating_add(1);
         state.objections
     }

@@ -69,6 +69,7 @@ impl Watches {
     pub(super) fn record_change(&self, user: UserId) {
         self.for_each(|changes| {
             let mut users = lock(&changes.users);
+            // A second change cancels the first: the user is again as at the last call.
             if !users.remove(&user) {
                 users.insert(user);
             }

@@ -97,11 +97,13 @@ impl Session {
     /// Passes over the entries up to `through`, which the device caused or has acknowledged. If
     /// they are many, moves the device's cursor over them.
     ///
-    /// A device that only sends acknowledges nothing. Without the move, each of its sessions would
-    /// pass over all its sent messages, and would tell it of gaps in which nothing is missing.
+    /// A device that only sends messages has nothing to acknowledge, so its cursor would stay. Each
+    /// of its sessions would pass over all its sent messages again. After these have expired, the
+    /// session would deliver a gap in which the device misses nothing.
     fn pass_over(&mut self, through: InboxSeq) {
         self.position = through;
         let count = through.get() - self.delivered.get();
+        // While deliveries are outstanding, a move would acknowledge them as well.
         if self.is_device() && count >= MIN_CURSOR_MOVE && self.guard.connection.outstanding_count() == 0 {
             self.delivered = through;
             let handle = self.handle();
@@ -118,7 +120,7 @@ impl Session {
             after: self.position,
             own: if self.is_device() { OwnEntries::Skip } else { OwnEntries::Include },
             // A page may have more entries than the window has room for. If the room were the
-            // limit, a client that acknowledges each entry by itself would cost one read per entry.
+            // limit, a client that acknowledges one entry at a time would cost one read per entry.
             limit: MAX_PAGE_ENTRIES,
             max_bytes: MAX_PAGE_BYTES,
         };

@@ -120,6 +120,8 @@ impl Session {
             } else if let Some(delivery) = self.next_from_hints() {
                 return Ok(delivery);
             } else if !self.is_behind {
+                // There was no hint. If `next_from_hints` has set `is_behind`, the loop reads the
+                // store instead.
                 self.is_behind = self.wait_for_hint().await;
             }
         }
