@@ -12,9 +12,9 @@ use crate::time::Timestamp;
 /// A page of messages that are pending for the device, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingPage {
-    /// The entries before the first message of this page that the server has removed from the
-    /// inbox; `None` if it has removed none. Their messages may still be in the history of the
-    /// conversations.
+    /// The range of entries that the server has removed from the inbox, before the first message of
+    /// this page; `None` if it has removed none there. The messages of these entries may still be
+    /// in the history of the conversations.
     pub gap: Option<Gap>,
     /// The messages.
     pub messages: Vec<Message>,

@@ -55,8 +55,8 @@ impl fmt::Debug for Message {
     }
 }
 
-/// The range of a conversation's messages to read. The message with the number of the range is not
-/// included.
+/// The range of a conversation's messages to read. `Before` and `After` do not include the message
+/// with their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HistoryRange {
     /// The newest messages, newest first.

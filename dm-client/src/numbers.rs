@@ -22,7 +22,7 @@ macro_rules! number {
                 self.0
             }
 
-            /// The number that follows this one.
+            /// The number that follows this one. The largest number is returned unchanged.
             pub const fn next(self) -> Self {
                 Self(self.0.saturating_add(1))
             }

@@ -52,8 +52,8 @@ pub struct Person {
 ///
 /// `server_id` is the id that the host must have, from an earlier sign-in or from another source.
 /// With `None`, the client accepts any id. The signature covers the id and the origin of `base`. A
-/// host refuses an origin that it does not know, and names the option that adds the origin
-/// (`--origin`).
+/// host refuses an origin that it does not know. The text of this refusal names the host's option
+/// `--origin`, which adds an origin.
 ///
 /// # Errors
 ///
@@ -106,7 +106,7 @@ pub async fn sign_out(base: &str, login: &Login, timeouts: Timeouts) -> Result<(
 }
 
 /// The users at the host whose display name contains `query`, in an order that the host chooses.
-/// With a query of fewer than three characters, only users with exactly this name.
+/// A query of fewer than three characters finds only users with exactly this name.
 ///
 /// # Errors
 ///

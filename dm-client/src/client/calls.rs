@@ -181,14 +181,15 @@ impl Client {
     /// # Errors
     ///
     /// [`ClientError`] if the call fails. After an error whose [`retry`](ClientError::retry) is not
-    /// `Never`, the device may be removed.
+    /// `Never`, the device may or may not have been removed.
     pub async fn forget_device(&self, device: &DeviceId) -> Result<bool, ClientError> {
         let path = ["api", "dm", "devices", device.as_str()];
         call_if_known(self.http.request(reqwest::Method::DELETE, &path)).await
     }
 
-    /// A ticket, with which a program can open one WebSocket without an authorization header, as a
-    /// browser has to. [`connect`](Client::connect) needs no ticket.
+    /// A ticket, with which a program can open one WebSocket without an authorization header. A
+    /// program in a browser needs a ticket, because it cannot set the header.
+    /// [`connect`](Client::connect) needs none.
     ///
     /// # Errors
     ///

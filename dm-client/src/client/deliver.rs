@@ -19,13 +19,13 @@ impl Client {
     /// Every attempt has the same client message id and the same bytes, so the server stores one
     /// message even if several attempts reach it.
     ///
-    /// If the server answers that the recipient has another key, the message is encrypted again
-    /// **under the same id**:
+    /// If the server answers that the recipient has another key, and `trust` accepts this key, the
+    /// message is encrypted again **under the same id**:
     ///
     /// - This answer proves that nothing is stored under the id, because the server looks for a
     ///   repeated send before it checks the key.
-    /// - If an earlier attempt reaches the server after this answer, the server refuses it, because
-    ///   it names the old key or a used id.
+    /// - If an earlier attempt reaches the server after this answer, the server refuses that
+    ///   attempt, because it names the old key, or an id that is used by then.
     /// - With a new id, the server could store the earlier attempt as a second message.
     ///
     /// To keep the message over a restart of the program, use [`OutgoingMessage::seal`], write the

@@ -248,7 +248,7 @@ impl<'a> Attempt<'a> {
         with_timeout(&*self.driver.clock, limit, work).await.unwrap_or(Err(Lost::Timeout.into()))
     }
 
-    /// Raises the server's cursor to `up_to` and reports it to the caller.
+    /// Records the server's cursor, which `up_to` never lowers, and reports it to the caller.
     fn set_acknowledged(&mut self, up_to: InboxSeq) {
         self.acknowledged = self.acknowledged.max(up_to);
         self.driver.state.send_replace(ConnectionState::Online { acknowledged: self.acknowledged });

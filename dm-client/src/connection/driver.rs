@@ -15,8 +15,9 @@ use crate::http::Http;
 use crate::ids::MessageId;
 use crate::time::Clock;
 
-/// Number of message ids that the task remembers, to recognize a message that has two inbox
-/// entries.
+/// Number of message ids that the task remembers, to recognize a message that has two entries in
+/// the user's inbox. `dm-core` makes one, but the caller must not get a message twice if another
+/// server makes two.
 pub(super) const RECENT_MESSAGES: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
 /// The state of the background task, which all WebSockets of a connection use one after the other.

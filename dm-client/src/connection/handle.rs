@@ -36,7 +36,7 @@ use crate::time::Clock;
 /// If the WebSocket is lost, the background task connects again, with growing waits between the
 /// attempts. One `Connection` delivers no entry twice. The connection ends with an [`End`] when
 /// another attempt cannot succeed. After a restart of the program, the server delivers the entries
-/// again whose acknowledgement did not reach it. Recognize a repeated message by
+/// again for which it received no acknowledgement. Recognize a repeated message by
 /// [`Message::id`](crate::Message::id).
 ///
 /// The background task ends when this value is dropped. `Connection` is a

@@ -18,7 +18,7 @@ use super::state::{End, Lost};
 use crate::error::Problem;
 use crate::http::Http;
 
-/// Maximum size of the frames that are not sent yet, in bytes. A write that exceeds the size fails.
+/// Maximum total size of the frames that are not sent yet, in bytes. A write that exceeds it fails.
 /// The frames of a client are small, so this does not happen while the server reads.
 const WRITE_BUFFER: usize = 1024 * 1024;
 

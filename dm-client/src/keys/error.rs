@@ -10,7 +10,7 @@ pub enum InvalidKey {
     #[error("the key is not the canonical encoding of a point on the curve")]
     Encoding,
     /// The point has small order. Anybody could make a signature that is valid under such a key,
-    /// and knows the shared secret with it.
+    /// and could compute the shared secret with it.
     #[error("the key has small order")]
     SmallOrder,
 }

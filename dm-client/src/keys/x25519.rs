@@ -14,8 +14,8 @@ use super::text::{debug_prefix, from_hex};
 /// The text form is 64 lowercase hexadecimal digits; parsing accepts upper and lower case. `Debug`
 /// shows the first four bytes.
 ///
-/// A server that selects this key can read the messages. Use the key from
-/// [`UserId::agreement_key`], or from a record whose signature you have checked with
+/// A server that can choose this key can read the messages. Use the key from
+/// [`UserId::agreement_key`], or a key that its owner has signed. Check such a signature with
 /// [`UserId::verify`].
 ///
 /// [`UserId::agreement_key`]: crate::UserId::agreement_key
@@ -46,7 +46,8 @@ impl X25519Key {
         Self(bytes)
     }
 
-    /// The 32 bytes of the u-coordinate, unchanged since the construction: not reduced.
+    /// The 32 bytes of the u-coordinate, as the constructor received them. A value at or above the
+    /// prime is not reduced.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -72,8 +73,8 @@ impl fmt::Debug for X25519Key {
     }
 }
 
-/// The raw X25519 shared secret; `None` if it is all zero (RFC 7748, section 6.1), which it is not
-/// with a checked key.
+/// The raw X25519 shared secret; `None` if it is all zero (RFC 7748, section 6.1). With a checked
+/// key, the secret is never all zero.
 pub(crate) fn shared_secret(secret: &StaticSecret, peer: &X25519Key) -> Option<SharedSecret> {
     let shared = secret.diffie_hellman(&DalekKey::from(peer.0));
     shared.was_contributory().then_some(shared)

@@ -19,7 +19,7 @@ pub enum ReadError {
     /// The client message id from the server differs from the one inside the ciphertext.
     #[error("the client message id differs from the one inside the ciphertext")]
     Renamed,
-    /// The message is in a weaker suite than the peer has sent in before, so the server may have
+    /// The message is in a weaker suite than the peer has used before, so the server may have
     /// forged the message from old ones. [`Reader::open_downgraded`] opens it.
     #[error("the message is in a weaker cipher suite than the peer has used")]
     Downgraded,

@@ -27,8 +27,8 @@ const DEFAULT_MESSAGES: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 ///
 /// # Downgrades
 ///
-/// A reader accepts suite 0 from a peer that has sent in no stronger suite. After a message of the
-/// peer has opened under suite 1, the reader refuses messages under suite 0 in both directions with
+/// A reader accepts suite 0 from a peer until a message of the peer has opened under suite 1. After
+/// that, the reader refuses messages under suite 0 in both directions with
 /// [`ReadError::Downgraded`], because the server may have forged them from old messages.
 /// [`open_downgraded`](Self::open_downgraded) opens such a message.
 /// [`reply_suite`](Self::reply_suite) is the suite for messages to a peer.
@@ -61,7 +61,7 @@ struct State {
     peers: PeerSuites,
 }
 
-/// The treatment of a message in a weaker suite than the peer has sent in.
+/// The treatment of a message in a weaker suite than the peer has used before.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Downgrade {
     Refuse,
@@ -95,8 +95,8 @@ impl Reader {
         self.lock().messages.insert(key, AssignedIds { id, sequence });
     }
 
-    /// Remembers a suite that a peer has sent in, which [`strongest_suite`](Self::strongest_suite)
-    /// of an earlier reader has returned. A weaker suite than the known one has no effect.
+    /// Remembers the strongest suite of a peer, which an earlier reader has returned from
+    /// [`strongest_suite`](Self::strongest_suite). A weaker suite than the known one has no effect.
     pub fn remember_suite(&self, peer: &UserId, suite: Suite) {
         self.lock().peers.record(peer, suite);
     }
@@ -108,9 +108,9 @@ impl Reader {
         self.lock().peers.strongest(peer)
     }
 
-    /// The suite for messages to a peer: the strongest suite that the peer has sent in, or the
-    /// default suite before the peer's first message. The clients that send in suite 0 cannot read
-    /// another suite.
+    /// The suite for messages to a peer: the [strongest suite](Self::strongest_suite) that the peer
+    /// has used, or the default suite before the peer's first message. A client that encrypts in
+    /// suite 0 cannot read another suite.
     pub fn reply_suite(&self, peer: &UserId) -> Suite {
         self.strongest_suite(peer).unwrap_or_default()
     }
@@ -128,8 +128,8 @@ impl Reader {
     }
 
     /// Opens a message as [`open`](Self::open) does, even if its suite is weaker than one that the
-    /// peer has sent in. The server may have reversed the direction of such a message, moved it
-    /// from another conversation, or withheld it since before the peer used the stronger suite.
+    /// peer has used. The server may have reversed the direction of such a message, moved it from
+    /// another conversation, or withheld it since before the peer used the stronger suite.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! [`PeerSuites`]: the strongest cipher suite that each peer has sent in.
+//! [`PeerSuites`]: the strongest cipher suite that each peer has used for its messages.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,8 @@ use crate::suite::Suite;
 /// Maximum number of peers in the map. They take about 4 MiB.
 const MAX_PEERS: usize = 65_536;
 
-/// The strongest suite that each peer has sent in. The suite of a peer only rises, and no peer is
-/// removed.
+/// The strongest suite that each peer has used for its messages. The suite of a peer only rises,
+/// and no peer is removed.
 #[derive(Debug)]
 pub(super) struct PeerSuites {
     max_peers: usize,
@@ -31,13 +31,13 @@ impl PeerSuites {
         }
     }
 
-    /// The strongest suite that a peer has sent in; `None` if the peer is unknown.
+    /// The strongest suite that a peer has used; `None` if the peer is not in the map.
     pub(super) fn strongest(&self, peer: &UserId) -> Option<Suite> {
         self.peers.get(peer).copied()
     }
 
     /// The weakest suite that is accepted between the user and a peer. If the map is full, a peer
-    /// that is not in the map may have sent in the strongest suite, so only this suite is accepted.
+    /// that is not in the map may have used the strongest suite, so only this suite is accepted.
     pub(super) fn weakest_accepted(&self, peer: &UserId) -> Suite {
         match self.strongest(peer) {
             Some(strongest) => strongest,
