@@ -1,8 +1,9 @@
 //! [`AckTracker`] tracks which deliveries the caller has handled, and returns the number up to
 //! which the client may acknowledge.
 //!
-//! The *floor* is the inbox number up to which the client ignores deliveries. It rises to the
-//! server's cursor, and to the oldest number when too many numbers are remembered.
+//! The tracker ignores a repeated delivery. It remembers the numbers of deliveries, and one number
+//! up to which it ignores every delivery. This number rises to the server's cursor, and to the
+//! oldest remembered number when too many numbers are remembered.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,38 +28,38 @@ pub(super) struct AckTracker {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Another delivery with this number or a lower one is ignored.
-    floor: InboxSeq,
-    /// The numbers above the floor that were delivered.
+    /// Every further delivery with this number or a lower one is ignored.
+    ignored_up_to: InboxSeq,
+    /// The delivered numbers above `ignored_up_to`.
     delivered: BTreeSet<InboxSeq>,
-    /// The numbers of deliveries that the caller has not handled yet. Some may be at or below the
-    /// floor.
+    /// The numbers of deliveries that the caller has not handled yet. Some may be at or below
+    /// `ignored_up_to`.
     outstanding: BTreeSet<InboxSeq>,
 }
 
 impl AckTracker {
-    /// Raises the floor to the server's cursor for the device. All entries up to the cursor are
-    /// acknowledged, so another delivery of them is ignored.
+    /// Ignores deliveries up to the server's cursor for the device, because all entries up to the
+    /// cursor are acknowledged.
     pub(super) fn resume_after(&self, cursor: InboxSeq) {
-        self.lock().raise_floor(cursor);
+        self.lock().ignore_up_to(cursor);
     }
 
-    /// Adds a delivery. Returns whether the delivery is new: its number is above the floor and was
-    /// not added before. No acknowledgement includes a new delivery until the caller has
+    /// Adds a delivery. Returns whether the delivery is new: its number is not ignored and was not
+    /// added before. No acknowledgement includes a new delivery until the caller has
     /// [handled](Self::mark_handled) it.
     ///
     /// A number can be new although a higher number was added before. So the client loses no entry
     /// if the server delivers out of order.
     pub(super) fn add(&self, seq: InboxSeq) -> bool {
         let mut state = self.lock();
-        if seq <= state.floor || !state.delivered.insert(seq) {
+        if seq <= state.ignored_up_to || !state.delivered.insert(seq) {
             return false;
         }
         state.outstanding.insert(seq);
         if state.delivered.len() > MAX_DELIVERED
             && let Some(oldest) = state.delivered.first().copied()
         {
-            state.raise_floor(oldest);
+            state.ignore_up_to(oldest);
         }
         true
     }
@@ -69,21 +70,26 @@ impl AckTracker {
         self.handled.notify_one();
     }
 
-    /// The number up to which every delivery is handled. It is the number of the last delivery
-    /// before the first unhandled one, or the floor if there is no such delivery. If the first
-    /// unhandled delivery is at or below the floor, it is the number before that delivery.
+    /// The number up to which every delivery is handled:
     ///
-    /// Above the floor, the result is always the number of a delivery and never a number between
-    /// two deliveries: the server may deliver the missing entries later, or report them as a gap.
+    /// - the number of the last remembered delivery before the first unhandled one, or of the last
+    ///   one at all if all are handled;
+    /// - if no such delivery is remembered, `ignored_up_to`, or the number before the first
+    ///   unhandled delivery if that is lower.
+    ///
+    /// Above `ignored_up_to`, the result is always the number of a delivery and never a number
+    /// between two deliveries: the server may deliver the missing entries later, or report them as
+    /// a gap.
     pub(super) fn handled_up_to(&self) -> InboxSeq {
         let state = self.lock();
         let handled = match state.outstanding.first() {
             Some(first) => state.delivered.range(..first).next_back(),
             None => state.delivered.last(),
         };
+        // An unhandled number is at least 1, so the subtraction always gives the number before it.
         handled.copied().unwrap_or_else(|| match state.outstanding.first() {
-            Some(first) => state.floor.min(InboxSeq::new(first.get().saturating_sub(1))),
-            None => state.floor,
+            Some(first) => state.ignored_up_to.min(InboxSeq::new(first.get().saturating_sub(1))),
+            None => state.ignored_up_to,
         })
     }
 
@@ -99,10 +105,10 @@ impl AckTracker {
 }
 
 impl State {
-    fn raise_floor(&mut self, floor: InboxSeq) {
-        if floor > self.floor {
-            self.floor = floor;
-            self.delivered = self.delivered.split_off(&floor.next());
+    fn ignore_up_to(&mut self, seq: InboxSeq) {
+        if seq > self.ignored_up_to {
+            self.ignored_up_to = seq;
+            self.delivered = self.delivered.split_off(&seq.next());
         }
     }
 }
