@@ -40,7 +40,7 @@ pub struct Config {
     pub devices_per_user: usize,
     /// Maximum number of deliveries of a session that are not acknowledged. Default 256.
     ///
-    /// - The window bounds the memory for a client that never acknowledges.
+    /// - The window limits the memory for a client that never acknowledges.
     /// - 256 are enough for a client that acknowledges: its acknowledgements are committed before
     ///   the window is full.
     pub window: usize,

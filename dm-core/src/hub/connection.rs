@@ -65,7 +65,8 @@ struct State {
     /// other nodes.
     is_announced: bool,
     /// The number of times that another node answered a claim of this session with a higher term of
-    /// the same device. After `MAX_RAISES` in [`takeover`](super::takeover) the session ends.
+    /// the same device. If it exceeds `MAX_RAISES` in [`takeover`](super::takeover), the session
+    /// ends.
     objections: u8,
     /// The deliveries that are not acknowledged, oldest first: the number of each entry, and the id
     /// of its message; `None` for a notice or a gap.

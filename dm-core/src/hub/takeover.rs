@@ -16,8 +16,8 @@
 //!
 //! A session ends only when it learns of a higher term than its own. So the session with the
 //! highest term stays, even if two started at the same time, and a session without a rival never
-//! ends. Two clients that both reconnect replace each other once per connection, as on one node;
-//! close code 4009 tells a client not to reconnect.
+//! ends. Two clients of the same device that both reconnect would replace each other again and
+//! again, as on one node. So close code 4009 tells a client not to reconnect.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use crate::device::DeviceId;
 use crate::user::UserId;
 
 /// Maximum number of objections that a session answers by raising its term. A further objection
-/// ends the session. Between two nodes one raise is enough.
+/// ends the session. If only two nodes have sessions of the device, one raise is enough.
 const MAX_RAISES: u8 = 4;
 
 impl Hub {

@@ -40,8 +40,8 @@ pub enum SessionEnd {
     /// The service is shutting down.
     #[error("shutting down")]
     ShuttingDown,
-    /// The store could not be read. A later call of [`Session::next`] tries again. A new session
-    /// starts after the last acknowledged entry.
+    /// The store could not be read. A later call of [`Session::next`] tries again, and continues
+    /// after the last delivered entry. A new session would start after the device's cursor.
     #[error("could not read the inbox")]
     Failed(#[source] Error),
 }

@@ -18,7 +18,7 @@ const MAX_PAGE_ENTRIES: usize = 128;
 /// Maximum number of bytes in one page from the store. A single entry may exceed it.
 const MAX_PAGE_BYTES: usize = 256 * 1024;
 /// Minimum number of entries in a row that are passed over before the session moves the device's
-/// cursor. Each move is a commit.
+/// cursor. Each move costs a commit, so a session does not move the cursor for every entry.
 const MIN_CURSOR_MOVE: u64 = 256;
 
 impl Session {
