@@ -153,8 +153,8 @@ pub(crate) async fn call_without_body(request: RequestBuilder) -> Result<(), Cli
     }
 }
 
-/// Sends a request about an item, whose answer has no body. Returns false if the server does not
-/// know the item (404).
+/// Sends a request about an item. The answer has no body. Returns false if the server does not know
+/// the item (404).
 pub(crate) async fn call_if_known(request: RequestBuilder) -> Result<bool, ClientError> {
     match call_without_body(request).await {
         Ok(()) => Ok(true),

@@ -131,7 +131,7 @@ pub fn seal(
 ///
 /// - [`OpenError::UnknownSuite`] if this version of the library does not know `tag`;
 /// - [`OpenError::NotAParty`] if `identity` is neither party of `context`;
-/// - [`OpenError::Refused`] for every other cause, which the error does not name.
+/// - [`OpenError::Refused`] for every other cause. The error does not name the cause.
 pub fn open(
     tag: u32,
     identity: &Identity,
