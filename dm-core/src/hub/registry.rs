@@ -185,7 +185,8 @@ impl Hub {
         }
     }
 
-    /// The term of a session that starts now. It is above the term of the session that it replaces.
+    /// The term of a session that starts now. It is above the term of the session that it replaces,
+    /// unless no higher term exists.
     fn next_term(&self, now: Timestamp, replaced_term: Option<Term>) -> Term {
         let session = self.next_session_id();
         let term = Term { at: now, session };

@@ -46,6 +46,7 @@ impl Term {
     /// above `other`; `None` if there is none.
     pub(super) fn raised_above(self, other: Self) -> Option<Self> {
         let after = |at: Timestamp| Self { at, ..self };
+        // The times are in rising order, so the first term above `other` is the lowest.
         let next = other.at.as_millis().checked_add(1).map(Timestamp::from_millis);
         [Some(self), Some(after(other.at)), next.map(after)].into_iter().flatten().find(|term| *term > other)
     }

@@ -23,7 +23,7 @@ pub struct HubWatch {
     changes: Arc<Changes>,
 }
 
-/// The changes since the last call of a watch.
+/// The changes since the last call of [`HubWatch::changed`].
 #[derive(Default)]
 pub(super) struct Changes {
     /// Users who are connected now but were not at the last call, and users who were connected at
