@@ -191,6 +191,7 @@ fn refuse_if_readable_by_others(_path: &Path, _file: &File) -> Result<(), Identi
     Ok(())
 }
 
+/// A function that makes an error of the file system into one that names `path`.
 fn io_at(path: &Path) -> impl Fn(io::Error) -> IdentityFileError + '_ {
     |source| IdentityFileError::Io { path: path.to_owned(), source }
 }
