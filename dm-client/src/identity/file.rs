@@ -62,8 +62,8 @@ impl Identity {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let identity = Self::generate(entropy)?;
                 match create(path, &identity, entropy)? {
-                    Created::ByThisProcess => Ok(identity),
-                    Created::ByAnotherProcess => load(path, File::open(path).map_err(io_at(path))?),
+                    Creator::ThisProcess => Ok(identity),
+                    Creator::AnotherProcess => load(path, File::open(path).map_err(io_at(path))?),
                 }
             }
             Err(error) => Err(io_at(path)(error)),
@@ -110,9 +110,9 @@ pub enum IdentityFileError {
 }
 
 /// The process that created the identity file.
-enum Created {
-    ByThisProcess,
-    ByAnotherProcess,
+enum Creator {
+    ThisProcess,
+    AnotherProcess,
 }
 
 fn load(path: &Path, file: File) -> Result<Identity, IdentityFileError> {
@@ -127,7 +127,7 @@ fn load(path: &Path, file: File) -> Result<Identity, IdentityFileError> {
     })
 }
 
-fn create(path: &Path, identity: &Identity, entropy: &mut dyn Entropy) -> Result<Created, IdentityFileError> {
+fn create(path: &Path, identity: &Identity, entropy: &mut dyn Entropy) -> Result<Creator, IdentityFileError> {
     let mut suffix = [0; 8];
     entropy.fill(&mut suffix)?;
     let mut name = OsString::from(".");
@@ -145,9 +145,9 @@ fn create(path: &Path, identity: &Identity, entropy: &mut dyn Entropy) -> Result
     let removed = fs::remove_file(&temporary);
     match linked {
         Ok(()) => {
-            removed.and_then(|()| sync_folder(path)).map(|()| Created::ByThisProcess).map_err(io_at(path))
+            removed.and_then(|()| sync_folder(path)).map(|()| Creator::ThisProcess).map_err(io_at(path))
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Created::ByAnotherProcess),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Creator::AnotherProcess),
         Err(error) => Err(io_at(path)(error)),
     }
 }
