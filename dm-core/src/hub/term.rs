@@ -46,7 +46,8 @@ impl Term {
     /// above `other`; `None` if there is none.
     pub(super) fn raised_above(self, other: Self) -> Option<Self> {
         let after = |at: Timestamp| Self { at, ..self };
-        // The times are in rising order, so the first term above `other` is the lowest.
+        // If this term is not above `other`, the three times do not fall, so the first term above
+        // `other` is the lowest one.
         let next = other.at.as_millis().checked_add(1).map(Timestamp::from_millis);
         [Some(self), Some(after(other.at)), next.map(after)].into_iter().flatten().find(|term| *term > other)
     }
