@@ -11,7 +11,8 @@ macro_rules! number {
         pub struct $name(u64);
 
         impl $name {
-            /// Zero, the number before the first item. It is the head of a log that has had no item.
+            /// Zero, the number before the first item. It is the head of a log that has never had
+            /// an item.
             pub const ZERO: Self = Self(0);
 
             /// A number from the wire or from a store.
