@@ -27,8 +27,8 @@ pub(crate) struct Parameters {
     device: Option<String>,
 }
 
-/// Upgrades a request to a WebSocket. The request must have an allowed origin and a principal or a
-/// ticket, and the user must be within the limits on WebSockets.
+/// Upgrades a request to a WebSocket. The request must have a principal or a ticket. Its origin, if
+/// it names one, must be allowed, and the user must be within the limits on WebSockets.
 pub(crate) async fn upgrade(
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
@@ -40,6 +40,7 @@ pub(crate) async fn upgrade(
         return Err(Problem::new(Kind::ForeignOrigin, ""));
     }
     let parameters = query(parameters)?;
+    // A request with neither principal nor ticket is refused with 401, even if it is no upgrade.
     if parameters.ticket.is_none() {
         caller.as_ref().map_err(Clone::clone)?;
     }

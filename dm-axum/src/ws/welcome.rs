@@ -13,7 +13,7 @@ const SEND_OVERHEAD: usize = 1024;
 
 /// An accepted hello.
 pub(super) struct Welcomed {
-    /// The user on the device that the hello names.
+    /// The user, and the device that the hello names.
     pub(super) principal: Principal,
     /// The session of that device.
     pub(super) session: Session,
@@ -61,8 +61,9 @@ pub(super) async fn welcome(
     Ok(Welcomed { principal, session, welcome })
 }
 
-/// Returns the user on the device that a client names; `principal` itself if the client names none.
-/// If the host has named a device, the client may only name the same device.
+/// Returns the user of `principal` with the device that the client has named, or `principal` itself
+/// if the client has named none. If the device of `principal` is not the default device, the client
+/// may only name the same device.
 pub(super) fn named_device(principal: &Principal, named: Option<&str>) -> Result<Principal, Problem> {
     let Some(named) = named else { return Ok(principal.clone()) };
     let device: DeviceId = named
