@@ -55,10 +55,10 @@ pub struct Options {
     /// - While an answer is being built, the page from the store counts as well.
     /// - A REST answer counts until the HTTP server has taken it. An answer on a WebSocket counts
     ///   until it is written.
-    /// - A request for which too few bytes are free waits, at most one second longer than
-    ///   [`patience`](Self::patience). A REST request is then refused with 503 and `Retry-After`. A
-    ///   request on a WebSocket gets the same problem in a frame, but if its client sent no hello,
-    ///   the WebSocket closes with 1012.
+    /// - A request for which too few bytes are free waits for at most
+    ///   [`patience`](Self::patience) plus one second. A REST request is then refused with 503 and
+    ///   `Retry-After`. A request on a WebSocket gets the same problem in a frame, but if the client
+    ///   sent no hello, the WebSocket closes with 1012.
     /// - A waiting request drops unread answers, once per second:
     ///   - an answer of which nothing was read for [`patience`](Self::patience);
     ///   - an answer that is older than `patience` and is read more slowly than 32 KiB per second;
@@ -70,8 +70,8 @@ pub struct Options {
     /// [`answer_bytes`](Self::answer_bytes). Default 32 MiB: enough to build one page of pending
     /// messages with the default limits of [`dm_core::Config`], or to keep two such pages unread.
     ///
-    /// A request for which too few bytes of the user are free also waits, at most one second longer
-    /// than [`patience`](Self::patience). The refusal is then a 429.
+    /// A request for which too few bytes of the user are free also waits for at most
+    /// [`patience`](Self::patience) plus one second. It is then refused with 429 instead of 503.
     pub answer_bytes_per_user: usize,
     /// Time within which the body of a request has to arrive. After this time the request is
     /// refused with 408. Default 30 s.

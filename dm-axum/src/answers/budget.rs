@@ -124,7 +124,7 @@ impl Pool {
     /// A pool for `bytes`, rounded down to whole permits, with at least one permit.
     fn new(bytes: usize) -> Self {
         // Tokio's semaphore accepts at most `usize::MAX >> 3` permits. On a 32-bit system, that is
-        // `u32::MAX >> 3`. So many permits stand for 512 GiB, more than any real budget.
+        // `u32::MAX >> 3`. These permits stand for 512 GiB, which is more than any real budget.
         let max = u32::MAX >> 3;
         let total_permits = u32::try_from(bytes / PERMIT_BYTES).unwrap_or(max).clamp(1, max);
         let semaphore = Arc::new(Semaphore::new(usize::try_from(total_permits).unwrap_or(1)));

@@ -12,8 +12,8 @@ const MESSAGE_OVERHEAD: usize = 1_536;
 /// `messages` is the maximum number of messages in the page. `page_bytes` is the maximum size of
 /// the page in bytes; its last message may go beyond it.
 pub(crate) fn cost_of_messages(config: &Config, messages: usize, page_bytes: usize) -> usize {
-    // The last message may begin just below `page_bytes`. The number of messages limits a page of
-    // few messages to less.
+    // The last message may begin just below `page_bytes`. If the page has few messages, their
+    // number gives a lower maximum.
     let payloads = page_bytes
         .saturating_add(config.max_payload)
         .min(messages.saturating_mul(config.max_payload.saturating_add(MESSAGE_OVERHEAD)));

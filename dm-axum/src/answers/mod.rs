@@ -5,10 +5,10 @@
 //! answers count for a budget of bytes, for each user and for the process. An answer holds permits
 //! of the budget while it is being built and until its connection has taken it.
 //!
-//! - A request for which too few permits are free waits, at most one second longer than
-//!   [`Options::patience`](crate::Options::patience), and is then refused. The wait is cheap and
-//!   usually short: a waiting request costs one idle task, and most answers are written within
-//!   milliseconds.
+//! - A request for which too few permits are free waits for at most
+//!   [`Options::patience`](crate::Options::patience) plus one second, and is then refused. The wait
+//!   is cheap and usually short: a waiting request costs one idle task, and most answers are
+//!   written within milliseconds.
 //! - Every answer is built in its own task, which the runtime always polls. A future that is not
 //!   polled could also be given permits, because they are given in the order of requests. It would
 //!   keep them without using them.

@@ -19,8 +19,8 @@ pub(crate) enum RefusalStyle {
 
 impl RefusalStyle {
     /// Returns the page to send. `read` is the page, or the problem for which it was not read. With
-    /// `EmptyPage`, a problem becomes an empty page, except [`Kind::Unavailable`]. The caller has to
-    /// pass a returned error to [`refusal_frame`](Self::refusal_frame).
+    /// `EmptyPage`, a problem becomes an empty page, except [`Kind::Unavailable`]. The caller has
+    /// to pass a returned error to [`refusal_frame`](Self::refusal_frame).
     pub(crate) fn page_or_problem<T: Default>(self, read: Result<T, Problem>) -> Result<T, Problem> {
         match (self, read) {
             (Self::EmptyPage, Err(problem)) if problem.kind() != Kind::Unavailable => Ok(T::default()),
