@@ -15,7 +15,7 @@ use super::connection::Connection;
 use super::origin;
 use super::socket::with_limits;
 use super::sockets::OpenRefused;
-use super::welcome::named_device;
+use super::welcome::with_named_device;
 use crate::api::Api;
 use crate::caller::Caller;
 use crate::extract::query;
@@ -54,7 +54,7 @@ pub(crate) async fn upgrade(
             api.tickets.redeem(&ticket, api.service.clock().now()).ok_or(unauthorized)?
         }
     };
-    let principal = named_device(&principal, parameters.device.as_deref())?;
+    let principal = with_named_device(&principal, parameters.device.as_deref())?;
     let open_socket = api.sockets.open(principal.user, api.service.clock().now()).map_err(|refused| {
         let max_open = api.options.sockets_per_user;
         let (detail, after) = match refused {

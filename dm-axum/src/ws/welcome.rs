@@ -45,7 +45,7 @@ pub(super) async fn welcome(
         return Err(refused(Problem::not_acceptable("protocol", "only version 1 is supported")));
     }
     let named = Some(hello.device.as_str()).filter(|device| !device.is_empty());
-    let principal = named_device(principal, named).map_err(refused)?;
+    let principal = with_named_device(principal, named).map_err(refused)?;
     let start = if hello.start_now { DeviceStart::Now } else { DeviceStart::Oldest };
     let session = api.service.connect_from(&principal, start).await.map_err(failed)?;
     let devices = api.service.devices(&principal).await.map_err(failed)?;
@@ -64,7 +64,7 @@ pub(super) async fn welcome(
 /// Returns the user of `principal` with the device that the client has named, or `principal` itself
 /// if the client has named none. If the device of `principal` is not the default device, the client
 /// may only name the same device.
-pub(super) fn named_device(principal: &Principal, named: Option<&str>) -> Result<Principal, Problem> {
+pub(super) fn with_named_device(principal: &Principal, named: Option<&str>) -> Result<Principal, Problem> {
     let Some(named) = named else { return Ok(principal.clone()) };
     let device: DeviceId = named
         .parse()
