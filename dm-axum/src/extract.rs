@@ -76,10 +76,10 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-/// Reads a whole body. It may have at most `limit` bytes and has to arrive within `patience`. If
+/// Reads a whole body. It may have at most `limit` bytes and has to arrive within `timeout`. If
 /// the request names the length of the body, a longer body is refused before it is read. Otherwise
 /// it is refused as soon as more than `limit` bytes have arrived.
-async fn read(clock: &dyn Clock, body: Body, limit: usize, patience: Duration) -> Result<Bytes, Problem> {
+async fn read(clock: &dyn Clock, body: Body, limit: usize, timeout: Duration) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(Kind::TooLarge, format!("the body is larger than {limit} bytes"));
     if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
         return Err(too_large());
@@ -100,7 +100,7 @@ async fn read(clock: &dyn Clock, body: Body, limit: usize, patience: Duration) -
     tokio::select! {
         biased;
         whole = whole => whole,
-        () = clock.sleep(patience) => Err(Problem::new(Kind::BodyTimeout, "")),
+        () = clock.sleep(timeout) => Err(Problem::new(Kind::BodyTimeout, "")),
     }
 }
 
