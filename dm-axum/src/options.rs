@@ -57,8 +57,8 @@ pub struct Options {
     ///   until it is written.
     /// - A request for which too few bytes are free waits for at most
     ///   [`patience`](Self::patience) plus one second. A REST request is then refused with 503 and
-    ///   `Retry-After`. A request on a WebSocket gets the same problem in a frame, but if the client
-    ///   sent no hello, the WebSocket closes with 1012.
+    ///   `Retry-After`. A request on a WebSocket gets the same problem in a frame, but if the
+    ///   client sent no hello, the WebSocket closes with 1012.
     /// - A waiting request drops unread answers, once per second:
     ///   - an answer of which nothing was read for [`patience`](Self::patience);
     ///   - an answer that is older than `patience` and is read more slowly than 32 KiB per second;

@@ -15,18 +15,20 @@ const PERMIT_BYTES: usize = 1024;
 /// answer after another. A user with many requests at a time could occupy all readers of a store.
 const MAX_CONCURRENT: usize = 2;
 
-/// The shared pool of byte permits, and the pools of each user.
+/// The shared pool of permits, and the pools of each user.
 #[derive(Debug)]
 pub(super) struct Budget {
     /// The byte permits that all users share.
     shared: Pool,
-    /// The size in bytes of the pool of each user.
+    /// The size in bytes of each pool in `user_pools`.
     bytes_per_user: usize,
-    /// The pools of byte permits of each user.
+    /// A pool of byte permits for each user.
     user_pools: Mutex<UserPools>,
-    /// Pools with one permit per user. The holder may wait for permits of `shared`.
+    /// A pool of one permit for each user. A request has to hold the permit while it waits for
+    /// permits of `shared`.
     shared_queue: Mutex<UserPools>,
-    /// Pools with [`MAX_CONCURRENT`] permits per user. A holder may build an answer.
+    /// A pool of [`MAX_CONCURRENT`] permits for each user. A request has to hold one of them while
+    /// its answer is built.
     in_progress: Mutex<UserPools>,
 }
 
