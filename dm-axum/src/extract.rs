@@ -52,6 +52,8 @@ pub(crate) async fn json_body<T: BodyFields>(
 fn parse<T: BodyFields>(body: &[u8]) -> Result<T, Problem> {
     let deserializer = &mut serde_json::Deserializer::from_slice(body);
     let value: T = serde_path_to_error::deserialize(&mut *deserializer).map_err(|error| {
+        // The path of a value begins with the name of its field, for instance `id_list[1]`. In this
+        // path, `id` is followed by `_`, so it is only the beginning of another name.
         let path = error.path().to_string();
         let is_in_path =
             |field: &&&str| path.strip_prefix(**field).is_some_and(|rest| !rest.starts_with('_'));
@@ -74,10 +76,10 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-/// Reads a whole body of at most `limit` bytes, which has to arrive within `patience`. A longer
-/// body is refused before it is read if the request names its length, and otherwise when it reaches
-/// the limit.
-async fn read(clock: &dyn Clock, body: Body, limit: usize, patience: Duration) -> Result<Bytes, Problem> {
+/// Reads a whole body. It may have at most `limit` bytes and has to arrive within `timeout`. If
+/// the request names the length of the body, a longer body is refused before it is read. Otherwise
+/// it is refused as soon as more than `limit` bytes have arrived.
+async fn read(clock: &dyn Clock, body: Body, limit: usize, timeout: Duration) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(Kind::TooLarge, format!("the body is larger than {limit} bytes"));
     if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
         return Err(too_large());
@@ -98,11 +100,12 @@ async fn read(clock: &dyn Clock, body: Body, limit: usize, patience: Duration) -
     tokio::select! {
         biased;
         whole = whole => whole,
-        () = clock.sleep(patience) => Err(Problem::new(Kind::BodyTimeout, "")),
+        () = clock.sleep(timeout) => Err(Problem::new(Kind::BodyTimeout, "")),
     }
 }
 
-/// Returns the parsed query, or a problem. All parameters are optional text.
+/// Returns the parsed query, or a problem. In every `T`, all parameters are optional text. The
+/// caller parses them, so that a wrong value becomes a problem with the name of its parameter.
 pub(crate) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     let Query(query) = query.map_err(|_| Problem::new(Kind::Malformed, "the query does not parse"))?;
     Ok(query)

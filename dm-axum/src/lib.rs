@@ -55,11 +55,11 @@
 //! | `GET /api/dm/offline`, `POST /api/dm/offline/ack` | fetch and acknowledge pending messages |
 //! | `GET /api/dm/devices`, `DELETE /api/dm/devices/{device}` | list the caller's devices, forget one |
 //! | `POST /api/dm/ws-ticket` | get a one-time ticket for a WebSocket |
-//! | `GET /api/dm/ws` | open a WebSocket: `?ticket=` without a principal, `?device=` to name the device |
+//! | `GET /api/dm/ws` | open a WebSocket: `?ticket=` authenticates a request without a principal, `?device=` names the device |
 //!
 //! Bodies are JSON, refusals are RFC 9457 problems, and frames are protobuf envelopes of
-//! `dm-proto`. A client acts on the device of its principal. If this device is the default device,
-//! the client may name another one in a hello or in `?device=`.
+//! `dm-proto`. A call is made for the device of its principal. If this is the default device, the
+//! client of a WebSocket may name another one in a hello or in `?device=`.
 //!
 //! # Close codes
 //!

@@ -1,4 +1,4 @@
-//! The caller's login at the host: the types with which a host tells this crate when it ends.
+//! The types with which a host tells this crate when the caller's login ends.
 
 use std::fmt;
 use std::sync::Arc;

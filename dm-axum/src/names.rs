@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use dm_core::{OpenDirectory, Service, UserId};
 
-/// Maximum number of characters of a display name in an answer. A longer name is cut. A list of
-/// 1,000 conversations has 2,000 names, and the memory of an answer is limited.
+/// Maximum number of characters of a display name in an answer. A longer name is cut, because the
+/// memory of an answer is limited and a list of 1,000 conversations has 2,000 names.
 const MAX_NAME_CHARS: usize = 128;
 
 /// The names of the users in one answer.

@@ -55,20 +55,23 @@ pub struct Options {
     /// - While an answer is being built, the page from the store counts as well.
     /// - A REST answer counts until the HTTP server has taken it. An answer on a WebSocket counts
     ///   until it is written.
-    /// - A request for which too few bytes are free waits for up to [`patience`](Self::patience)
-    ///   and one second. It is then refused with 503 and `Retry-After`, or with the same problem in
-    ///   a frame. A WebSocket without a hello closes with 1012 instead.
-    /// - While a request waits, it drops unread answers once per second. It drops every answer of
-    ///   which nothing was read for [`patience`](Self::patience), and every answer that is read
-    ///   more slowly than 32 KiB per second. Of the answers of which nothing was read for two
-    ///   seconds, it drops those of the user who has the most bytes in such answers.
+    /// - A request for which too few bytes are free waits for at most
+    ///   [`patience`](Self::patience) plus one second. A REST request is then refused with 503 and
+    ///   `Retry-After`. A request on a WebSocket gets the same problem in a frame, but if the
+    ///   client sent no hello, the WebSocket closes with 1012.
+    /// - A waiting request drops unread answers, once per second:
+    ///   - an answer of which nothing was read for [`patience`](Self::patience);
+    ///   - an answer that is older than `patience` and is read more slowly than 32 KiB per second;
+    ///   - if the request waits for bytes that all users share, also the answers of one user of
+    ///     which nothing was read for two seconds. It is the user with the most bytes in such
+    ///     answers.
     pub answer_bytes: usize,
-    /// Maximum size in bytes of the answers to one user, which also count for
-    /// [`answer_bytes`](Self::answer_bytes). Default 32 MiB: one answer of the default size while
-    /// it is being built, or two unread ones.
+    /// Maximum size in bytes of the answers to one user. They also count for
+    /// [`answer_bytes`](Self::answer_bytes). Default 32 MiB: enough to build one page of pending
+    /// messages with the default limits of [`dm_core::Config`], or to keep two such pages unread.
     ///
-    /// A request for which too few bytes of the user are free waits for the same time. It is then
-    /// refused with 429.
+    /// A request for which too few bytes of the user are free also waits for at most
+    /// [`patience`](Self::patience) plus one second. It is then refused with 429 instead of 503.
     pub answer_bytes_per_user: usize,
     /// Time within which the body of a request has to arrive. After this time the request is
     /// refused with 408. Default 30 s.

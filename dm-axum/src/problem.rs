@@ -100,7 +100,8 @@ pub(crate) struct Problem {
     field: Option<&'static str>,
     /// The time after which a retry may succeed; `None` if a retry does not help.
     retry_after: Option<Duration>,
-    /// For a stale key: the recipient's current key, or `Some(None)` if there is none.
+    /// For a stale key: the recipient's current key, or `Some(None)` if the recipient has no key.
+    /// `None` for every other problem.
     current_key: Option<Option<Box<KeyRecord>>>,
 }
 
@@ -109,10 +110,10 @@ impl Problem {
         Self { kind, detail: detail.into(), field: None, retry_after: None, current_key: None }
     }
 
-    /// Converts the error of a call that writes. If the store is unavailable, the text says that
-    /// this request stored nothing. It does not say that the message is not stored: an earlier
-    /// request with the same client message id may have stored it, and the store is not asked while
-    /// it is unavailable or full.
+    /// Converts the error of a call that writes. If the store or the directory is unavailable,
+    /// `detail` says that this request stored nothing. It does not say that the message is not
+    /// stored: an earlier request with the same client message id may have stored the message, and
+    /// this request could not find out.
     pub(crate) fn from_write_error(error: Error) -> Self {
         let is_unavailable = matches!(error, Error::Unavailable(_) | Error::DirectoryUnavailable(_));
         let mut problem = Self::from(error);

@@ -1,5 +1,5 @@
-//! Converts the core's values to values on the wire: to protobuf messages, and key records to JSON.
-//! These conversions never fail. The files in `rest` define the other JSON.
+//! Converts the core's values to values on the wire: to protobuf messages, and a key record also to
+//! JSON. These conversions never fail. All other JSON is defined in the files of `rest`.
 
 use axum::body::Bytes;
 use dm_core::{
@@ -84,6 +84,7 @@ fn new_conversation(conversation: &Conversation, names: &Names) -> DmConversatio
         participant_b_display_name: names.display_name(b).to_owned(),
         created_at: conversation.opened_at.as_millis(),
         last_message_at: 0,
+        // The server cannot read messages.
         last_message_preview: String::new(),
     }
 }

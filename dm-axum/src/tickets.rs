@@ -96,6 +96,7 @@ impl Issued {
         }
     }
 
+    /// Removes a ticket from `holders` and `by_user`. The caller removes it from `by_expiry`.
     fn remove(&mut self, hash: &Hash) -> Option<(Timestamp, Caller)> {
         let removed = self.holders.remove(hash)?;
         let user = removed.1.principal.user;

@@ -15,18 +15,20 @@ const PERMIT_BYTES: usize = 1024;
 /// answer after another. A user with many requests at a time could occupy all readers of a store.
 const MAX_CONCURRENT: usize = 2;
 
-/// The shared pool of byte permits, and the pools of each user.
+/// The shared pool of permits, and the pools of each user.
 #[derive(Debug)]
 pub(super) struct Budget {
     /// The byte permits that all users share.
     shared: Pool,
-    /// The size in bytes of the pool of each user.
+    /// The size in bytes of each pool in `user_pools`.
     bytes_per_user: usize,
-    /// The pools of byte permits of each user.
+    /// A pool of byte permits for each user.
     user_pools: Mutex<UserPools>,
-    /// Pools with one permit per user. The holder may wait for permits of `shared`.
+    /// A pool of one permit for each user. A request has to hold the permit while it waits for
+    /// permits of `shared`.
     shared_queue: Mutex<UserPools>,
-    /// Pools with [`MAX_CONCURRENT`] permits per user. A holder may build an answer.
+    /// A pool of [`MAX_CONCURRENT`] permits for each user. A request has to hold one of them while
+    /// its answer is built.
     in_progress: Mutex<UserPools>,
 }
 
@@ -49,11 +51,12 @@ pub(super) struct Pool {
     total_permits: u32,
 }
 
-/// One semaphore per user. It is removed when no request holds its permits or waits for them.
+/// One semaphore per user. The map does not keep a semaphore alive: it is freed as soon as no
+/// request holds its permits or waits for them. The map's entry for it is removed later.
 #[derive(Debug, Default)]
 struct UserPools {
     by_user: HashMap<UserId, Weak<Semaphore>>,
-    /// The number of users in the map at which unused semaphores are removed.
+    /// The number of users in the map at which the entries of freed semaphores are removed.
     sweep_at: usize,
 }
 
@@ -74,21 +77,22 @@ impl Budget {
         &self.shared
     }
 
-    /// Returns the byte permits of one user.
+    /// Returns the pool of byte permits of one user.
     pub(super) fn user_pool(&self, user: UserId) -> Pool {
         UserPools::get_or_insert(&self.user_pools, user, Pool::new(self.bytes_per_user))
     }
 
-    /// Waits until the user may build another answer. The caller holds the permit while it builds
-    /// the answer.
+    /// Waits until the user may build another answer. The caller holds the returned permit while it
+    /// builds the answer.
     pub(super) async fn acquire_slot(&self, user: UserId) -> Result<OwnedSemaphorePermit, AcquireError> {
+        // A `Pool` takes numbers of bytes, so one permit is `PERMIT_BYTES`.
         let pool = Pool::new(MAX_CONCURRENT * PERMIT_BYTES);
         UserPools::get_or_insert(&self.in_progress, user, pool).acquire(PERMIT_BYTES).await
     }
 
     /// Waits for permits of the shared pool for `bytes`. The pool serves waiting requests in order.
-    /// At most one request per user waits in that order, so that many requests of one user do not
-    /// delay the requests of other users.
+    /// At most one request of each user waits there at a time, so that many requests of one user do
+    /// not delay the requests of other users.
     pub(super) async fn acquire_shared(
         &self,
         user: UserId,
@@ -121,8 +125,8 @@ impl UserPools {
 impl Pool {
     /// A pool for `bytes`, rounded down to whole permits, with at least one permit.
     fn new(bytes: usize) -> Self {
-        // Tokio's semaphore accepts at most `usize::MAX >> 3` permits, which is this number on a
-        // 32-bit system. It is 512 GiB, more than any real budget.
+        // Tokio's semaphore accepts at most `usize::MAX >> 3` permits. On a 32-bit system, that is
+        // `u32::MAX >> 3`. These permits stand for 512 GiB, which is more than any real budget.
         let max = u32::MAX >> 3;
         let total_permits = u32::try_from(bytes / PERMIT_BYTES).unwrap_or(max).clamp(1, max);
         let semaphore = Arc::new(Semaphore::new(usize::try_from(total_permits).unwrap_or(1)));
@@ -143,7 +147,8 @@ impl Pool {
 }
 
 impl AnswerPermits {
-    /// Keeps permits for `bytes` of both pools, and returns the other permits.
+    /// Keeps permits for `bytes` of both pools, and returns the other permits. If fewer permits are
+    /// held, all are kept.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         let keep = usize::try_from(permits_for(bytes)).unwrap_or(usize::MAX);
         for permit in [&mut self.user_permits, &mut self.shared_permits] {

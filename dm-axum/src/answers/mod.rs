@@ -5,12 +5,13 @@
 //! answers count for a budget of bytes, for each user and for the process. An answer holds permits
 //! of the budget while it is being built and until its connection has taken it.
 //!
-//! - A request for which too few permits are free waits for up to
-//!   [`Options::patience`](crate::Options::patience) and one second, and is then refused. The wait
+//! - A request for which too few permits are free waits for at most
+//!   [`Options::patience`](crate::Options::patience) plus one second, and is then refused. The wait
 //!   is cheap and usually short: a waiting request costs one idle task, and most answers are
 //!   written within milliseconds.
-//! - Every answer is built in its own task. Permits are given in the order of requests, and a
-//!   future that is not polled would keep its permits without using them.
+//! - Every answer is built in its own task, which the runtime always polls. A future that is not
+//!   polled could also be given permits, because they are given in the order of requests. It would
+//!   keep them without using them.
 //! - At most two answers of one user are built at a time, so that one user cannot occupy all
 //!   readers of the store.
 //! - An answer that is not read in time is dropped as soon as another request waits for permits. A

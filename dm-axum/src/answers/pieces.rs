@@ -27,8 +27,8 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    /// Encodes a value as JSON. The bytes are not copied after they are written, as they would be
-    /// in one growing buffer.
+    /// Encodes a value as JSON. Pieces are used because one buffer for the whole value would copy
+    /// its bytes each time it grows.
     pub(crate) fn json(value: &impl Serialize) -> Result<Self, Problem> {
         let mut pieces = Self::default();
         serde_json::to_writer(&mut pieces, value)

@@ -36,7 +36,7 @@ pub(crate) async fn rest_response(
     .await
 }
 
-/// Returns the response to an answer, whose pieces the HTTP server takes one after the other.
+/// Returns the response whose body is `pieces`. The HTTP server takes them one after the other.
 fn streamed_response(answers: &Arc<Answers>, pieces: Pieces, mut permits: AnswerPermits) -> Response {
     let body_bytes = pieces.len();
     let (mut pieces, header) = pieces.into_parts();

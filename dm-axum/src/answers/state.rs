@@ -15,8 +15,8 @@ use super::unread_answer::UnreadAnswer;
 use crate::options::Options;
 use crate::problem::{Kind, Problem};
 
-/// The time between two attempts of a waiting request to drop unread answers, which would free
-/// permits for the request.
+/// The time between two attempts of a waiting request to drop unread answers. A dropped answer
+/// frees permits for the request.
 const DROP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The unread answers of one API, and the budget of all its answers.
@@ -101,13 +101,13 @@ impl Answers {
         tokio::select! {
             biased;
             permits = &mut permits => return permits.map_err(|_| refused()),
-            // An unread answer may be dropped after `patience`. The wait is one interval longer, so
-            // that an attempt to drop follows that time.
+            // An answer that is unread now expires within `patience` if it is not read. The wait is
+            // one interval longer, so that an attempt to drop follows the expiry.
             () = clock.sleep(self.patience + DROP_INTERVAL) => {}
             () = drop_regularly => {}
         }
         // If the system did not run this task for a while, the timer of the wait may resolve before
-        // an attempt that was due. This is the last attempt.
+        // an attempt that was due. That attempt is made now.
         drop_answers(self, clock.now());
         permits.now_or_never().and_then(Result::ok).ok_or_else(refused)
     }

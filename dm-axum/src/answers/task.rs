@@ -16,6 +16,7 @@ pub(super) async fn run_in_task<T: Send + 'static>(
     // The set aborts the task when it is dropped.
     let mut task = JoinSet::new();
     task.spawn(work.in_current_span());
+    // The task fails only if the work panics.
     let done = task.join_next().await.and_then(Result::ok);
     done.unwrap_or_else(|| Err(Problem::new(Kind::Unavailable, "the answer could not be built")))
 }

@@ -56,9 +56,10 @@ impl From<Gap> for GapJson {
 /// Fetches the pending messages of the caller's device.
 ///
 /// With a `limit`, an answer can have fewer messages than the limit, even none, although more
-/// messages are pending. The next request then names `next` in `after`. Without a `limit`, the
-/// answer has as many messages as the service allows, because seed clients request once and do not
-/// read `next`.
+/// messages are pending: the service stops after it has walked a maximum number of inbox entries,
+/// and not every entry is a pending message. The next request then repeats the value of `next` as
+/// `after`. Without a `limit`, the answer has as many messages as the service allows, because seed
+/// clients request once and do not read `next`.
 pub(crate) async fn fetch(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -115,10 +116,11 @@ pub(crate) async fn acknowledge(
     request: Request,
 ) -> Result<Json<AcknowledgedJson>, Problem> {
     let config = api.service.config();
+    // The service accepts as many ids in one acknowledgement as the larger of these two limits.
     let body_limit = config.list_page.max(config.pending_page) * ID_BYTES + BODY_OVERHEAD;
     let body: AckBody = json_body(&api, request, body_limit).await?;
-    // All ids are parsed before the first entry is acknowledged, so that a refused request
-    // acknowledges nothing.
+    // All ids are parsed before the first entry is acknowledged, so that a request with a malformed
+    // id acknowledges nothing.
     let ids = body.message_ids.map(|ids| {
         ids.iter().map(|id| parse::id("message_ids", id)).collect::<Result<Vec<MessageId>, Problem>>()
     });

@@ -8,7 +8,8 @@ use dm_proto::close;
 pub(super) enum Close {
     /// The client's login expired, or the host ended the connection because the user signed out.
     Expired,
-    /// A hello cannot be accepted, or the host ended the connection for another reason.
+    /// A hello cannot be accepted, or the host ended the connection for a reason that no other
+    /// variant names.
     Refused,
     /// The device was forgotten. The code tells the client not to connect again, because a new
     /// connection would register the device.
@@ -38,7 +39,8 @@ impl Close {
         }
     }
 
-    /// The close code, from [`dm_proto::close`].
+    /// The close code, from [`dm_proto::close`]. For [`Gone`](Self::Gone) it is only logged and
+    /// counted.
     pub(super) const fn code(self) -> u16 {
         match self {
             Self::Expired => close::TOKEN_EXPIRED,

@@ -34,7 +34,7 @@ use crate::login::LoginExtensions;
 /// The state of one connection.
 pub(super) struct Connection {
     api: Arc<Api>,
-    /// The user on the device of this connection.
+    /// The user and the device of this connection.
     principal: Principal,
     socket: Socket,
     /// The source of deliveries: the stream of the user's inbox entries.
@@ -81,7 +81,8 @@ impl Connection {
         }
     }
 
-    /// Starts the session. If this fails, returns the socket and the reason to close the socket.
+    /// Starts a connection with a follower, a session that registers no device. A hello replaces
+    /// this session. If the session does not start, returns the socket and the reason to close it.
     async fn start(
         api: Arc<Api>,
         principal: Principal,

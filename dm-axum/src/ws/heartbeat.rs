@@ -59,6 +59,7 @@ impl Heartbeat {
         Self {
             api: Arc::clone(api),
             state: State::Idle { is_early: false },
+            // As in `schedule_ping`.
             timer: timer(api, api.service.clock().now().grouped(api.options.ping_interval)),
             nonce: 0,
             client_pings: (api.service.clock().now(), 0),
@@ -107,8 +108,8 @@ impl Heartbeat {
     }
 
     /// Counts a ping of the client. Fails if the client sends more pings than
-    /// [`Options::client_pings`](crate::Options::client_pings). The WebSocket library answers the
-    /// ping.
+    /// [`Options::client_pings`](crate::Options::client_pings) in an interval. The WebSocket
+    /// library answers the ping.
     pub(super) fn count_client_ping(&mut self) -> Result<(), Close> {
         let now = self.api.service.clock().now();
         let (since, count) = &mut self.client_pings;
@@ -121,7 +122,8 @@ impl Heartbeat {
         if *count > self.api.options.client_pings { Err(Close::Policy("too many pings")) } else { Ok(()) }
     }
 
-    /// Starts the timer for the next ping.
+    /// Starts the timer for the next ping. A long `span` is lengthened a little (`grouped`), so
+    /// that the timers of many connections expire together and wake the threads less often.
     fn schedule_ping(&mut self, span: Duration, is_early: bool) {
         self.state = State::Idle { is_early };
         self.timer = timer(&self.api, self.api.service.clock().now().grouped(span));

@@ -93,7 +93,7 @@ pub(super) async fn history(
         0 => HistoryRange::Newest,
         before => HistoryRange::Before(ServerSequence::new(before)),
     };
-    // The limit keeps the store from reading messages that do not fit into the frame.
+    // `max_bytes` keeps the store from reading messages that do not fit into the frame.
     let max_bytes = api.options.max_message;
     let page =
         api.service.history_within(principal, conversation, range, page_limit(request), max_bytes).await?;
@@ -106,8 +106,8 @@ pub(super) async fn history(
 }
 
 /// Lists the most recently active conversations: at most
-/// [`Config::list_page`](dm_core::Config::list_page), and only as many as fit into one frame, which
-/// are about 700 with the default limits. A client reads older ones over REST, in pages.
+/// [`Config::list_page`](dm_core::Config::list_page), and only as many as fit into one frame. With
+/// the default limits, about 700 fit. A client reads older ones over REST, in pages.
 pub(super) async fn conversations(
     api: &Api,
     principal: &Principal,

@@ -91,7 +91,7 @@ impl Socket {
         self.write_frames(envelopes.into_iter().map(|envelope| envelope.encode_to_vec().into())).await
     }
 
-    /// Writes a page in the same way, and then returns its permits to the budget.
+    /// As [`write`](Self::write), for a page. Then returns the page's permits to the budget.
     pub(super) async fn write_taken(&mut self, taken: TakenFrame) -> Result<(), Close> {
         let frame = taken.frame.clone();
         self.writing = Some(taken);

@@ -76,8 +76,9 @@ impl Sockets {
         }
         let burst = self.interval.saturating_mul(u32::try_from(self.max_open).unwrap_or(u32::MAX));
         let latest = now.after(burst);
-        // After the clock was set back, `credit_full_at` may be too far in the future. It is
-        // reduced to its value after a user has opened the maximum number just now.
+        // At least `now`: time in which the user opened no WebSocket does not add up beyond the
+        // maximum number. At most `latest`, the value after a user has just opened the maximum
+        // number: after the clock was set back, `credit_full_at` may be later than that.
         sockets.credit_full_at = sockets.credit_full_at.clamp(now, latest);
         let credit_full_at = sockets.credit_full_at.after(self.interval);
         if credit_full_at > latest {

@@ -15,7 +15,7 @@ use super::connection::Connection;
 use super::origin;
 use super::socket::with_limits;
 use super::sockets::OpenRefused;
-use super::welcome::named_device;
+use super::welcome::with_named_device;
 use crate::api::Api;
 use crate::caller::Caller;
 use crate::extract::query;
@@ -27,8 +27,8 @@ pub(crate) struct Parameters {
     device: Option<String>,
 }
 
-/// Upgrades a request to a WebSocket. The request must have an allowed origin and a principal or a
-/// ticket, and the user must be within the limits on WebSockets.
+/// Upgrades a request to a WebSocket. The request must have a principal or a ticket. Its origin, if
+/// it names one, must be allowed, and the user must be within the limits on WebSockets.
 pub(crate) async fn upgrade(
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
@@ -40,6 +40,7 @@ pub(crate) async fn upgrade(
         return Err(Problem::new(Kind::ForeignOrigin, ""));
     }
     let parameters = query(parameters)?;
+    // A request with neither principal nor ticket is refused with 401, even if it is no upgrade.
     if parameters.ticket.is_none() {
         caller.as_ref().map_err(Clone::clone)?;
     }
@@ -53,7 +54,7 @@ pub(crate) async fn upgrade(
             api.tickets.redeem(&ticket, api.service.clock().now()).ok_or(unauthorized)?
         }
     };
-    let principal = named_device(&principal, parameters.device.as_deref())?;
+    let principal = with_named_device(&principal, parameters.device.as_deref())?;
     let open_socket = api.sockets.open(principal.user, api.service.clock().now()).map_err(|refused| {
         let max_open = api.options.sockets_per_user;
         let (detail, after) = match refused {

@@ -13,7 +13,7 @@ const SEND_OVERHEAD: usize = 1024;
 
 /// An accepted hello.
 pub(super) struct Welcomed {
-    /// The user on the device that the hello names.
+    /// The user, and the device that the hello names.
     pub(super) principal: Principal,
     /// The session of that device.
     pub(super) session: Session,
@@ -45,7 +45,7 @@ pub(super) async fn welcome(
         return Err(refused(Problem::not_acceptable("protocol", "only version 1 is supported")));
     }
     let named = Some(hello.device.as_str()).filter(|device| !device.is_empty());
-    let principal = named_device(principal, named).map_err(refused)?;
+    let principal = with_named_device(principal, named).map_err(refused)?;
     let start = if hello.start_now { DeviceStart::Now } else { DeviceStart::Oldest };
     let session = api.service.connect_from(&principal, start).await.map_err(failed)?;
     let devices = api.service.devices(&principal).await.map_err(failed)?;
@@ -61,9 +61,10 @@ pub(super) async fn welcome(
     Ok(Welcomed { principal, session, welcome })
 }
 
-/// Returns the user on the device that a client names; `principal` itself if the client names none.
-/// If the host has named a device, the client may only name the same device.
-pub(super) fn named_device(principal: &Principal, named: Option<&str>) -> Result<Principal, Problem> {
+/// Returns the user of `principal` with the device that the client has named, or `principal` itself
+/// if the client has named none. If the device of `principal` is not the default device, the client
+/// may only name the same device.
+pub(super) fn with_named_device(principal: &Principal, named: Option<&str>) -> Result<Principal, Problem> {
     let Some(named) = named else { return Ok(principal.clone()) };
     let device: DeviceId = named
         .parse()

@@ -32,7 +32,7 @@ async fn a_hundred_unread_answers_take_no_more_than_the_budget_of_one_user() {
     assert_eq!(answer.matches("encrypted_payload").count(), MESSAGES);
     assert!(world.api.answers.unread_bytes() > 1 << 20);
 
-    // A waiting request is refused in time, or an unread answer is dropped and frees its permits.
+    // Each waiting request is refused in time, or gets the permits of a dropped answer.
     let readers: Vec<_> = silent.into_iter().map(|stream| tokio::spawn(read(stream))).collect();
     let mut refused = 0;
     for reader in readers {

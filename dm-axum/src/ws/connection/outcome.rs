@@ -20,7 +20,7 @@ pub(super) enum Outcome {
 pub(super) struct PageOutcome {
     /// The id of the request, repeated in the answer.
     pub(super) request_id: String,
-    /// The way to tell the client that there is no page, used if `page` is an error.
+    /// The way to refuse the request, used if `page` is an error or was dropped before its write.
     pub(super) refusal_style: RefusalStyle,
     /// The encoded page, or the reason why it was not built.
     pub(super) page: Result<UnwrittenFrame, Problem>,

@@ -2,8 +2,8 @@
 
 use dm_core::{AckTarget, Acknowledged, Error, InboxSeq, SessionHandle};
 
-/// An acknowledgement to store. A dialect returns the next acknowledgement only after the
-/// connection has passed it the [`AckOutcome`] of this one.
+/// An acknowledgement to store. A dialect returns the next acknowledgement only after it was given
+/// the [`AckOutcome`] of this one.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Acknowledgement {
     /// The ids of the requests for this acknowledgement, oldest first. Empty for a seed client,

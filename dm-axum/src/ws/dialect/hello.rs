@@ -96,7 +96,7 @@ impl HelloDialect {
         others.chain(last_id.map(|id| Envelope::server(id, last))).collect()
     }
 
-    /// The number of acknowledgements that wait to be stored.
+    /// The number of acknowledgement requests that wait to be stored.
     pub(super) fn waiting_acks(&self) -> usize {
         self.acks.len()
     }

@@ -92,7 +92,8 @@ impl Dialect {
     }
 
     /// Returns the frames of deliveries. The caller must write the frames in this order before it
-    /// sends another ping, because the answer to that ping acknowledges the deliveries.
+    /// sends another ping, because in the `seed` dialect the answer to that ping acknowledges the
+    /// deliveries.
     pub(super) fn delivery_frames(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
         match self {
             Self::Seed(seed) => seed.delivery_frames(deliveries, names),

@@ -18,9 +18,9 @@ pub(crate) enum RefusalStyle {
 }
 
 impl RefusalStyle {
-    /// Returns the page to send after `read`, the result of reading it. With `EmptyPage`, a refusal
-    /// becomes an empty page, except the refusal of an unavailable store. An error that this method
-    /// returns has to be passed to [`refusal_frame`](Self::refusal_frame).
+    /// Returns the page to send. `read` is the page, or the problem for which it was not read. With
+    /// `EmptyPage`, a problem becomes an empty page, except [`Kind::Unavailable`]. The caller has
+    /// to pass a returned error to [`refusal_frame`](Self::refusal_frame).
     pub(crate) fn page_or_problem<T: Default>(self, read: Result<T, Problem>) -> Result<T, Problem> {
         match (self, read) {
             (Self::EmptyPage, Err(problem)) if problem.kind() != Kind::Unavailable => Ok(T::default()),

@@ -15,9 +15,10 @@ use crate::names::Names;
 use crate::render::{self, EventVariants};
 use crate::ws::close::Close;
 
-/// Maximum number of unconfirmed entries. At the maximum, no delivery is taken from the session,
-/// which limits the memory of a connection whose client answers no ping. An entry is unconfirmed
-/// from its write until its acknowledgement starts to be stored.
+/// Number of unconfirmed entries from which on no delivery is taken from the session. This limits
+/// the memory of a connection whose client answers no ping. An entry is unconfirmed from its write
+/// until its acknowledgement starts to be stored. The number can become a little larger, because
+/// several deliveries are taken together.
 const MAX_UNCONFIRMED: usize = 512;
 /// Maximum number of entries that are acknowledged in one write to the store.
 const MAX_PER_WRITE: usize = 256;
@@ -55,11 +56,13 @@ impl SeedDialect {
 
     pub(super) fn ping_sent(&mut self) {
         self.before_ping.append(&mut self.after_ping);
+        // An empty list without capacity: most connections are idle, and should take little memory.
         self.after_ping = Vec::new();
     }
 
     pub(super) fn ping_answered(&mut self) {
         self.received.append(&mut self.before_ping);
+        // As in `ping_sent`.
         self.before_ping = Vec::new();
     }
 
