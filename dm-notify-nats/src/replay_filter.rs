@@ -28,7 +28,7 @@ const MAX_AGE: Duration = Duration::from_secs(60);
 /// A frame from up to this time before this node's start is accepted. Without this tolerance, two
 /// nodes that have just started would refuse each other's first claims: clocks of nodes that are
 /// not verified differ a little, and times are whole milliseconds.
-const START_SLACK: Duration = Duration::from_secs(1);
+const START_TOLERANCE: Duration = Duration::from_secs(1);
 /// The maximum error of a frame's computed age. Times are whole milliseconds.
 const ROUNDING: Duration = Duration::from_millis(2);
 /// The maximum number of senders that are remembered. Each takes 1 KiB. If there is no room for a
@@ -126,7 +126,7 @@ impl ReplayFilter {
         let mut senders = self.lock();
         let clock = senders.get(&from).and_then(|sender| sender.clock);
         let sent = clock.map_or(Some(stamp.at), |clock| clock.to_local(stamp.at)).ok_or(NotFresh::Stale)?;
-        if sent < now.before(MAX_AGE).max(self.started.at.before(START_SLACK)) || sent > now.after(MAX_AGE) {
+        if sent < now.before(MAX_AGE).max(self.started.at.before(START_TOLERANCE)) || sent > now.after(MAX_AGE) {
             return Err(NotFresh::Stale);
         }
         accept_number(&mut senders, from, stamp.number, now).map(drop)
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn a_frame_from_before_the_start_is_refused() {
         let replay_filter = replay_filter();
-        let (now, first) = (STARTED.after(MILLISECOND), STARTED.before(START_SLACK));
+        let (now, first) = (STARTED.after(MILLISECOND), STARTED.before(START_TOLERANCE));
         assert_eq!(
             replay_filter.accept_at(NODE, stamp(first.before(MILLISECOND), 1), now),
             Err(NotFresh::Stale)
@@ -257,7 +257,7 @@ mod tests {
             assert_eq!(accept(theirs, 3, STARTED), Ok(()));
             assert_eq!(accept(theirs, 3, STARTED), Err(NotFresh::Repeated));
             assert_eq!(
-                accept(theirs.before(2 * START_SLACK), 4, STARTED),
+                accept(theirs.before(2 * START_TOLERANCE), 4, STARTED),
                 Err(NotFresh::Stale),
                 "before the start"
             );
