@@ -20,7 +20,7 @@ use dm_core::notify::NodeId;
 use dm_core::time::{Clock as _, SystemClock};
 
 use crate::codec::Stamp;
-use crate::replay_window::{Rejected, ReplayWindow};
+use crate::replay_window::{NumberRefusal, ReplayWindow};
 
 /// The maximum difference between a frame's time and this node's time. Until a node is verified,
 /// the offset between the two clocks is a part of this difference.
@@ -168,8 +168,8 @@ fn accept_number(
     }
     let sender = senders.get_mut(&from).ok_or(NotFresh::Stale)?;
     sender.window.accept(number).map_err(|reason| match reason {
-        Rejected::Repeated => NotFresh::Repeated,
-        Rejected::TooOld => NotFresh::Stale,
+        NumberRefusal::Repeated => NotFresh::Repeated,
+        NumberRefusal::TooOld => NotFresh::Stale,
     })?;
     sender.last_accepted = now;
     Ok(sender)
