@@ -10,8 +10,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::counters::Counters;
 
-/// The maximum number of frames that are published together. The connection writes waiting frames
-/// together, and flushes when no more frames wait. So the hints of a commit take one write.
+/// The maximum number of frames that are taken from the queue at once and handed to the connection.
+/// The connection writes waiting frames together, and flushes when no more frames wait. So the
+/// hints of a commit take one write.
 const MAX_TAKEN: usize = 128;
 
 /// The sender of the queue. Clones share the queue.

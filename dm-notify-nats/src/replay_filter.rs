@@ -1,11 +1,11 @@
 //! [`ReplayFilter`]: accepts each frame with a stamp once, and only while the frame is new. A
 //! *replay* is a recorded frame that an attacker sends again.
 //!
-//! A *stamp* is the sender's time and the frame's number, which ascends for each sender. A receiver
-//! keeps a [`ReplayWindow`] of numbers for each sender, whose memory does not depend on the rate of
-//! frames. The receiver refuses a frame with a time that differs by more than [`MAX_AGE`] from its
-//! own time. It refuses a frame from before its own start, because it may have accepted this frame
-//! before it was restarted.
+//! A *stamp* is the sender's time and the frame's number, which ascends for each sender. For each
+//! sender, a receiver keeps a [`ReplayWindow`] of numbers. The memory of a window does not depend
+//! on the rate of frames. The receiver refuses a frame whose time differs from the receiver's time
+//! by more than [`MAX_AGE`]. It also refuses a frame that was sent before the receiver started,
+//! because it may have accepted this frame before a restart.
 //!
 //! Sender and receiver use the time of their process, which does not change when the machine's
 //! clock is set. After a node is verified ([`challenge`](crate::challenge)), the offset between the
@@ -25,11 +25,12 @@ use crate::replay_window::{NumberRefusal, ReplayWindow};
 /// The maximum difference between a frame's time and this node's time. Until a node is verified,
 /// the offset between the two clocks is a part of this difference.
 const MAX_AGE: Duration = Duration::from_secs(60);
-/// A frame from up to this time before this node's start is accepted. Without this tolerance, two
-/// nodes that have just started would refuse each other's first claims: clocks of nodes that are
-/// not verified differ a little, and times are whole milliseconds.
+/// An accepted frame may have been sent before this node's start, but by no more than this
+/// duration. Without this tolerance, two nodes that have just started would refuse each other's
+/// first claims: clocks of nodes that are not verified differ a little, and times are whole
+/// milliseconds.
 const START_TOLERANCE: Duration = Duration::from_secs(1);
-/// The maximum error of a frame's computed age. Times are whole milliseconds.
+/// The maximum error of a frame's computed age, because times are whole milliseconds.
 const ROUNDING: Duration = Duration::from_millis(2);
 /// The maximum number of senders that are remembered. Each takes 1 KiB. If there is no room for a
 /// new sender, the sender that was silent for longest is forgotten, unless one of its frames could
@@ -39,7 +40,8 @@ const MAX_SENDERS: usize = 1_024;
 /// The reason why a frame is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotFresh {
-    /// The frame is too old, is from a clock that is ahead, or is from a new sender without room.
+    /// The frame is too old, or is from a clock that is too far ahead, or there is no room to
+    /// remember its sender.
     Stale,
     /// The frame was accepted before.
     Repeated,
@@ -140,7 +142,7 @@ impl ReplayFilter {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<NodeId, Sender>> {
-        // Nothing panics while this is locked, so a poisoned map is complete.
+        // Nothing panics while this is locked, so the map is complete even if the lock is poisoned.
         self.senders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
