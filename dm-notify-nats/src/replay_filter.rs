@@ -128,7 +128,9 @@ impl ReplayFilter {
         let mut senders = self.lock();
         let clock = senders.get(&from).and_then(|sender| sender.clock);
         let sent = clock.map_or(Some(stamp.at), |clock| clock.to_local(stamp.at)).ok_or(NotFresh::Stale)?;
-        if sent < now.before(MAX_AGE).max(self.started.at.before(START_TOLERANCE)) || sent > now.after(MAX_AGE) {
+        if sent < now.before(MAX_AGE).max(self.started.at.before(START_TOLERANCE))
+            || sent > now.after(MAX_AGE)
+        {
             return Err(NotFresh::Stale);
         }
         accept_number(&mut senders, from, stamp.number, now).map(drop)

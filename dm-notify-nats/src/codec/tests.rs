@@ -109,9 +109,12 @@ fn a_hint_of_exactly_the_size_limit_has_its_entry() {
 #[test]
 fn truncated_and_lengthened_frames_are_refused() {
     for entry in entries() {
-        for bytes in
-            [WRITER.hint(&entry, LIMIT), WRITER.hint(&entry, 0), WRITER.probe(STAMP), WRITER.presence_request(NONCE)]
-        {
+        for bytes in [
+            WRITER.hint(&entry, LIMIT),
+            WRITER.hint(&entry, 0),
+            WRITER.probe(STAMP),
+            WRITER.presence_request(NONCE),
+        ] {
             // A frame that ends in a payload is still valid without its last bytes, unless the
             // payload becomes empty.
             let payload = match decode(&bytes).unwrap().content {
@@ -138,7 +141,8 @@ fn frames_with_an_invalid_version_kind_sender_or_notice_are_refused() {
     };
     assert_eq!(change(message, 0), Err(Undecodable), "the version");
     assert_eq!(change(message, 1), Err(Undecodable), "the kind");
-    let sender = WRITER.hint(message, LIMIT).windows(32).position(|bytes| bytes == peer().as_bytes()).unwrap();
+    let sender =
+        WRITER.hint(message, LIMIT).windows(32).position(|bytes| bytes == peer().as_bytes()).unwrap();
     let mut bytes = WRITER.hint(message, LIMIT).to_vec();
     bytes[sender..sender + 32].copy_from_slice(&[0; 32]);
     assert_eq!(decode(&bytes), Err(Undecodable), "a sender of small order");
@@ -221,11 +225,9 @@ fn encoded_frames_for_all_nodes_are_decoded() {
         (WRITER.confirmation(7), NodeContent::Confirmation { sessions: 7 }),
         (WRITER.challenge(WRITER.0, NONCE), NodeContent::Challenge { node: WRITER.0, nonce: NONCE }),
     ];
-    frames.extend(
-        orders.map(|order| {
-            (WRITER.order(stamp, NONCE, &order), NodeContent::Order { stamp, nonce: NONCE, order })
-        }),
-    );
+    frames.extend(orders.map(|order| {
+        (WRITER.order(stamp, NONCE, &order), NodeContent::Order { stamp, nonce: NONCE, order })
+    }));
     for (bytes, content) in frames {
         assert_eq!(Frame::decode_node(&bytes), Ok(Frame { from: WRITER.0, content }));
         assert_eq!(Frame::decode_node(&[&bytes[..], &[0]].concat()), Err(Undecodable));

@@ -42,8 +42,9 @@ pub(super) struct SharedTable {
 impl Default for Memory {
     fn default() -> Self {
         let calls = Rc::<Cell<Calls>>::default();
-        let new =
-            |_name: &'static str| Ok::<_, Failure>(SharedTable { rows: Rc::default(), calls: Rc::clone(&calls) });
+        let new = |_name: &'static str| {
+            Ok::<_, Failure>(SharedTable { rows: Rc::default(), calls: Rc::clone(&calls) })
+        };
         let tables = Tables::try_new(new).unwrap();
         Self { tables, calls }
     }
