@@ -85,8 +85,8 @@
 //!   time differs from the receiver's time by more than a minute, and frames that were sent more
 //!   than a second before the receiver's start ([`NatsStats::stale`]). So a frame is lost if 8,192
 //!   later frames of its node arrive before it.
-//! - Presence requests and challenges have no stamp. A replayed request is answered again. No node
-//!   uses this answer. It costs a small message.
+//! - Presence requests and challenges have no stamp. A replayed request is answered again, which
+//!   costs a small message. No node uses this answer.
 //! - A heartbeat counts only after its node has replied to a challenge of the receiving node. Two
 //!   nodes verify each other in this way, a moment after the later one starts. From then on each
 //!   node knows the offset between the two clocks, and the clocks may differ. For nodes that are
