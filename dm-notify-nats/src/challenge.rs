@@ -15,8 +15,9 @@ use crate::requests::Reply;
 use crate::shared::Shared;
 
 impl Shared {
-    /// Challenges a node, in a task of its own. `is_fresh` is false if the node's heartbeat was too
-    /// old. Does nothing if a challenge of this node is under way, or if too many challenges are.
+    /// Challenges `node`, in a task of its own. `is_fresh` is false if the time of the node's
+    /// heartbeat was too far from this node's time. Does nothing if a challenge of `node` is
+    /// already under way, or if too many challenges are.
     pub(crate) fn challenge(self: &Arc<Self>, node: NodeId, is_fresh: bool) {
         if self.pending_challenges.try_begin(node, is_fresh) {
             let shared = Arc::clone(self);

@@ -31,13 +31,13 @@
 //! | 9 | a heartbeat that asks the other nodes for theirs: stamp |
 //! | 10 | the node leaves: stamp |
 //! | 11 | an order to end sessions: stamp, nonce, reason 1 (0 device forgotten, 1 refused, 2 signed out), user 32, device or none; the reply is kind 13 |
-//! | 12 | the requested user is connected |
+//! | 12 | the reply to kind 4: the user is connected |
 //! | 13 | a confirmation of an order: count of ended sessions 4 |
-//! | 14 | a challenge, to which a node that is alive replies: the node 8, nonce; the reply is kind 8 |
+//! | 14 | a challenge to one node: the challenged node 8, nonce; the reply is kind 8 |
 //!
 //! - A *number* of a hint is the number of the entry in the user's inbox.
-//! - A *stamp* is the sender's time 8, and the frame's number 8 among the frames with a stamp of
-//!   its sender. A frame with a stamp is accepted once, and only while it is new.
+//! - A *stamp* is the sender's time 8, and the frame's number 8. The sender numbers its frames with
+//!   a stamp in ascending order. A frame with a stamp is accepted once, and only while it is new.
 //! - A *nonce* is 16 random bytes of the requesting node.
 //! - A *device* is the length 1 of its name, then the name. Length 0 is the default device, and
 //!   length 255 is no device.

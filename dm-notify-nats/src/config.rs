@@ -156,7 +156,7 @@ impl Default for NatsConfig {
 }
 
 impl NatsConfig {
-    /// The maximum length of the prefix, in bytes. It bounds the length of all subjects.
+    /// The maximum length of the prefix, in bytes. It limits the length of all subjects.
     const MAX_PREFIX: usize = 64;
     /// The maximum number of keys. A tag is verified by computing it with each key until one
     /// matches, so each key makes verification slower.

@@ -16,8 +16,8 @@ use tokio::sync::Notify;
 use crate::config::{NatsAuth, NatsServers, NatsTls};
 use crate::error::NatsError;
 
-/// The maximum number of commands that wait in the client for the connection. The frames in the
-/// publish queue wait in addition.
+/// The maximum number of commands, such as to publish a frame, that wait in the client for the
+/// connection. More frames wait in the publish queue.
 const CLIENT_CAPACITY: usize = 512;
 /// The maximum number of messages that wait in one subscription. A message is handled at once, so
 /// messages wait only while the runtime is busy.
@@ -28,7 +28,8 @@ const SUBSCRIPTION_CAPACITY: usize = 256;
 pub(crate) struct ConnectionEvents {
     /// Notified each time the servers are reached.
     pub(crate) connected: Notify,
-    /// The last error since the servers were reached.
+    /// The last error since the servers were last reached. Nothing panics while this is locked, so
+    /// the text is complete even if the lock is poisoned.
     last_error: Mutex<Option<String>>,
 }
 
@@ -39,10 +40,11 @@ impl ConnectionEvents {
 
     /// Logs and keeps an error of the connection, without the subjects in its text.
     fn record_error(&self, error: &str) {
-        // Text after a quotation mark is a subject, which holds a user's id.
+        // The text from the first quotation mark on has a subject, which holds a user's id.
         let error = error.split('"').next().unwrap_or_default().trim_end();
         let error = error.strip_prefix("nats: ").unwrap_or(error);
-        // Every attempt to connect reports the error. Later reports have less detail.
+        // Every attempt to connect reports the error again, and later reports have less detail. So
+        // an error is not new if the known error begins with its text.
         if !self.last_error().is_some_and(|known| known.starts_with(error)) {
             tracing::warn!(error, "error of the connection to NATS");
             self.set_last_error(Some(error.to_owned()));

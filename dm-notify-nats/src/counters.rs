@@ -35,11 +35,12 @@ pub struct NatsStats {
     /// The number of received frames with a stamp that were refused because of their age, or
     /// because too many nodes are known. Always zero without [`keys`](crate::NatsConfig::keys).
     ///
-    /// Orders, claims, objections, probes, heartbeats, which are also the replies to challenges,
-    /// and the last frame of a node that ends have a stamp. Such a frame is refused if it is:
+    /// These frames have a stamp: orders, claims, objections, probes, heartbeats (which are also
+    /// the replies to challenges), and the last frame of a node that ends. A frame with a stamp is
+    /// refused if it is:
     ///
     /// - more than a minute old, or from a clock that is more than a minute ahead;
-    /// - from more than a second before this node's start;
+    /// - sent more than a second before this node's start;
     /// - overtaken by 8,192 later frames of its node;
     /// - from a new node, while this node remembers 1,024 other nodes.
     pub stale: u64,

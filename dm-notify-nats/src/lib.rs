@@ -22,8 +22,9 @@
 //!
 //! Each node has a [`Hub`](dm_core::Hub) with the sessions of its own clients. After a commit the
 //! hub notifies these sessions at once, and the notifier publishes a hint to the user's subject,
-//! `dm.user.<id>`. A node is subscribed to the subject of each user who has a session on it: once
-//! for all devices of the user, from the start of the first session to the end of the last.
+//! `dm.user.<id>`. A node is subscribed to the subject of each user who has a session on it. All
+//! devices of the user share this subscription. It lasts from the start of the user's first session
+//! to the end of the last one.
 //!
 //! Correctness does not depend on hints: they may be lost, late, duplicated and out of order, as in
 //! core NATS. A session notices missing entries by their numbers, and reads the store every
@@ -41,10 +42,11 @@
 //!   executes and confirms it.
 //! - *term*: the rank of a device's session ([`Term`](dm_core::notify::Term)). Of several sessions
 //!   of one device, the session with the highest term stays.
-//! - *claim*: a frame with the term and the age of a device's session. Other nodes end their older
-//!   sessions of this device.
-//! - *objection*: the reply to a claim from a node whose session of this device has a higher term.
-//!   If the session of the claim began later, its node then claims a higher term for it.
+//! - *claim*: the term and the age of a device's session, which the session's node sends to the
+//!   other nodes. These nodes end their older sessions of this device.
+//! - *objection*: the answer to a claim by a node whose own session of this device is at least as
+//!   old as the claimed session, but has the higher term. The node of the claimed session then
+//!   raises the term of this session and sends a new claim.
 //! - *heartbeat*: a frame that shows that its node is alive.
 //! - *challenge*: a request that only a running node can reply to. A node is *verified* after it
 //!   has replied to a challenge of this node.
@@ -76,14 +78,15 @@
 //!
 //! - A session delivers each entry once, by its number.
 //! - A reply goes to a subject that contains 16 random bytes. These bytes are in the request, which
-//!   has a tag. So a reply answers no other request.
+//!   has a tag. So a reply is valid for this request only.
 //! - Orders, claims, objections, probes, heartbeats, and the last frame of a node that ends have a
-//!   stamp. A node accepts each of the newest 8,192 frames with a stamp of another node once
-//!   ([`NatsStats::repeated`]). It refuses older frames, frames that are more than a minute old,
-//!   and frames from more than a second before its own start ([`NatsStats::stale`]). So a frame is
-//!   lost if 8,192 later frames of its node arrive before it.
-//! - Presence requests and challenges have no stamp. A replayed request is answered again. No node
-//!   uses this answer. It costs a small message.
+//!   stamp. Of the frames with a stamp from one node, a receiver accepts each of the newest 8,192
+//!   once ([`NatsStats::repeated`]). It refuses the frames that precede these 8,192, frames whose
+//!   time differs from the receiver's time by more than a minute, and frames that were sent more
+//!   than a second before the receiver's start ([`NatsStats::stale`]). So a frame is lost if 8,192
+//!   later frames of its node arrive before it.
+//! - Presence requests and challenges have no stamp. A replayed request is answered again, which
+//!   costs a small message. No node uses this answer.
 //! - A heartbeat counts only after its node has replied to a challenge of the receiving node. Two
 //!   nodes verify each other in this way, a moment after the later one starts. From then on each
 //!   node knows the offset between the two clocks, and the clocks may differ. For nodes that are
@@ -92,18 +95,21 @@
 //!
 //! Six risks remain:
 //!
-//! - An attacker can replay recorded heartbeats of 16 nodes without end. A node whose clock is
-//!   wrong by more than a minute then may never be verified.
+//! - A node whose clock is wrong by more than a minute may never be verified. Other nodes refuse
+//!   its heartbeats as stale and challenge it, but at most 16 such challenges are under way at
+//!   once. An attacker who replays recorded heartbeats of 16 nodes can keep all 16 under way.
 //! - An attacker who sees a presence request can forge the servers' answer that no node is
 //!   subscribed for the user, because the servers' answers have no tag. Then a phone is woken
 //!   without need.
 //! - An attacker can deliver a frame that a node missed, within a minute.
-//! - A node remembers 1,024 other nodes. With more nodes within two minutes, it refuses all frames
-//!   with a stamp of a new node.
+//! - A node remembers 1,024 other nodes. If frames come from more nodes within two minutes, it
+//!   refuses the frames of the further nodes, except frames without a stamp.
 //! - Frames of a node whose clock was ahead have a time in the future. After this node has ended,
 //!   an attacker can replay them at that time to a node that started later. That node accepts each
 //!   of them once.
-//! - Hints stay valid after a store is restored from a backup: change the key after a restore.
+//! - Hints have no stamp, so a recorded hint stays valid after a store is restored from a backup.
+//!   The restored store gives the number of the hint to another entry. So change the key after a
+//!   restore.
 //!
 //! Two notifiers on one bus need a hub each, because the id of the hub identifies the frames of a
 //! node. A second notifier on the same hub must start after the first one has ended.
@@ -130,7 +136,8 @@
 //! - The expected number of nodes: this node, and the verified nodes with a heartbeat in the last
 //!   three [`heartbeat`](NatsConfig::heartbeat) intervals. The number is unknown if in this time a
 //!   frame came from a node that is not verified or has another version. Orders do not wait for
-//!   such a node. An attacker who replays heartbeats can make the number unknown, and no more.
+//!   such a node. An attacker who replays heartbeats can make the number unknown, but cannot make
+//!   orders wait.
 //!
 //! A node that missed the order does not get it later. Its sessions continue until the host's own
 //! check refuses them, at the next ping of their sockets.
@@ -155,8 +162,8 @@
 //!   until the servers are reached.
 //! - The servers are reached again: the client subscribes again, and the sessions of all subscribed
 //!   users read the store, 64 users every 25 ms to limit the load.
-//! - There are more hints to publish than the connection takes: hints are dropped and counted. No
-//!   caller waits.
+//! - There are more hints to publish than the connection can take: hints are dropped and counted.
+//!   No caller waits.
 //! - A user connects while a message is sent: the node sends a probe to its own new subscription.
 //!   When the probe arrives, the user's sessions read the store once, and find entries whose hints
 //!   were published before the subscription.

@@ -94,8 +94,9 @@ impl Shared {
         }
     }
 
-    /// Whether a frame may be from a running node that is not verified, or whose clock was changed
-    /// since it was verified. `fresh` is the result of [`check_replay`](Self::check_replay).
+    /// Whether a frame may be from a running node that is not verified, or whose clock no longer
+    /// has the offset that was known when the node was verified. `fresh` is the result of
+    /// [`check_replay`](Self::check_replay).
     fn may_be_unverified(&self, from: NodeId, stamp: Stamp, fresh: Result<(), RefusalReason>) -> bool {
         match fresh {
             Ok(()) => !self.is_verified(from),

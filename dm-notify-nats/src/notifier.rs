@@ -29,8 +29,8 @@ use crate::subjects::Subjects;
 use crate::subscriptions::Subscriptions;
 
 /// The first number of a notifier's stamps is its start time in milliseconds, times this factor. A
-/// notifier sends fewer frames with a stamp than this in a millisecond. So the first number of the
-/// next notifier of the same hub is above all numbers of this one.
+/// notifier sends fewer than 1,024 frames with a stamp in a millisecond. So the first number of the
+/// hub's next notifier is above all numbers of the notifier before.
 const STAMPS_PER_MS: u64 = 1_024;
 
 /// Notifies the sessions of this node through its [`Hub`], and other nodes through NATS. Clones
@@ -59,15 +59,16 @@ pub struct NatsHealth {
     /// Whether the servers are reached. While they are not, sessions on other nodes find messages
     /// by polling.
     pub connected: bool,
-    /// The last error since the servers were reached. Always `None` with a connection of the host.
+    /// The last error since the servers were last reached; `None` if there was none. Always `None`
+    /// if the host made the connection ([`with_client`](NatsNotifier::with_client)).
     pub last_error: Option<String>,
     /// The number of hints, and of replies to presence requests, that wait to be published.
     pub queued: usize,
     /// The id of this node.
     pub node: NodeId,
     /// The other nodes that this node has verified and that are alive. `None` while they are not
-    /// known: without servers, during the first [`heartbeat`](NatsConfig::heartbeat) interval after
-    /// the servers were reached, or if there are more than 1,024.
+    /// known: while no server is reached, during the first [`heartbeat`](NatsConfig::heartbeat)
+    /// interval after the servers were reached, or if there are more than 1,024.
     pub peers: Option<Vec<NodeId>>,
 }
 
@@ -194,7 +195,8 @@ impl NatsNotifier {
         let shared = &self.inner.shared;
         let ended = async {
             while tasks.join_next().await.is_some() {}
-            // The host may end its runtime next, and the connection with it.
+            // The host may end its runtime next, and the connection with it. So this waits until
+            // the last frames are written.
             if shared.is_connected() {
                 let _ = shared.client.flush().await;
             }

@@ -61,11 +61,13 @@ impl Orders {
         let nodes = shared.subjects.nodes().clone();
         let frame = |nonce| shared.writer.order(shared.new_stamp(), nonce, order);
         let Ok(Ok(_permit)) = tokio::time::timeout(self.timeout / 2, self.permits.acquire()).await else {
-            // The confirmations to this order are not received.
+            // This node is not subscribed to the replies with this nonce, so it gets no
+            // confirmations.
             return shared.publish(nodes, frame(Nonce::fresh())).await;
         };
         let peers = shared.peers.alive_nodes(shared.connection_count());
         let Some(mut replies) = shared.request(nodes, frame).await else { return };
+        // This node is expected, too, and has confirmed.
         result.expected = peers.as_ref().map(|peers| 1 + peers.len());
         collect_confirmations(shared, &mut replies, peers, result).await;
     }
@@ -97,7 +99,7 @@ async fn collect_confirmations(
         if let Some(missing) = &mut missing
             && !missing.remove(&from)
         {
-            // This node was not in `peers`.
+            // The confirming node was not in `peers`.
             result.expected = result.expected.map(|expected| expected + 1);
         }
     }

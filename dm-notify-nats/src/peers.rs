@@ -17,6 +17,7 @@ const MISSED_HEARTBEATS: u32 = 3;
 /// The other nodes, with the times of their last frames.
 #[derive(Debug)]
 pub(crate) struct Peers {
+    /// The interval of heartbeats.
     heartbeat: Duration,
     state: Mutex<State>,
 }
@@ -124,7 +125,8 @@ impl Peers {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while this is locked, so a poisoned map is complete.
+        // Nothing panics while this is locked, so the state is complete even if the lock is
+        // poisoned.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -30,8 +30,8 @@ impl PendingChallenges {
     }
 
     /// Records the start of a challenge. `is_fresh` is whether the node's heartbeat was fresh.
-    /// Returns `false`, and records nothing, if a challenge of this node is under way or if there
-    /// is no room.
+    /// Returns `false`, and records nothing, if a challenge of `node` is already under way or if
+    /// there is no room.
     pub(crate) fn try_begin(&self, node: NodeId, is_fresh: bool) -> bool {
         let mut pending = self.lock();
         let old = pending.values().filter(|fresh| !**fresh).count();
@@ -49,7 +49,7 @@ impl PendingChallenges {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<NodeId, bool>> {
-        // Nothing panics while this is locked, so a poisoned map is complete.
+        // Nothing panics while this is locked, so the map is complete even if the lock is poisoned.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

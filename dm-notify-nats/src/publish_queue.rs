@@ -10,34 +10,35 @@ use tokio::sync::{mpsc, watch};
 
 use crate::counters::Counters;
 
-/// The maximum number of frames that are published together. The connection writes waiting frames
-/// together, and flushes when no more frames wait. So the hints of a commit take one write.
-const MAX_BATCH: usize = 128;
+/// The maximum number of frames that are taken from the queue at once and handed to the connection.
+/// The connection writes waiting frames together, and flushes when no more frames wait. So the
+/// hints of a commit take one write.
+const MAX_TAKEN: usize = 128;
 
 /// The sender of the queue. Clones share the queue.
 #[derive(Clone, Debug)]
 pub(crate) struct PublishQueue {
-    sender: mpsc::Sender<Outgoing>,
+    sender: mpsc::Sender<OutgoingFrame>,
     counters: Arc<Counters>,
 }
 
 /// A frame to publish.
 #[derive(Debug)]
-pub(crate) struct Outgoing {
+pub(crate) struct OutgoingFrame {
     subject: Subject,
     payload: Bytes,
 }
 
 impl PublishQueue {
     /// A queue for at most `capacity` frames, and its receiver for [`run`].
-    pub(crate) fn new(capacity: usize, counters: Arc<Counters>) -> (Self, mpsc::Receiver<Outgoing>) {
+    pub(crate) fn new(capacity: usize, counters: Arc<Counters>) -> (Self, mpsc::Receiver<OutgoingFrame>) {
         let (sender, queued) = mpsc::channel(capacity);
         (Self { sender, counters }, queued)
     }
 
     /// Queues a frame. If the queue is full, the frame is dropped and counted.
     pub(crate) fn push(&self, subject: Subject, payload: Bytes) {
-        if self.sender.try_send(Outgoing { subject, payload }).is_err() {
+        if self.sender.try_send(OutgoingFrame { subject, payload }).is_err() {
             self.counters.count_outgoing_dropped();
         }
     }
@@ -52,11 +53,11 @@ impl PublishQueue {
 /// queue, and ends.
 pub(crate) async fn run(
     client: Client,
-    mut queued: mpsc::Receiver<Outgoing>,
+    mut queued: mpsc::Receiver<OutgoingFrame>,
     counters: Arc<Counters>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut batch = Vec::with_capacity(MAX_BATCH);
+    let mut taken = Vec::with_capacity(MAX_TAKEN);
     loop {
         let count = tokio::select! {
             biased;
@@ -65,12 +66,12 @@ pub(crate) async fn run(
                 queued.close();
                 continue;
             }
-            count = queued.recv_many(&mut batch, MAX_BATCH) => count,
+            count = queued.recv_many(&mut taken, MAX_TAKEN) => count,
         };
         if count == 0 {
             break;
         }
-        for Outgoing { subject, payload } in batch.drain(..) {
+        for OutgoingFrame { subject, payload } in taken.drain(..) {
             // While the servers cannot be reached, the client would keep the frame and send it
             // later. The frame would then be useless, and would delay subscriptions.
             let connected = client.connection_state() == State::Connected;

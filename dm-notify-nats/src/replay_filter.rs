@@ -1,11 +1,11 @@
 //! [`ReplayFilter`]: accepts each frame with a stamp once, and only while the frame is new. A
 //! *replay* is a recorded frame that an attacker sends again.
 //!
-//! A *stamp* is the sender's time and the frame's number, which ascends for each sender. A receiver
-//! keeps a [`ReplayWindow`] of numbers for each sender, whose memory does not depend on the rate of
-//! frames. The receiver refuses a frame with a time that differs by more than [`MAX_AGE`] from its
-//! own time. It refuses a frame from before its own start, because it may have accepted this frame
-//! before it was restarted.
+//! A *stamp* is the sender's time and the frame's number, which ascends for each sender. For each
+//! sender, a receiver keeps a [`ReplayWindow`] of numbers. The memory of a window does not depend
+//! on the rate of frames. The receiver refuses a frame whose time differs from the receiver's time
+//! by more than [`MAX_AGE`]. It also refuses a frame that was sent before the receiver started,
+//! because it may have accepted this frame before a restart.
 //!
 //! Sender and receiver use the time of their process, which does not change when the machine's
 //! clock is set. After a node is verified ([`challenge`](crate::challenge)), the offset between the
@@ -20,16 +20,17 @@ use dm_core::notify::NodeId;
 use dm_core::time::{Clock as _, SystemClock};
 
 use crate::codec::Stamp;
-use crate::replay_window::{Rejected, ReplayWindow};
+use crate::replay_window::{NumberRefusal, ReplayWindow};
 
 /// The maximum difference between a frame's time and this node's time. Until a node is verified,
 /// the offset between the two clocks is a part of this difference.
 const MAX_AGE: Duration = Duration::from_secs(60);
-/// A frame from up to this time before this node's start is accepted. Without this tolerance, two
-/// nodes that have just started would refuse each other's first claims: clocks of nodes that are
-/// not verified differ a little, and times are whole milliseconds.
-const START_SLACK: Duration = Duration::from_secs(1);
-/// The maximum error of a frame's computed age. Times are whole milliseconds.
+/// An accepted frame may have been sent before this node's start, but by no more than this
+/// duration. Without this tolerance, two nodes that have just started would refuse each other's
+/// first claims: clocks of nodes that are not verified differ a little, and times are whole
+/// milliseconds.
+const START_TOLERANCE: Duration = Duration::from_secs(1);
+/// The maximum error of a frame's computed age, because times are whole milliseconds.
 const ROUNDING: Duration = Duration::from_millis(2);
 /// The maximum number of senders that are remembered. Each takes 1 KiB. If there is no room for a
 /// new sender, the sender that was silent for longest is forgotten, unless one of its frames could
@@ -39,7 +40,8 @@ const MAX_SENDERS: usize = 1_024;
 /// The reason why a frame is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotFresh {
-    /// The frame is too old, is from a clock that is ahead, or is from a new sender without room.
+    /// The frame is too old, or is from a clock that is too far ahead, or there is no room to
+    /// remember its sender.
     Stale,
     /// The frame was accepted before.
     Repeated,
@@ -126,7 +128,9 @@ impl ReplayFilter {
         let mut senders = self.lock();
         let clock = senders.get(&from).and_then(|sender| sender.clock);
         let sent = clock.map_or(Some(stamp.at), |clock| clock.to_local(stamp.at)).ok_or(NotFresh::Stale)?;
-        if sent < now.before(MAX_AGE).max(self.started.at.before(START_SLACK)) || sent > now.after(MAX_AGE) {
+        if sent < now.before(MAX_AGE).max(self.started.at.before(START_TOLERANCE))
+            || sent > now.after(MAX_AGE)
+        {
             return Err(NotFresh::Stale);
         }
         accept_number(&mut senders, from, stamp.number, now).map(drop)
@@ -140,7 +144,7 @@ impl ReplayFilter {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<NodeId, Sender>> {
-        // Nothing panics while this is locked, so a poisoned map is complete.
+        // Nothing panics while this is locked, so the map is complete even if the lock is poisoned.
         self.senders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -168,8 +172,8 @@ fn accept_number(
     }
     let sender = senders.get_mut(&from).ok_or(NotFresh::Stale)?;
     sender.window.accept(number).map_err(|reason| match reason {
-        Rejected::Repeated => NotFresh::Repeated,
-        Rejected::TooOld => NotFresh::Stale,
+        NumberRefusal::Repeated => NotFresh::Repeated,
+        NumberRefusal::TooOld => NotFresh::Stale,
     })?;
     sender.last_accepted = now;
     Ok(sender)
@@ -223,7 +227,7 @@ mod tests {
     #[test]
     fn a_frame_from_before_the_start_is_refused() {
         let replay_filter = replay_filter();
-        let (now, first) = (STARTED.after(MILLISECOND), STARTED.before(START_SLACK));
+        let (now, first) = (STARTED.after(MILLISECOND), STARTED.before(START_TOLERANCE));
         assert_eq!(
             replay_filter.accept_at(NODE, stamp(first.before(MILLISECOND), 1), now),
             Err(NotFresh::Stale)
@@ -257,7 +261,7 @@ mod tests {
             assert_eq!(accept(theirs, 3, STARTED), Ok(()));
             assert_eq!(accept(theirs, 3, STARTED), Err(NotFresh::Repeated));
             assert_eq!(
-                accept(theirs.before(2 * START_SLACK), 4, STARTED),
+                accept(theirs.before(2 * START_TOLERANCE), 4, STARTED),
                 Err(NotFresh::Stale),
                 "before the start"
             );

@@ -21,7 +21,7 @@ pub(crate) struct ReplayWindow {
 
 /// The reason why a number is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rejected {
+pub(crate) enum NumberRefusal {
     /// The number was accepted before.
     Repeated,
     /// The number is below the window.
@@ -37,14 +37,14 @@ impl ReplayWindow {
     }
 
     /// Accepts a number, or refuses it if it was accepted before or is below the window.
-    pub(crate) fn accept(&mut self, number: u64) -> Result<(), Rejected> {
+    pub(crate) fn accept(&mut self, number: u64) -> Result<(), NumberRefusal> {
         if number > self.newest {
             self.clear(self.newest + 1..=number);
             self.newest = number;
         } else if self.newest - number >= FRAMES {
-            return Err(Rejected::TooOld);
+            return Err(NumberRefusal::TooOld);
         } else if self.is_marked(number) {
-            return Err(Rejected::Repeated);
+            return Err(NumberRefusal::Repeated);
         }
         self.mark(number, true);
         Ok(())
@@ -95,16 +95,16 @@ mod tests {
     #[test]
     fn each_number_is_accepted_once_and_none_below_the_window() {
         let mut window = ReplayWindow::new(0);
-        assert_eq!(window.accept(0), Err(Rejected::Repeated));
+        assert_eq!(window.accept(0), Err(NumberRefusal::Repeated));
         assert_eq!(window.accept(FRAMES - 1), Ok(()));
-        assert_eq!(window.accept(0), Err(Rejected::Repeated), "the last number in the window");
+        assert_eq!(window.accept(0), Err(NumberRefusal::Repeated), "the last number in the window");
         assert_eq!(window.accept(1), Ok(()), "overtaken by a higher number");
         assert_eq!(window.accept(FRAMES), Ok(()));
-        assert_eq!(window.accept(0), Err(Rejected::TooOld));
-        assert_eq!(window.accept(1), Err(Rejected::Repeated));
+        assert_eq!(window.accept(0), Err(NumberRefusal::TooOld));
+        assert_eq!(window.accept(1), Err(NumberRefusal::Repeated));
         assert_eq!(window.accept(u64::MAX), Ok(()));
-        assert_eq!(window.accept(u64::MAX), Err(Rejected::Repeated));
-        assert_eq!(window.accept(FRAMES), Err(Rejected::TooOld));
+        assert_eq!(window.accept(u64::MAX), Err(NumberRefusal::Repeated));
+        assert_eq!(window.accept(FRAMES), Err(NumberRefusal::TooOld));
         assert_eq!(window.accept(u64::MAX - FRAMES + 1), Ok(()));
     }
 
@@ -117,11 +117,11 @@ mod tests {
             let (mut all, mut newest) = (HashSet::from([numbers[0]]), numbers[0]);
             for number in numbers {
                 let expected = if newest.saturating_sub(number) >= FRAMES {
-                    Err(Rejected::TooOld)
+                    Err(NumberRefusal::TooOld)
                 } else if all.insert(number) {
                     Ok(())
                 } else {
-                    Err(Rejected::Repeated)
+                    Err(NumberRefusal::Repeated)
                 };
                 newest = newest.max(number);
                 prop_assert_eq!(window.accept(number), expected);

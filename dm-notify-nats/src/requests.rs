@@ -25,8 +25,8 @@ pub(crate) enum Reply {
 }
 
 impl Shared {
-    /// Publishes a request, which `request` makes with its nonce. `None` if the connection is
-    /// closed.
+    /// Makes a request by calling `request` with a new nonce, subscribes to the replies, and
+    /// publishes the request. `None` if the connection is closed.
     pub(crate) async fn request(
         &self,
         subject: Subject,

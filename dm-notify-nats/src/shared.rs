@@ -54,7 +54,7 @@ impl Shared {
         self.publish_queue.push(subject, frame);
     }
 
-    /// Publishes a frame without the publish queue, so before the hints that wait there. While the
+    /// Publishes a frame at once, ahead of the hints that wait in the publish queue. While the
     /// servers cannot be reached, the frame is lost.
     pub(crate) async fn publish(&self, subject: Subject, frame: Vec<u8>) {
         if self.is_connected() {
@@ -123,7 +123,7 @@ impl Shared {
     }
 
     /// Whether a node is verified: it has replied to a challenge of this node. Without a key, a
-    /// verified node without recent heartbeats counts as not verified again.
+    /// node without recent heartbeats no longer counts as verified.
     pub(crate) fn is_verified(&self, node: NodeId) -> bool {
         if self.mac.is_keyed() { self.replay_filter.is_verified(node) } else { self.peers.is_alive(node) }
     }

@@ -16,8 +16,8 @@ use crate::codec::{Objection, UserContent};
 use crate::counters::RefusalReason;
 use crate::shared::Shared;
 
-/// The interval of checks whether the client has connected to the servers again. A connection of
-/// the host reports no event when it connects.
+/// The interval of checks whether the client has connected to the servers again. These checks are
+/// needed because a connection that the host made reports no event when it connects again.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The maximum number of users who are probed at once after the servers were reached again. The
 /// next users follow after [`PROBE_PAUSE`], so that not all sessions read the store at once.
@@ -29,6 +29,7 @@ const PROBE_PAUSE: Duration = Duration::from_millis(25);
 /// session.
 pub(crate) struct Subscriptions {
     shared: Arc<Shared>,
+    /// Users whose first session started or whose last session ended.
     watch: HubWatch,
     /// Users with new device sessions whose claims are not sent yet. A *claim* tells other nodes of
     /// a device session, so that they end their older sessions of this device.
@@ -74,7 +75,8 @@ impl Subscriptions {
         while self.listeners.join_next().await.is_some() {}
     }
 
-    /// Handles new and ended sessions, and probes after the servers were reached again. Never ends.
+    /// Handles new and ended sessions, and sends probes after the servers were reached again. Never
+    /// ends.
     async fn serve(&mut self) {
         let mut check = tokio::time::interval(CHECK_INTERVAL);
         let mut pause = tokio::time::interval(PROBE_PAUSE);
@@ -131,8 +133,8 @@ impl Subscriptions {
         }
     }
 
-    /// Publishes a probe on the user's subject, which this node receives when the subscription has
-    /// begun. Earlier hints were missed, so the user's sessions then read the store.
+    /// Publishes a probe on the user's subject. When this node receives the probe, the subscription
+    /// has begun. Earlier hints may have been missed, so the user's sessions then read the store.
     async fn probe(&self, user: UserId) {
         // The client sends the probe after the subscription, on the same connection. If the probe
         // is lost, sessions find entries by polling.
@@ -163,8 +165,9 @@ impl Subscriptions {
     }
 }
 
-/// Receives the messages on a user's subject until `ended` resolves, which is when the user has no
-/// session here. `next_probe` is the lowest number of a probe that is not a replay.
+/// Receives the messages on a user's subject until `ended` resolves: the user has no session here
+/// any more, or the notifier stops. `next_probe` is the lowest number of a probe that is not a
+/// replay.
 async fn listen(
     shared: Arc<Shared>,
     user: UserId,

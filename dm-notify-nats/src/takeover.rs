@@ -1,8 +1,8 @@
 //! Takeover: of the sessions of one device on several nodes, only the newest session stays.
 //!
-//! A node sends a *claim* with the term and the age of its session. A node whose session of this
-//! device has a higher term replies with an *objection*. The hub compares the sessions
-//! ([`Term`](dm_core::notify::Term)).
+//! A node sends a *claim* with the term and the age of its session. Another node replies with an
+//! *objection* if its own session of this device is at least as old, but has the higher term. The
+//! hub of each node compares the sessions ([`Term`](dm_core::notify::Term)).
 
 use dm_core::UserId;
 use dm_core::notify::SessionClaim;
@@ -28,8 +28,8 @@ impl Shared {
         self.repeat_claims(user).await;
     }
 
-    /// Compares another node's claim with the session here, and objects if the session here has the
-    /// higher term.
+    /// Lets the hub compare another node's claim with the session here, and sends the hub's
+    /// objection, if there is one.
     pub(crate) async fn answer_claim(&self, claim: &SessionClaim) {
         if let Some(objecting_term) = self.hub.handle_claim(claim) {
             let (device, session) = (claim.device.clone(), claim.term.session);

@@ -56,7 +56,8 @@ impl Epoch {
         self.first_trusted <= note.epoch && note.epoch <= self.number
     }
 
-    /// Writes the row: number 4, number of the first trusted epoch 4, whether it is closed 1.
+    /// Writes the row of this epoch: its number (4 bytes), the number of the first trusted epoch (4
+    /// bytes), and whether this epoch is closed (1 byte).
     fn write(self, schema: &mut impl Changes, is_closed: bool) -> Result<(), Failure> {
         let Self { number, first_trusted } = self;
         let numbers = [number.to_be_bytes(), first_trusted.to_be_bytes()];

@@ -11,8 +11,8 @@ use dm_core::store::{StoreError, StoreErrorKind};
 
 /// The number of bytes that this process may still use on the disk of a file or folder.
 ///
-/// Takes one system call on Unix. On other systems the result is [`u64::MAX`], so that a store
-/// keeps no reserve.
+/// Takes one system call on Unix. On other systems the result is [`u64::MAX`]. So a store that
+/// refuses writes while little space is free refuses none there.
 ///
 /// # Errors
 /// The error of the operating system, such as that nothing exists at the path.

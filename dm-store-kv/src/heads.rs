@@ -22,14 +22,15 @@ pub struct Heads {
     conversations: LruCache<ConversationId, ConversationHead>,
     /// Whether a note is written when the head of a user or conversation is dropped from memory.
     has_notes: bool,
-    /// The epoch, whose number new notes get. `None` before the first batch, and always if
+    /// The current epoch. New notes get its number. `None` before the first batch, and always if
     /// `has_notes` is false.
     epoch: Option<Epoch>,
     /// The number of the next message's row in `messages`. `None` until the first message after the
     /// heads were created or cleared.
     next_row: Option<u64>,
-    /// A lower bound of the keys in the table `oldest`. A walk starts here and not at the lowest
-    /// key, because it would have to step over the tombstones of all expired rows.
+    /// A lower bound of the keys in the table `oldest`. A walk for the first key starts here and
+    /// not at the beginning of the table. Some engines keep a tombstone for each removed row, and a
+    /// walk from the beginning would step over the tombstones of all expired entries.
     oldest_bound: [u8; 12],
 }
 
@@ -141,8 +142,8 @@ impl Heads {
         epoch.close(&mut tables.schema)
     }
 
-    /// Drops the head of a user whose floor changed, because entries expired. Returns the number of
-    /// the newest entry, or `None` if the user was not in memory.
+    /// Drops the head of a user whose floor has changed because entries expired. Returns the number
+    /// of the newest entry, or `None` if the user was not in memory.
     pub(crate) fn remove_user(&mut self, user: UserId) -> Option<InboxSeq> {
         self.users.pop(&user).map(|known| known.head)
     }
@@ -178,10 +179,11 @@ impl Heads {
         }
     }
 
-    /// Changes the head of a user who was just looked up. The look-up marked the user as recently
-    /// used. A second mark here would take half of the time that a send spends in the maps. If the
-    /// user was dropped since the look-up, this adds the user again, because the note that the drop
-    /// wrote is now outdated.
+    /// Changes the head of a user who was just looked up. The look-up has already recorded that the
+    /// user was used recently. This method does not record it again, because a second record would
+    /// take half of the time that a send spends in the maps. If the user was dropped since the
+    /// look-up, this method adds the user again, because the note that the drop wrote is now
+    /// outdated.
     pub(crate) fn update_user(
         &mut self,
         tables: &mut Tables<impl Changes>,
@@ -252,8 +254,8 @@ impl Heads {
             return Ok(Some(*known));
         }
         let Some(found) = tables.conversation_head(id, self.epoch)? else { return Ok(None) };
-        // The append that follows this look-up needs the heads of both participants, whose refs are
-        // known here.
+        // The append that follows this look-up needs the heads of both participants. Their refs are
+        // known here, so they need not be looked up.
         let ConversationHead { participants, refs: [a, b], .. } = found;
         for (user, user_ref) in [(participants.a(), a), (participants.b(), b)] {
             if !self.users.contains(&user) {
@@ -270,6 +272,7 @@ impl Heads {
         let row = match self.next_row {
             Some(row) => row,
             None => {
+                // The upper bound is longer than a key, so it is above every key.
                 let last = tables.messages.last_in(&[], &[u8::MAX; 9], |key, _| key.last(Fields::u64))?;
                 last.unwrap_or(0).checked_add(1).ok_or(Failure::Exhausted)?
             }

@@ -48,8 +48,8 @@
 //!   transaction of each commit. If the count in the table differs from the count in memory,
 //!   another handle wrote. An engine that keeps notes ([`Heads::with_notes`]) must be the only
 //!   writer.
-//! - *Size of the heads.* One conversation and one user together take at most [`Heads::BYTES`]. 20
-//!   MiB, the default of `dm-store-redb` and `dm-store-fjall`, hold 65,536 conversations and 65,536
+//! - *Size of the heads.* One conversation and one user together take at most [`Heads::BYTES`]. The
+//!   default of `dm-store-redb` and `dm-store-fjall` is 20 MiB, for 65,536 conversations and 65,536
 //!   users. A write to a conversation or user that is not in memory takes longer, because it first
 //!   looks the head up in the tables.
 //! - *Schema version.* The engine stores a version in a row of the table `schema`, under a key that

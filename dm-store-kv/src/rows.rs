@@ -148,8 +148,10 @@ pub(crate) trait RowsExt: Rows {
         decode(Fields::new(&key), Fields::new(&value)).map(Some)
     }
 
-    /// The next unused ref in a table whose keys are refs: the highest one plus one, from 1.
+    /// The next unused ref in a table whose keys are refs: 1 in an empty table, otherwise the
+    /// highest ref plus one.
     fn next_ref(&self) -> Result<u32, Failure> {
+        // The upper bound is longer than a key, so it is above every key.
         let last = self.last_in(&[], &[u8::MAX; 5], |key, _| key.last(Fields::u32))?;
         last.unwrap_or(0).checked_add(1).ok_or(Failure::Exhausted)
     }

@@ -1,9 +1,9 @@
 //! Looking up heads in the tables, and writing notes of their newest numbers
 //! ([`epoch`](crate::epoch)).
 //!
-//! A note of a lost epoch is a lower bound of the newest number, because no number is used twice.
-//! In most cases it equals the newest number. So a look-up first checks whether the two numbers
-//! above the note exist, and walks to the last row only if both exist.
+//! A note that is not valid is still a lower bound of the newest number, because a newest number
+//! only rises. In most cases the note equals the newest number. So a look-up first checks whether
+//! the two numbers above the note exist, and walks to the last row only if both exist.
 
 use dm_core::store::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 
@@ -22,7 +22,8 @@ impl<T: Rows> Tables<T> {
         self.user_ids.find(user.as_bytes(), |value| value.last(Fields::u32))
     }
 
-    /// The head of the user with a ref.
+    /// The head of the user that `user_ref` stands for. Without an `epoch`, no note counts as
+    /// valid.
     pub(crate) fn user_head(&self, user_ref: u32, epoch: Option<Epoch>) -> Result<UserHead, Failure> {
         let FloorRow { floor, note } = self.floor_row(user_ref)?;
         let newest = newest_number(&self.inbox, user_ref, floor.get(), (note, epoch))?;
@@ -30,7 +31,8 @@ impl<T: Rows> Tables<T> {
         Ok(UserHead { user_ref, head: InboxSeq::new(newest), floor, is_noted })
     }
 
-    /// The head of a conversation; `None` if no conversation has this id.
+    /// The head of a conversation; `None` if no conversation has this id. Without an `epoch`, no
+    /// note counts as valid.
     pub(crate) fn conversation_head(
         &self,
         id: ConversationId,
@@ -54,7 +56,7 @@ impl<T: Rows> Tables<T> {
         }))
     }
 
-    /// The user with a ref, which must exist.
+    /// The user that `user_ref` stands for. The ref must exist.
     pub(crate) fn user_by_ref(&self, user_ref: u32) -> Result<UserId, Failure> {
         self.users
             .find(&user_ref.to_be_bytes(), |value| value.last(Fields::user))?
@@ -74,20 +76,20 @@ impl<T: Rows> Tables<T> {
         self.conversation_ids.find(id.as_bytes(), ConversationIdRow::decode)
     }
 
-    /// The row of the conversation with a ref, which must exist.
+    /// The row of the conversation that `conversation_ref` stands for. The ref must exist.
     pub(crate) fn conversation_row(&self, conversation_ref: u32) -> Result<ConversationRow, Failure> {
         self.conversations
             .find(&conversation_ref.to_be_bytes(), ConversationRow::decode)?
             .ok_or(Failure::Damaged("a conversation's ref has no row in the table `conversations`"))
     }
 
-    /// The participants of a conversation, by their refs in its row.
+    /// The participants of a conversation, whose refs are in `row`.
     pub(crate) fn participants(&self, row: ConversationRow) -> Result<Participants, Failure> {
         participants([self.user_by_ref(row.a)?, self.user_by_ref(row.b)?])
     }
 
-    /// Reads the fields that a row of a conversation's id lacks in schema version 1 from other
-    /// tables.
+    /// Reads the details of a conversation from other tables, because its row of schema version 1
+    /// in `conversation_ids` has only the ref.
     fn details(&self, conversation_ref: u32) -> Result<ConversationDetails, Failure> {
         let row = self.conversation_row(conversation_ref)?;
         Ok(ConversationDetails { refs: [row.a, row.b], participants: self.participants(row)?, note: None })
@@ -154,6 +156,7 @@ fn newest_number(
         if epoch.is_some_and(|epoch| epoch.trusts(note)) {
             return Ok(number);
         }
+        // Checks whether the two numbers above the note exist.
         for number in number..=number.saturating_add(1) {
             if log.get(&log_key(owner, number.saturating_add(1)))?.is_none() {
                 return Ok(number);

@@ -13,14 +13,16 @@
 //! - *public key*, 32 bytes: a user's id.
 //! - *note*, 12 bytes: the number of an epoch 4, then the number 8 of a conversation's newest
 //!   message or of a user's newest entry. Only engines with notes
-//!   ([`Heads::with_notes`](crate::Heads::with_notes)) write it: when the number is dropped from
-//!   memory, and when the store is closed. `epoch` decides whether a note is valid.
+//!   ([`Heads::with_notes`](crate::Heads::with_notes)) write it: when a conversation is opened,
+//!   when entries expire, when the number is dropped from memory, and when the store is closed.
+//!   `epoch` decides whether a note is valid.
 //!
 //! A message has few rows, and only its row in `messages` is wide, because it has the payload. The
 //! rows in `sequence` and `inbox` refer to this row by its number. A message has five rows: in
 //! `messages`, in `message_ids`, in `sequence`, and two in `inbox`. A message with a client id has
 //! a sixth row, in `client_ids`. The rows in `messages` and `message_ids` are appended to their
-//! tables. The row in `client_ids` is appended, too, if the client makes UUIDv7s.
+//! tables, because row numbers ascend and message ids are UUIDv7s, which begin with the time. The
+//! row in `client_ids` is appended, too, if the client makes UUIDv7s.
 //!
 //! The tables `sequence` and `inbox` are *logs*: each new row is the last one of its owner, which
 //! is a conversation or a user, and a walk stays within the rows of one owner. So an engine may

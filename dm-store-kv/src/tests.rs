@@ -44,7 +44,7 @@ impl Store {
         self.apply(vec![Write::Expire(Expire { before: at(before), limit })]);
     }
 
-    /// Drops the heads without notes, as a kill of the process does.
+    /// Drops the heads without writing notes, as a kill of the process does.
     fn kill(&mut self) {
         self.heads.clear();
     }

@@ -9,7 +9,7 @@ use dm_core::{
 
 use super::stamp::{Nonce, Stamp, Undecodable};
 
-/// The length of a device's name that stands for no device.
+/// The length byte of a field for a device if the field has none.
 pub(super) const NO_DEVICE: u8 = u8::MAX;
 
 /// The flags of the optional fields of a message: client id, suite, ephemeral key.
@@ -68,8 +68,8 @@ impl<'a> Fields<'a> {
         self.take().map(Nonce)
     }
 
-    /// A message, which takes all remaining bytes of the frame. Its payload shares the memory of
-    /// `bytes`.
+    /// A message, which takes all remaining bytes of the frame. `bytes` is the whole frame. The
+    /// payload of the message shares the memory of the frame.
     pub(super) fn message(&mut self, bytes: &Bytes) -> Result<Message, Undecodable> {
         let id = MessageId::from_bytes(self.take()?);
         let conversation = ConversationId::from_bytes(self.take()?);

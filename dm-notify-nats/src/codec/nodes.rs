@@ -28,11 +28,11 @@ pub(crate) enum NodeContent {
     Leaving(Stamp),
     /// An order to end sessions. The reply goes to the nonce's subject.
     Order { stamp: Stamp, nonce: Nonce, order: EndSessions },
-    /// The reply that the requested user is connected.
+    /// The positive reply to a presence request: the user is connected.
     UserConnected,
     /// The confirmation of an order, with the number of ended sessions.
     Confirmation { sessions: u32 },
-    /// A challenge of a node. The reply goes to the nonce's subject.
+    /// A challenge to `node`. The reply goes to the nonce's subject.
     Challenge { node: NodeId, nonce: Nonce },
 }
 
@@ -63,7 +63,7 @@ impl Writer {
         out.push(match order.reason {
             DisconnectReason::DeviceForgotten => FORGOTTEN,
             DisconnectReason::SignedOut => SIGNED_OUT,
-            // The core may add reasons.
+            // `Refused`, and reasons that `dm-core` may add later.
             _ => REFUSED,
         });
         out.extend(order.user.as_bytes());
@@ -71,7 +71,7 @@ impl Writer {
         out
     }
 
-    /// Encodes the reply to a presence request that the user is connected.
+    /// Encodes the positive reply to a presence request: the user is connected.
     pub(crate) fn user_connected(self) -> Vec<u8> {
         self.start(USER_CONNECTED, 0)
     }

@@ -12,8 +12,8 @@ use super::stamp::{Stamp, Undecodable};
 pub(super) const CLAIMS: u8 = 5;
 pub(super) const OBJECTION: u8 = 6;
 
-/// The maximum number of claims in one frame, which bounds the size of a frame. A node sends one
-/// claim for each connected device of a user.
+/// The maximum number of claims in one frame, so that no frame is too large. A node sends one claim
+/// for each connected device of a user, in several frames if necessary.
 pub(crate) const MAX_CLAIMS: usize = 64;
 
 /// An objection of one node to a claim of another.
@@ -21,7 +21,7 @@ pub(crate) const MAX_CLAIMS: usize = 64;
 pub(crate) struct Objection {
     pub(crate) stamp: Stamp,
     pub(crate) device: DeviceId,
-    /// The session whose claim this is an objection to.
+    /// The claimed session.
     pub(crate) session: SessionId,
     /// The higher term, which the session on the objecting node has.
     pub(crate) objecting_term: Term,
@@ -49,7 +49,8 @@ impl Writer {
     }
 }
 
-/// Encodes the term of a session of the sending node.
+/// Encodes the term of a session of the sending node. The node itself is already in the first
+/// fields of the frame.
 fn put_term(out: &mut Vec<u8>, term: Term) {
     out.extend(term.at.as_millis().to_be_bytes());
     out.extend(term.session.number.to_be_bytes());

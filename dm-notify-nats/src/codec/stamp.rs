@@ -10,7 +10,7 @@ use dm_core::entropy::{Entropy as _, OsEntropy};
 pub(crate) struct Stamp {
     /// The time of sending, by the sender's clock.
     pub(crate) at: Timestamp,
-    /// The number of the frame among the frames with a stamp of its sender, ascending.
+    /// The number of the frame. The sender numbers its frames with a stamp in ascending order.
     pub(crate) number: u64,
 }
 

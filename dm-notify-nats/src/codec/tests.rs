@@ -16,7 +16,7 @@ use super::*;
 
 const STAMP: Stamp = Stamp { at: Timestamp::from_millis(5), number: u64::MAX };
 const NONCE: Nonce = Nonce([3; 16]);
-const NODE: Writer = Writer(NodeId::from_bytes([7; 8]));
+const WRITER: Writer = Writer(NodeId::from_bytes([7; 8]));
 const LIMIT: usize = 8 * 1024;
 
 fn user() -> UserId {
@@ -82,36 +82,39 @@ fn decode(bytes: &[u8]) -> Result<Frame<UserContent>, Undecodable> {
 #[test]
 fn encoded_frames_on_the_subject_of_a_user_are_decoded() {
     for entry in entries() {
-        let frame = decode(&NODE.hint(&entry, LIMIT)).unwrap();
-        assert_eq!(frame, Frame { from: NODE.0, content: UserContent::Entry(entry.clone()) });
+        let frame = decode(&WRITER.hint(&entry, LIMIT)).unwrap();
+        assert_eq!(frame, Frame { from: WRITER.0, content: UserContent::Entry(entry.clone()) });
         let number = UserContent::Number { seq: entry.seq, origin: entry.origin.clone() };
-        assert_eq!(decode(&NODE.hint(&entry, 0)).unwrap(), Frame { from: NODE.0, content: number });
+        assert_eq!(decode(&WRITER.hint(&entry, 0)).unwrap(), Frame { from: WRITER.0, content: number });
     }
-    assert_eq!(decode(&NODE.probe(STAMP)).unwrap().content, UserContent::Probe(STAMP));
-    assert_eq!(decode(&NODE.presence_request(NONCE)).unwrap().content, UserContent::PresenceRequest(NONCE));
+    assert_eq!(decode(&WRITER.probe(STAMP)).unwrap().content, UserContent::Probe(STAMP));
+    assert_eq!(decode(&WRITER.presence_request(NONCE)).unwrap().content, UserContent::PresenceRequest(NONCE));
 }
 
 #[test]
 fn the_default_device_takes_no_bytes() {
     let [_, default, _, phone] = &entries()[..] else { panic!("four entries") };
-    assert_eq!(NODE.hint(default, 0).len() + "phone".len(), NODE.hint(phone, 0).len());
+    assert_eq!(WRITER.hint(default, 0).len() + "phone".len(), WRITER.hint(phone, 0).len());
 }
 
 #[test]
 fn a_hint_of_exactly_the_size_limit_has_its_entry() {
     let entry = entry(message(600, true), None);
-    let whole = NODE.hint(&entry, LIMIT);
-    assert_eq!(NODE.hint(&entry, whole.len()), whole);
-    let number = NODE.hint(&entry, whole.len() - 1);
+    let whole = WRITER.hint(&entry, LIMIT);
+    assert_eq!(WRITER.hint(&entry, whole.len()), whole);
+    let number = WRITER.hint(&entry, whole.len() - 1);
     assert!(matches!(decode(&number).unwrap().content, UserContent::Number { .. }) && number.len() < 100);
 }
 
 #[test]
 fn truncated_and_lengthened_frames_are_refused() {
     for entry in entries() {
-        for bytes in
-            [NODE.hint(&entry, LIMIT), NODE.hint(&entry, 0), NODE.probe(STAMP), NODE.presence_request(NONCE)]
-        {
+        for bytes in [
+            WRITER.hint(&entry, LIMIT),
+            WRITER.hint(&entry, 0),
+            WRITER.probe(STAMP),
+            WRITER.presence_request(NONCE),
+        ] {
             // A frame that ends in a payload is still valid without its last bytes, unless the
             // payload becomes empty.
             let payload = match decode(&bytes).unwrap().content {
@@ -132,20 +135,21 @@ fn truncated_and_lengthened_frames_are_refused() {
 fn frames_with_an_invalid_version_kind_sender_or_notice_are_refused() {
     let [message, _, opened, _] = &entries()[..] else { panic!("four entries") };
     let change = |entry: &InboxEntry, at: usize| {
-        let mut bytes = NODE.hint(entry, LIMIT).to_vec();
+        let mut bytes = WRITER.hint(entry, LIMIT).to_vec();
         bytes[at] ^= 0x40;
         decode(&bytes)
     };
     assert_eq!(change(message, 0), Err(Undecodable), "the version");
     assert_eq!(change(message, 1), Err(Undecodable), "the kind");
-    let sender = NODE.hint(message, LIMIT).windows(32).position(|bytes| bytes == peer().as_bytes()).unwrap();
-    let mut bytes = NODE.hint(message, LIMIT).to_vec();
+    let sender =
+        WRITER.hint(message, LIMIT).windows(32).position(|bytes| bytes == peer().as_bytes()).unwrap();
+    let mut bytes = WRITER.hint(message, LIMIT).to_vec();
     bytes[sender..sender + 32].copy_from_slice(&[0; 32]);
     assert_eq!(decode(&bytes), Err(Undecodable), "a sender of small order");
     assert_ne!(peer().as_bytes()[0], 2);
     // A notice on the subject of a user who is not a participant of the conversation.
     let participant = "5866666666666666666666666666666666666666666666666666666666666666";
-    let bytes = Bytes::from(NODE.hint(opened, LIMIT));
+    let bytes = Bytes::from(WRITER.hint(opened, LIMIT));
     assert!(Frame::decode_user(&bytes, participant.parse().unwrap()).is_ok(), "the user is a participant");
     let stranger = UserId::from_stored([3; 32]);
     assert_eq!(Frame::decode_user(&bytes, stranger), Err(Undecodable));
@@ -155,17 +159,17 @@ proptest! {
     #[test]
     fn decoding_random_bytes_does_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0..16_u8) {
         let _ = decode(&bytes);
-        let mut led = vec![VERSION, kind];
-        led.extend(bytes);
-        let _ = decode(&led);
-        let _ = Frame::decode_node(&led);
+        let mut bytes_of_kind = vec![VERSION, kind];
+        bytes_of_kind.extend(bytes);
+        let _ = decode(&bytes_of_kind);
+        let _ = Frame::decode_node(&bytes_of_kind);
     }
 }
 
 fn claims(count: u64) -> Vec<SessionClaim> {
     let term = |number| Term {
         at: Timestamp::from_millis(u64::MAX - number),
-        session: SessionId { node: NODE.0, number },
+        session: SessionId { node: WRITER.0, number },
     };
     let device = |n| if n == 0 { DeviceId::default() } else { format!("device-{n}").parse().unwrap() };
     (0..count)
@@ -183,18 +187,18 @@ fn encoded_claims_and_objections_are_decoded() {
     let stamp = STAMP;
     for count in [0, 1, MAX_CLAIMS as u64] {
         let claims = claims(count);
-        let content = decode(&NODE.claims(stamp, &claims)).unwrap().content;
+        let content = decode(&WRITER.claims(stamp, &claims)).unwrap().content;
         assert_eq!(content, UserContent::Claims { stamp, claims });
     }
-    assert_eq!(decode(&NODE.claims(stamp, &claims(MAX_CLAIMS as u64 + 1))), Err(Undecodable));
+    assert_eq!(decode(&WRITER.claims(stamp, &claims(MAX_CLAIMS as u64 + 1))), Err(Undecodable));
     let objection = Objection {
         stamp,
         device: "phone".parse().unwrap(),
         session: SessionId { node: NodeId::from_bytes([9; 8]), number: 3 },
         objecting_term: claims(1)[0].term,
     };
-    let bytes = NODE.objection(&objection);
-    assert_eq!(decode(&bytes).unwrap(), Frame { from: NODE.0, content: UserContent::Objection(objection) });
+    let bytes = WRITER.objection(&objection);
+    assert_eq!(decode(&bytes).unwrap(), Frame { from: WRITER.0, content: UserContent::Objection(objection) });
     for len in 0..bytes.len() {
         assert_eq!(decode(&bytes[..len]), Err(Undecodable), "{len}");
     }
@@ -214,20 +218,18 @@ fn encoded_frames_for_all_nodes_are_decoded() {
         order(Some("x"), DisconnectReason::SignedOut),
     ];
     let mut frames = vec![
-        (NODE.heartbeat(stamp, true), NodeContent::Heartbeat { stamp, requests_heartbeats: true }),
-        (NODE.heartbeat(stamp, false), NodeContent::Heartbeat { stamp, requests_heartbeats: false }),
-        (NODE.leaving(stamp), NodeContent::Leaving(stamp)),
-        (NODE.user_connected(), NodeContent::UserConnected),
-        (NODE.confirmation(7), NodeContent::Confirmation { sessions: 7 }),
-        (NODE.challenge(NODE.0, NONCE), NodeContent::Challenge { node: NODE.0, nonce: NONCE }),
+        (WRITER.heartbeat(stamp, true), NodeContent::Heartbeat { stamp, requests_heartbeats: true }),
+        (WRITER.heartbeat(stamp, false), NodeContent::Heartbeat { stamp, requests_heartbeats: false }),
+        (WRITER.leaving(stamp), NodeContent::Leaving(stamp)),
+        (WRITER.user_connected(), NodeContent::UserConnected),
+        (WRITER.confirmation(7), NodeContent::Confirmation { sessions: 7 }),
+        (WRITER.challenge(WRITER.0, NONCE), NodeContent::Challenge { node: WRITER.0, nonce: NONCE }),
     ];
-    frames.extend(
-        orders.map(|order| {
-            (NODE.order(stamp, NONCE, &order), NodeContent::Order { stamp, nonce: NONCE, order })
-        }),
-    );
+    frames.extend(orders.map(|order| {
+        (WRITER.order(stamp, NONCE, &order), NodeContent::Order { stamp, nonce: NONCE, order })
+    }));
     for (bytes, content) in frames {
-        assert_eq!(Frame::decode_node(&bytes), Ok(Frame { from: NODE.0, content }));
+        assert_eq!(Frame::decode_node(&bytes), Ok(Frame { from: WRITER.0, content }));
         assert_eq!(Frame::decode_node(&[&bytes[..], &[0]].concat()), Err(Undecodable));
         assert_eq!(decode(&bytes), Err(Undecodable), "not on a user's subject");
         for len in 0..bytes.len() {

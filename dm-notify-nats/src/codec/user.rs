@@ -28,7 +28,7 @@ pub(crate) enum UserContent {
     Probe(Stamp),
     /// A request whether the user is connected. The reply goes to the nonce's subject.
     PresenceRequest(Nonce),
-    /// Claims of the sender's device sessions.
+    /// Claims of the sending node's device sessions.
     Claims { stamp: Stamp, claims: Vec<SessionClaim> },
     /// An objection to a claim.
     Objection(Objection),

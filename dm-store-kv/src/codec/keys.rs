@@ -28,7 +28,8 @@ pub fn owner_and_number(key: &[u8]) -> Result<(u32, u64), Failure> {
     Ok((key.u32()?, key.last(Fields::u64)?))
 }
 
-/// A key in `acked`, which is a mark: an entry that a device acknowledged individually.
+/// A key in `acked`: the key of a mark, which is a row for an entry that a device acknowledged
+/// individually.
 pub(crate) fn mark_key(user: u32, device: u32, seq: u64) -> [u8; 16] {
     joined([user.to_be_bytes().as_slice(), &device.to_be_bytes(), &seq.to_be_bytes()])
 }

@@ -12,8 +12,9 @@ use crate::rows::{Rows, RowsExt as _};
 use crate::tables::Tables;
 
 /// The maximum number of entries that are examined for one page, so that no read walks over a whole
-/// inbox. Entries that the device caused or acknowledged are examined, but are not in the page. So
-/// a page can have fewer entries than asked for, or none, and the device asks for the next page.
+/// inbox. Some examined entries are not in the page, for instance those that the device
+/// acknowledged. So a page can have fewer entries than asked for, or none, and the device asks for
+/// the next page.
 const MAX_EXAMINED: usize = 4_096;
 
 /// A walk over the marks of a device, while the caller walks over the device's inbox. A *mark* is

@@ -28,13 +28,13 @@ pub(super) enum Table {
 
 /// The tables of a store in memory, and the count of calls on all of them.
 pub(super) struct Memory {
-    tables: Tables<Shared>,
+    tables: Tables<SharedTable>,
     calls: Rc<Cell<Calls>>,
 }
 
 /// A table. Clones share its rows.
 #[derive(Clone, Default)]
-pub(super) struct Shared {
+pub(super) struct SharedTable {
     rows: Rc<RefCell<Map>>,
     calls: Rc<Cell<Calls>>,
 }
@@ -42,15 +42,16 @@ pub(super) struct Shared {
 impl Default for Memory {
     fn default() -> Self {
         let calls = Rc::<Cell<Calls>>::default();
-        let new =
-            |_name: &'static str| Ok::<_, Failure>(Shared { rows: Rc::default(), calls: Rc::clone(&calls) });
+        let new = |_name: &'static str| {
+            Ok::<_, Failure>(SharedTable { rows: Rc::default(), calls: Rc::clone(&calls) })
+        };
         let tables = Tables::try_new(new).unwrap();
         Self { tables, calls }
     }
 }
 
 impl Memory {
-    pub(super) fn tables(&self) -> Tables<Shared> {
+    pub(super) fn tables(&self) -> Tables<SharedTable> {
         self.tables.clone()
     }
 
@@ -72,7 +73,7 @@ impl Memory {
     }
 }
 
-impl Shared {
+impl SharedTable {
     fn count(&self, count: impl FnOnce(&mut Calls)) {
         let mut calls = self.calls.get();
         count(&mut calls);
@@ -80,7 +81,7 @@ impl Shared {
     }
 }
 
-impl Rows for Shared {
+impl Rows for SharedTable {
     type Key<'a> = Vec<u8>;
     type Value<'a> = Vec<u8>;
     type Walk<'a> = std::vec::IntoIter<Result<(Vec<u8>, Vec<u8>), Failure>>;
@@ -105,7 +106,7 @@ impl Rows for Shared {
     }
 }
 
-impl Changes for Shared {
+impl Changes for SharedTable {
     fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
         self.count(|calls| calls.inserts += 1);
         self.rows.borrow_mut().insert(key.to_vec(), value.to_vec());

@@ -49,7 +49,8 @@ impl<T: Changes> BatchWriter<'_, T> {
     }
 
     /// Moves a device's cursor up to the last acknowledged entry before the first unacknowledged
-    /// message, at least to `cursor`. Removes the marks up to the new cursor, which is returned.
+    /// message, at least to `cursor`, which is the cursor that the acknowledgement sets. Removes
+    /// the marks up to the new cursor. Returns the new cursor.
     ///
     /// Entries that the device caused need no acknowledgement. A notice or a missing entry counts
     /// as acknowledged if an entry above it is acknowledged: an acknowledgement by message id

@@ -1,4 +1,5 @@
-//! Expiring the oldest entries of inboxes. The *floor* of an inbox is its newest expired entry.
+//! Expiring the oldest entries of inboxes. The *floor* of an inbox is the number of its newest
+//! expired entry.
 
 use dm_core::store::{Expire, InboxSeq, Outcome, Timestamp};
 
@@ -15,7 +16,8 @@ struct OldestRow {
 }
 
 impl<T: Changes> BatchWriter<'_, T> {
-    /// Expires at most `limit` entries that were queued before a time, the oldest inboxes first.
+    /// Expires at most `limit` entries that were queued before the time `before`, and begins with
+    /// the inbox that has the oldest entry.
     pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, WriteError> {
         let mut entries = 0;
         while entries < write.limit

@@ -44,6 +44,7 @@ impl<T: Changes> BatchWriter<'_, T> {
                     appended.push(self.append_notice(*peer, write.at, None, notice)?);
                 }
             }
+            // If no peers remain, the announcement is completed.
             let last_notified = peers.last().map_or(announcement.until, |(conversation, _)| *conversation);
             self.update_announcement(publisher, announcement, last_notified)?;
         }
@@ -52,6 +53,7 @@ impl<T: Changes> BatchWriter<'_, T> {
 
     /// The first announcement that is not completed, with its publisher; `None` if there is none.
     fn next_announcement(&self) -> Result<Option<(UserId, Announcement)>, Failure> {
+        // The upper bound is longer than a key, so it is above every key.
         let first = self.tables.announcements.scan(&[], &[u8::MAX; 33])?.next().transpose()?;
         let Some((key, value)) = first else { return Ok(None) };
         let publisher = Fields::new(&key).last(Fields::user)?;

@@ -17,7 +17,7 @@ use crate::rows::Changes;
 use crate::tables::Tables;
 
 /// Applies the writes of one batch: changes the tables, and the heads in memory along with them.
-/// Each kind of write has a module.
+/// The methods for the kinds of writes are in the submodules.
 struct BatchWriter<'a, T> {
     tables: &'a mut Tables<T>,
     heads: &'a mut Heads,
