@@ -160,8 +160,9 @@ impl Drop for RunningCheck {
 
 /// Reads the server's durability. Logs a warning if a power cut or a failover may lose commits.
 ///
-/// A server without these settings or tables refuses the query. Such a server counts as
-/// [`Guarantee::Synced`], with another warning.
+/// An engine may refuse the query [`SETTINGS`], for instance because it lacks one of the tables.
+/// Such a server counts as [`Guarantee::Synced`], and a warning says that its durability cannot be
+/// read.
 ///
 /// # Errors
 /// [`StoreErrorKind::Engine`] for a server that gives less than `least`. Otherwise the error of a
@@ -206,7 +207,7 @@ mod tests {
     use crate::config::PostgresConfig;
     use crate::connection::{self, Connections};
 
-    /// A reader without a server, whose reads fail.
+    /// A reader that has no server. All its reads fail.
     fn reader() -> Reader {
         let config = PostgresConfig::default();
         let parameters = connection::parameters("host=/nowhere user=nobody", &config).unwrap();

@@ -24,7 +24,7 @@ pub(super) struct BatchState {
     /// The messages that were sent with a client id that this segment uses, by sender and client
     /// id: stored messages, and those that this segment appends.
     pub(super) sent: HashMap<(UserId, ClientMessageId), SentMessage>,
-    /// All devices of the users for whom the segment registers a device or acknowledges.
+    /// All devices of the users for whom the segment registers a device or acknowledges entries.
     pub(super) devices: BTreeMap<Principal, Device>,
     /// The inbox numbers of the stored messages that the batch acknowledges by their ids, and of
     /// the messages that it appends. Kept between segments.

@@ -22,8 +22,8 @@ pub(crate) use reserve::RESERVE_ENTRIES;
 pub(super) use rows::RowKind;
 pub(super) use users::{ensure_users, lock_users};
 
-/// Adds the statements that lock a segment's users and read its rows to `pipeline`. Adds the kind
-/// of rows that each of these statements returns to `kinds`.
+/// Adds to `pipeline` the statements that lock a segment's users and read its rows. Adds to `kinds`
+/// the kind of rows that each of these statements returns.
 pub(super) async fn lock_and_read<'a>(
     pipeline: &mut Pipeline<'a>,
     kinds: &mut Vec<RowKind>,
