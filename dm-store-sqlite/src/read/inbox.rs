@@ -44,7 +44,8 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
     let until = after.saturating_add(MAX_EXAMINED);
     page.through = page.head.min(InboxSeq::new(until.cast_unsigned()));
 
-    // The statement excludes entries that are not shown, so that they are not decoded.
+    // The statement excludes entries that are not shown, so that they are not decoded. Its
+    // parameter `?5` is `skipped_origin`, which is NULL unless own entries are skipped.
     let shown = match query.own {
         OwnEntries::Skip | OwnEntries::Include => "(+?5 IS NULL OR r.origin IS NOT +?5)",
         OwnEntries::ReceivedOnly => "r.origin IS +?5 AND r.message IS NOT NULL",

@@ -29,7 +29,8 @@ impl LastWriter {
     }
 
     /// Makes this writer the last one, inside an open transaction. Returns `true` if it already was
-    /// the last one: then no other writer has changed the store's tables since its last commit.
+    /// the last one: no other writer has changed the store's tables since this writer's last
+    /// commit.
     ///
     /// # Errors
     /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) if a newer version of the
