@@ -16,7 +16,7 @@ use crate::write::pipeline::Pipeline;
 use crate::write::state::BatchState;
 use reserve::Reservation;
 
-pub(super) use messages::inbox_numbers;
+pub(super) use messages::load_inbox_numbers;
 #[cfg(test)]
 pub(crate) use reserve::RESERVE_ENTRIES;
 pub(super) use rows::RowKind;
