@@ -53,7 +53,7 @@ impl LastWriter {
 
     /// Forgets that this writer was the last one. Must be called after a failed transaction,
     /// because the rollback may have undone [`claim`](Self::claim).
-    pub(super) const fn transaction_failed(&mut self) {
+    pub(super) const fn forget_claim(&mut self) {
         self.data_version = None;
     }
 

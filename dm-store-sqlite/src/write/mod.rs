@@ -125,7 +125,7 @@ impl Writer {
     fn roll_back(&mut self) {
         self.heads.clear();
         self.recent = None;
-        self.last_writer.transaction_failed();
+        self.last_writer.forget_claim();
         // After some errors, SQLite itself has rolled the transaction back. If this rollback fails,
         // `begin` repeats it for the next batch.
         if !self.connection.is_autocommit()
