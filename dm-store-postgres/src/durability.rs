@@ -128,7 +128,8 @@ impl ObservedDurability {
             runtime.spawn(async move {
                 match reader.rows(SETTINGS, &[]).await.map(|rows| rows.first().map(Guarantee::from_row)) {
                     Ok(Some(Ok(found))) => check.0.set(found),
-                    // If the server cannot be reached, the service's reads fail and report that.
+                    // This is logged at debug level only. If the server cannot be reached, the
+                    // service's own reads fail as well and report that.
                     Ok(_) | Err(_) => tracing::debug!("cannot read the server's durability settings"),
                 }
             });

@@ -38,7 +38,7 @@
 //! | 1 | the writes of the changed rows, one statement for all rows of a kind; `COMMIT` |
 //!
 //! So a batch of keys, conversations, messages, acknowledgements and registrations takes two round
-//! trips, whatever its size. It takes one more if messages are acknowledged by their ids.
+//! trips, whatever its size. A batch that acknowledges messages by their ids takes one more.
 //!
 //! A batch is divided into segments. A segment is a part of a batch that is loaded, decided and
 //! written at once, and most batches are one segment. `ForgetDevice`, `AnnounceKeys` and `Expire`

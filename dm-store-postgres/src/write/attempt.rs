@@ -79,6 +79,7 @@ impl<'a> Attempt<'a> {
             for (kind, rows) in kinds.iter().zip(pipeline.execute().await?) {
                 state.load(kind, rows)?;
             }
+            // Later batches find these conversations in the cache.
             for id in &lock_set.uncached {
                 if let Some(head) = state.conversations.get(id) {
                     self.participants.insert(*id, head.conversation.participants);

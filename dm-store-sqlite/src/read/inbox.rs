@@ -176,7 +176,7 @@ pub(super) fn devices(connection: &Database, user: UserId) -> Result<Vec<DeviceS
         .collect()
 }
 
-/// How many messages and how many notices in an inbox a device has neither caused nor acknowledged.
+/// The counts of messages and of notices in an inbox that a device neither caused nor acknowledged.
 /// For a device that is not registered, all entries that it has not caused are counted.
 pub(super) fn depth(connection: &Database, who: &Principal) -> Result<Depth> {
     let mut depth = Depth { messages: 0, notices: 0 };

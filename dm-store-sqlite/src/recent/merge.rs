@@ -33,7 +33,7 @@ impl RecentRows {
                 merge_entries(connection, merging_table, self.runs.inbox_progress, entries)?;
         }
         if self.runs.sequence_progress != MergeProgress::EVERYTHING {
-            // Each message has two entries.
+            // Each message has two entries. The `+ 1`, here and above, rounds up.
             let messages = if is_full { i64::MAX } else { entries / 2 + 1 };
             self.runs.sequence_progress =
                 merge_messages(connection, merging_table, self.runs.sequence_progress, messages)?;

@@ -96,8 +96,8 @@ impl Batch<'_> {
             .optional()
     }
 
-    /// The refusal of a message that was not encrypted with the recipient's current key. `None` if it
-    /// was, or if the write names no key.
+    /// The refusal of a message that was not encrypted with the recipient's current key. `None` if
+    /// it was, or if the write names no key.
     fn stale_key(&self, write: &AppendMessage, recipient: UserId) -> rusqlite::Result<Option<Refusal>> {
         if write.recipient_key_version.is_none() {
             return Ok(None);

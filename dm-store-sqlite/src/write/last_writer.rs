@@ -68,6 +68,7 @@ impl LastWriter {
             .prepare_cached("SELECT (SELECT version FROM dm_schema), writer FROM dm_merge")?
             .query_row([], |row| {
                 let schema: i64 = row.get(0)?;
+                // A number that fits no version is newer than any known version.
                 Ok((usize::try_from(schema).unwrap_or(usize::MAX), row.get(1)?))
             })?;
         Ok((version, Some(last)))

@@ -8,7 +8,8 @@
 //!
 //! A refused or repeated send does not use its reserved numbers. The statements that write the
 //! changed rows then lower the heads to the used numbers. This second change of a row is rare,
-//! because nearly every send is stored. Until the commit no other transaction sees the raised heads.
+//! because nearly every send is stored. Until the commit no other transaction sees the raised
+//! heads.
 
 use std::collections::BTreeMap;
 
