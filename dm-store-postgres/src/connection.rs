@@ -21,9 +21,9 @@ use crate::error::{Fault, from_postgres};
 /// The settings are part of the startup message of each database session, so they cost no round
 /// trip.
 ///
-/// The planner settings (`enable_…`) prevent scans of whole tables. Every statement can find its
-/// rows by an index. Without the settings, a plan that was made while a table was small would scan
-/// the whole table after the table has grown. The order in which `RESERVE_ENTRIES`
+/// The planner settings (`enable_…`) prevent scans of whole tables. Every frequent statement can
+/// find its rows by an index. Without the settings, a plan that was made while a table was small
+/// would scan the whole table after the table has grown. The order in which `RESERVE_ENTRIES`
 /// (`write/load/reserve.rs`) locks rows also depends on these settings: without hash and merge
 /// joins, the planner can only use a nested loop.
 pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Config, StoreError> {
