@@ -33,6 +33,7 @@ pub(crate) fn usize_to_i64(number: usize) -> i64 {
 /// A time as a `bigint`: its milliseconds since 1970, minus 2^63. So every 64-bit time fits, and
 /// times keep their order.
 pub(crate) const fn time_to_i64(at: Timestamp) -> i64 {
+    // Flipping the highest bit and reading the result as signed subtracts 2^63.
     (at.as_millis() ^ (1 << 63)).cast_signed()
 }
 
@@ -96,8 +97,8 @@ pub(crate) fn get_origin(row: &Row, column: usize) -> Result<Option<DeviceId>, F
     }
 }
 
-/// A user's current key, from columns `key_version, key, key_binding, key_published_at`, of which
-/// `column` is the first. `None` for version 0, which stands for no key.
+/// A user's current key, from the columns `key_version, key, key_binding, key_published_at`. The
+/// first of them has the index `column`. `None` for version 0, which stands for no key.
 pub(crate) fn key_record(user: UserId, row: &Row, column: usize) -> Result<Option<KeyRecord>, Fault> {
     let version = get_number(row, column)?;
     if version == 0 {
@@ -114,7 +115,7 @@ pub(crate) fn key_record(user: UserId, row: &Row, column: usize) -> Result<Optio
     }))
 }
 
-/// A message, from the columns of [`MESSAGE_COLUMNS`], of which `column` is the first.
+/// A message, from the columns of [`MESSAGE_COLUMNS`]. The first of them has the index `column`.
 pub(crate) fn message(row: &Row, column: usize) -> Result<Message, Fault> {
     let client_id = row.try_get::<_, Option<Uuid>>(column + 4)?.map(ClientMessageId::from);
     let suite = match row.try_get::<_, Option<i64>>(column + 7)? {

@@ -31,8 +31,9 @@ pub struct PostgresConfig {
     pub durability_interval: Duration,
     /// The maximum number of connections for reads. Default 12.
     ///
-    /// Reads and commits use separate connections, so that neither waits for the other. With both
-    /// defaults, a server with the usual limit of 100 connections is enough for six nodes.
+    /// Reads and commits use separate connections, so that neither waits for the other. By default,
+    /// a node has up to 12 connections for reads and 4 for commits, so a server with the usual
+    /// limit of 100 connections is enough for six nodes.
     pub read_connections: NonZeroUsize,
     /// The maximum number of connections for commits. Default 4: one for each of the service's
     /// [`lanes`](Self::lanes), and as many for other callers. Set at least one for each lane.

@@ -1,4 +1,4 @@
-//! [`Connections`], a pool of connections to the server, and the settings of each session.
+//! [`Connections`], a pool of connections to the server, and the settings of each database session.
 //! [`TransactionLease`] is the connection that one transaction uses.
 
 use std::future::Future;
@@ -18,13 +18,14 @@ use crate::error::{Fault, from_postgres};
 
 /// Parses the connection parameters and adds the settings that the store needs.
 ///
-/// The settings are part of each session's startup message, so they cost no round trip.
+/// The settings are part of the startup message of each database session, so they cost no round
+/// trip.
 ///
-/// The planner settings (`enable_…`) prevent scans of whole tables. Every statement names its rows
-/// by key. Without the settings, a plan that was made while a table was small would scan the whole
-/// table after the table has grown. The lock order of `RESERVE_ENTRIES` (`write/load/reserve.rs`)
-/// also depends on these settings: without hash and merge joins, the planner can only use a nested
-/// loop.
+/// The planner settings (`enable_…`) prevent scans of whole tables. Every frequent statement can
+/// find its rows by an index. Without the settings, a plan that was made while a table was small
+/// would scan the whole table after the table has grown. The order in which `RESERVE_ENTRIES`
+/// (`write/load/reserve.rs`) locks rows also depends on these settings: without hash and merge
+/// joins, the planner can only use a nested loop.
 pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Config, StoreError> {
     // The parser's error is left out, because it may quote the text, which may hold a password.
     let mut parsed: Config = parameters
@@ -39,8 +40,8 @@ pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Co
         millis(config.statement_timeout),
         millis(config.lock_timeout),
         // `idle_in_transaction_session_timeout`: if a node stops in the middle of a batch, the
-        // server ends the transaction and releases its locks. A node that works never pauses for
-        // as long as this between two statements.
+        // server ends the transaction and releases its locks. A node that works never waits this
+        // long between two statements of a transaction.
         millis(config.network_timeout.saturating_mul(2)),
         // `search_path`: statements name their tables without a schema.
         config.schema.as_str(),
@@ -76,7 +77,7 @@ impl Connections {
     /// Creates a pool of up to `max` connections, without connecting.
     ///
     /// Connections are not reset between two uses, because only the store uses them and its
-    /// statements change no state of the session.
+    /// statements change no state of the database session.
     pub(crate) fn new<T>(
         parameters: Config,
         tls: T,
@@ -113,8 +114,8 @@ impl Connections {
             .create_timeout(Some(config.connect_timeout))
             .build()
             .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))?;
-        // The pool has no limit for both timeouts together: a server that does not answer would
-        // cost one timeout for each idle connection.
+        // The pool limits each step of getting a connection, but not all steps together. If the
+        // server does not answer, the check of each idle connection takes a whole timeout.
         let acquire_timeout = config.wait_timeout.saturating_add(config.connect_timeout);
         Ok(Self { pool, acquire_timeout, answer_timeout: config.network_timeout })
     }

@@ -128,7 +128,8 @@ impl ObservedDurability {
             runtime.spawn(async move {
                 match reader.rows(SETTINGS, &[]).await.map(|rows| rows.first().map(Guarantee::from_row)) {
                     Ok(Some(Ok(found))) => check.0.set(found),
-                    // If the server cannot be reached, the service's reads fail and report that.
+                    // This is logged at debug level only. If the server cannot be reached, the
+                    // service's own reads fail as well and report that.
                     Ok(_) | Err(_) => tracing::debug!("cannot read the server's durability settings"),
                 }
             });
@@ -160,8 +161,9 @@ impl Drop for RunningCheck {
 
 /// Reads the server's durability. Logs a warning if a power cut or a failover may lose commits.
 ///
-/// A server without these settings or tables refuses the query. Such a server counts as
-/// [`Guarantee::Synced`], with another warning.
+/// An engine may refuse the query [`SETTINGS`], for instance because it lacks one of the tables.
+/// Such a server counts as [`Guarantee::Synced`], and a warning says that its durability cannot be
+/// read.
 ///
 /// # Errors
 /// [`StoreErrorKind::Engine`] for a server that gives less than `least`. Otherwise the error of a
@@ -206,7 +208,7 @@ mod tests {
     use crate::config::PostgresConfig;
     use crate::connection::{self, Connections};
 
-    /// A reader without a server, whose reads fail.
+    /// A reader that has no server. All its reads fail.
     fn reader() -> Reader {
         let config = PostgresConfig::default();
         let parameters = connection::parameters("host=/nowhere user=nobody", &config).unwrap();

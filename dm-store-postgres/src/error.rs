@@ -75,8 +75,8 @@ impl Fault {
         }
     }
 
-    /// Whether a batch failed because its commit marker was deleted or changed: see
-    /// `write/commit_marker.rs`.
+    /// Whether a batch failed because its commit marker was deleted or changed. The statement
+    /// `ADVANCE` then divides by zero: see `write/commit_marker.rs`.
     pub(crate) fn has_lost_marker(&self) -> bool {
         matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::DIVISION_BY_ZERO))
     }

@@ -38,13 +38,13 @@
 //! | 1 | the writes of the changed rows, one statement for all rows of a kind; `COMMIT` |
 //!
 //! So a batch of keys, conversations, messages, acknowledgements and registrations takes two round
-//! trips, whatever its size. It takes one more if messages are acknowledged by their ids.
+//! trips, whatever its size. A batch that acknowledges messages by their ids takes one more.
 //!
 //! A batch is divided into segments. A segment is a part of a batch that is loaded, decided and
 //! written at once, and most batches are one segment. `ForgetDevice`, `AnnounceKeys` and `Expire`
-//! are each a segment of their own, which takes one to a few round trips. An acknowledgement of a
-//! device that the same segment registers begins a new segment. Each further segment of other
-//! writes takes two more round trips.
+//! are each a segment of their own, which takes one to a few round trips. All other writes can
+//! share a segment, except that an acknowledgement begins a new segment if the current segment
+//! registers its device. Each further segment of these writes takes two more round trips.
 //!
 //! A connection prepares a statement at its first use, in one more round trip. A read is one
 //! statement. A connection that was idle for a second is checked first, in one more round trip.
@@ -53,15 +53,18 @@
 //!
 //! A lane runs one commit at a time. [`PostgresConfig::lanes`] is the number of lanes of a node.
 //!
-//! A batch locks the rows of all users that it concerns, in the order of their keys, before it
+//! A batch locks the rows of all users that it concerns, in the order of their user ids, before it
 //! reads anything that another transaction can change. Every row that the batch changes belongs to
 //! one of these users. So `READ COMMITTED` is enough: until the batch commits, no other transaction
 //! can change the rows that the batch has read. Expiry and announcements lock further users, but
 //! skip users who are locked, so that no deadlock arises.
 //!
-//! The settings of a session make PostgreSQL lock users in a loop over their sorted keys. On an
-//! engine that joins in another order, two batches may deadlock. One of the two batches is then
-//! tried again.
+//! For a send, the statement that locks is an `UPDATE` that joins the table of users with a sorted
+//! array of user ids. It has no `ORDER BY`: it locks in the order of the array only if the engine
+//! runs the join as a loop over the array. The store therefore turns hash joins and merge joins off
+//! (`enable_hashjoin`, `enable_mergejoin`) on each connection, and PostgreSQL then uses this loop.
+//! On an engine that ignores these settings and locks in another order, two batches may deadlock.
+//! One of the two batches is then tried again.
 //!
 //! A reader never sees entry *n + 1* before entry *n*, because a batch that appends to an inbox
 //! holds the lock on the user's row until the commit.
@@ -99,7 +102,7 @@
 //! `DELETE ... USING`, `RETURNING`, `FOR UPDATE` and `SKIP LOCKED`, without functions of the
 //! library's own, foreign keys, triggers, `LISTEN`, or advisory locks. At opening, a `DO` block of
 //! PL/pgSQL checks the search path before the row of the schema's version is created. Tests run on
-//! PostgreSQL only. The documentation of other engines says about the rest:
+//! PostgreSQL only. Other engines, according to their documentation, differ in these features:
 //!
 //! | Feature | Other engines |
 //! |---|---|
@@ -112,7 +115,8 @@
 //! # Modules, in reading order
 //!
 //! - `migrations/` documents the tables.
-//! - `config` is the configuration. `connection` has the settings of each session and the pools.
+//! - `config` is the configuration. `connection` has the pools and the settings of each
+//!   database session.
 //! - `schema` runs the migrations. Before that, `ownership` checks that the tables in the schema
 //!   are the store's. `schema_name` is the name of the schema.
 //! - `durability` reads whether the server syncs commits and waits for its replicas.
@@ -126,8 +130,9 @@
 //!
 //! # Limits
 //!
-//! - A connection pooler between the store and the server must pass startup options on. If it may
-//!   run each transaction in another session, it must support prepared statements.
+//! - A connection pooler between the store and the server must pass startup options on. If the
+//!   pooler may run each transaction in another database session, it must support prepared
+//!   statements.
 //! - Old versions of a user's key are not kept.
 //! - A page of a user's list of conversations reads all conversations of the user.
 //! - An acknowledgement by message ids looks messages up by their ids alone. An engine that shards

@@ -8,10 +8,11 @@ use tokio_postgres::GenericClient;
 
 use crate::error::from_postgres;
 
-/// The table that holds the schema's version: its name, and its columns in order.
+/// The table that holds the schema's version: its name, and the names of its columns in order,
+/// separated by spaces.
 const VERSION_TABLE: (&str, &str) = ("schema_version", "single version");
 
-/// The store's other tables: their names, each with its columns in order.
+/// The store's other tables, in the same form.
 const TABLES: [(&str, &str); 8] = [
     ("acked", "user_id device seq"),
     ("announcements", "publisher told until"),
@@ -32,8 +33,8 @@ const TABLES: [(&str, &str); 8] = [
 ];
 
 /// Lists the relations of the schema: tables, foreign tables, views, materialized views and
-/// sequences. The columns are the name, whether the relation is a table, and the names of its
-/// columns. Indexes are left out, because they belong to tables.
+/// sequences. A row holds a relation's name, whether it is a table, and the names of its columns,
+/// separated by spaces. Indexes are left out, because they belong to tables.
 const RELATIONS: &str = "SELECT c.relname::text, c.relkind IN ('r', 'p'), coalesce((
         SELECT string_agg(a.attname::text, ' ' ORDER BY a.attnum) FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '')

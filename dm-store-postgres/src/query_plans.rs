@@ -1,7 +1,7 @@
 //! A test of query plans, at a million rows.
 //!
 //! Every statement of a send, an acknowledgement and a read must find its rows by an index. The
-//! statement that reserves entries must lock users in the order of their keys.
+//! statement that reserves entries must lock users in the order of the array of their ids.
 
 use dm_test_servers::postgres::Cluster;
 use tokio_postgres::NoTls;

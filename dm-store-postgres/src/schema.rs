@@ -28,8 +28,8 @@ pub(crate) const VERSION: usize = MIGRATIONS.len();
 const ATTEMPTS: usize = 50;
 
 /// Migrates the schema to this library's version. All migrations run in one transaction, so after a
-/// failure at any point the schema has its old version or the new one. If the schema does not
-/// exist, an earlier transaction creates it, with the row of version 0.
+/// failure at any point the schema has its old version or the new one. If the schema or the
+/// version's row does not exist, a separate transaction creates it first, with version 0.
 ///
 /// # Errors
 /// - [`StoreErrorKind::NewerSchema`] if a newer version of the library wrote the schema. Nothing is
@@ -139,8 +139,9 @@ async fn version(client: &Client) -> Result<Option<i32>, StoreError> {
 /// The statements that create the version's row, and also the schema if it does not exist. The
 /// server runs them as one transaction.
 ///
-/// The schema is not created with `IF NOT EXISTS`. This form needs the right to create schemas even
-/// if the schema exists, because a user with more rights created it.
+/// `CREATE SCHEMA IF NOT EXISTS` is not used, because it needs the right to create schemas even if
+/// the schema exists. The store's user may not have this right: another user may have created the
+/// schema for the store.
 async fn version_row_sql(client: &Client, schema: &SchemaName) -> Result<String, StoreError> {
     let name = schema.as_str();
     let found = client
@@ -152,8 +153,8 @@ async fn version_row_sql(client: &Client, schema: &SchemaName) -> Result<String,
     } else {
         format!("CREATE SCHEMA \"{name}\";")
     };
-    // The `DO` block checks `current_schema()`: if a pooler drops the options of a session, the
-    // tables would be created in another schema.
+    // The `DO` block checks `current_schema()`. Without this check, the tables would be created in
+    // another schema if a pooler drops the options of the connection.
     Ok(format!(
         "{create_schema}
          DO $$ BEGIN
@@ -169,7 +170,7 @@ async fn version_row_sql(client: &Client, schema: &SchemaName) -> Result<String,
     ))
 }
 
-/// Refuses a session whose search path does not lead to the store's schema.
+/// Refuses a database session if its search path does not lead to the store's schema.
 async fn expect_search_path(client: &Client, schema: &str) -> Result<(), StoreError> {
     let row = client.query_one("SELECT current_schema()::text", &[]).await.map_err(from_postgres)?;
     let current: Option<String> = row.try_get(0).map_err(from_postgres)?;

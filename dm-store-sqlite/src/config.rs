@@ -27,26 +27,27 @@ pub struct SqliteConfig {
     /// Memory for the newest numbers of inboxes and conversations, in bytes. Default 20 MiB, which
     /// is enough for 65,536 users and 65,536 conversations.
     ///
-    /// - One user and one conversation together take [`HEAD_BYTES`](Self::HEAD_BYTES). At least one
-    ///   user and one conversation are kept.
-    /// - A million users and a million conversations take 305 MiB.
+    /// - One user and one conversation together take up to [`HEAD_BYTES`](Self::HEAD_BYTES). At
+    ///   least one user and one conversation are kept.
+    /// - A million users and a million conversations take up to 305 MiB.
     /// - A message in a conversation that is not in memory costs one more statement. This statement
     ///   reads the rows of the conversation and of its two users.
     pub heads_bytes: usize,
-    /// The number of inbox entries in a full generation of recent rows. Default 131,072.
+    /// The number of inbox entries in a full generation (a group of new rows). Default 131,072.
     ///
-    /// New entries go into small tables. When the newest generation in these tables is full, the
-    /// next generation begins, and the full one is merged into the large main tables, some rows
-    /// with each batch. So the small tables hold up to twice this number of entries.
+    /// New entries go into small tables, one generation after the other. When the newest generation
+    /// is full, the next one begins, and the rows of the full one are moved to the large main
+    /// tables, some with each batch. So the small tables hold up to twice this number of entries.
     ///
     /// - With the default and 10,000 conversations, a send writes a quarter of the pages that it
     ///   would write without small tables.
-    /// - A higher number makes merging cheaper, but each batch writes more pages of the small
+    /// - A higher number makes moving rows cheaper, but each batch writes more pages of the small
     ///   tables.
     /// - The first message to a user who is not in memory reads all rows of the small tables once,
     ///   which takes up to a tenth of a second.
-    /// - The store then keeps the newest number of each inbox and conversation in these rows in
-    ///   memory: at most 51 bytes per entry, about 13 MiB by default.
+    /// - From then on, the store also keeps in memory the newest number of each inbox and
+    ///   conversation that has rows in the small tables: at most 51 bytes per entry, about 13 MiB
+    ///   by default.
     pub recent_entries: NonZeroUsize,
     /// The number of pages in the write-ahead log (WAL) at which a commit runs a checkpoint:
     /// SQLite's `wal_autocheckpoint`. Default 500 pages, which are 4 MiB in a file of the store's
@@ -56,7 +57,8 @@ pub struct SqliteConfig {
     /// - With four times as many pages, such a commit takes 20 to 30 ms longer than others, and
     ///   writes are 5 % faster on average.
     pub checkpoint_pages: u32,
-    /// The maximum size of the file, in pages. Default `None`: the file may fill the disk.
+    /// The maximum size of the file, in pages. Default `None`: the file may fill the disk. A batch
+    /// that needs more pages fails as [`Full`](dm_core::store::StoreErrorKind::Full).
     ///
     /// Pages have 8 KiB in a file that the store created, and otherwise the file's own page size.
     pub max_pages: Option<u32>,

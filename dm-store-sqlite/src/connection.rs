@@ -69,8 +69,8 @@ pub(crate) fn open_writer(
     let connection = database.connection();
     match config.owner {
         FileOwner::Store => {
-            // Has an effect only while the file is empty. The file then has a tenth less unused
-            // space than with SQLite's default of 4 KiB.
+            // A file with this page size has a tenth less unused space than a file with SQLite's
+            // default of 4 KiB. The pragma has an effect only while the file is empty.
             connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(from_sqlite)?;
             run_journal_mode_pragma(connection, "PRAGMA journal_mode = WAL")?;
         }
@@ -166,7 +166,7 @@ impl ReaderPool {
         let pooled = self.acquire()?;
         let database = pooled.connection.as_ref().ok_or(StoreErrorKind::Closed)?;
         // In a deferred transaction all statements see the same snapshot and do not wait for the
-        // writer. Dropping the value ends the transaction.
+        // writer. Dropping `_snapshot` ends the transaction.
         let _snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
         read(database).map_err(from_sqlite)
     }

@@ -3,8 +3,8 @@
 use dm_core::store::{StoreError, StoreErrorKind};
 use rusqlite::ErrorCode;
 
-/// Converts an error of SQLite in a read, or in a write before its commit. Nothing of the batch is
-/// stored. The text of the error does not contain values that were bound to statements.
+/// Converts an error of SQLite in a read, or in a batch of which nothing is committed. The text of
+/// the error does not contain values that were bound to statements.
 pub(crate) fn from_sqlite(error: rusqlite::Error) -> StoreError {
     let kind = match &error {
         rusqlite::Error::SqliteFailure(failure, _) => match failure.code {

@@ -53,7 +53,8 @@
 //!
 //! Three tables are not in the drawing: `dm_client_ids` finds a sender's message by its client id;
 //! `dm_merge` holds the progress of merging and the last writer; `dm_schema` holds the version. The
-//! columns are documented in `migrations/`.
+//! column `ref` is a short number for a user, conversation, message or device, which other rows use
+//! in place of the id. The columns are documented in `migrations/`.
 //!
 //! # When the disk fails
 //!

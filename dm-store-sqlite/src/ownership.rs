@@ -1,8 +1,8 @@
 //! The check that tables with the store's prefix belong to the store.
 //!
 //! A host may have tables whose names begin with the prefix. Before the store changes anything, it
-//! compares the schema in the file with the schema that the migrations up to the file's version
-//! create.
+//! compares the tables, indexes and views in the file with those that the migrations create, up to
+//! the version that the file names.
 
 use dm_core::store::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, Result};

@@ -14,10 +14,13 @@ use crate::error::Fault;
 /// - for an empty page, one row without a message;
 /// - no row if the conversation does not exist or the reader is not one of its participants.
 ///
-/// The last row is the first message that does not fit into the page, so the server sends at most
-/// one message more than the page. The second message is always sent, even if it does not fit,
-/// because it shows that there are more messages. The column `cost` is the message's
-/// [`cost`](dm_core::Message::cost): the length of the payload plus 248.
+/// The parameters are the conversation, the reader, the two exclusive bounds of message numbers,
+/// the maximum number of rows, and the size of the page in bytes.
+///
+/// If more messages follow the page, the last row is the first of these, so the server sends at
+/// most one message more than the page holds. The second message is always sent, even if the first
+/// one alone fills the page, because it shows that there are more messages. The column `cost` is
+/// the message's [`cost`](dm_core::Message::cost): the length of the payload plus 248.
 pub(crate) fn statement(newest_first: bool) -> String {
     let order = if newest_first { "DESC" } else { "ASC" };
     format!(
@@ -34,8 +37,8 @@ pub(crate) fn statement(newest_first: bool) -> String {
 }
 
 /// The order and the bounds of a range: whether the newest message comes first, and the lower and
-/// the upper bound of message numbers. Both bounds are exclusive. No message has the number
-/// `i64::MAX`.
+/// the upper bound of message numbers. Both bounds are exclusive. The upper bound `i64::MAX`
+/// excludes no message, because no message has this number.
 pub(super) fn bounds(range: HistoryRange) -> (bool, i64, i64) {
     match range {
         HistoryRange::Newest => (true, 0, i64::MAX),

@@ -23,10 +23,14 @@ const MAX_START: u64 = i64::MAX.cast_unsigned() - MAX_EXAMINED;
 /// - for an empty page, one row without an entry;
 /// - no row for a user who has no row in `users`.
 ///
-/// The last row is the first entry that does not fit into the page, so the server sends at most one
-/// entry more than the page. The second entry is always sent, even if it does not fit, because it
-/// shows where the page ends. The column `cost` is the entry's [`cost`](InboxEntry::cost): the
-/// length of the payload plus 248 for a message, 256 for a notice.
+/// The parameters are the user, the device, the [`excluded_origin`], the number after which the
+/// page begins, the maximum number of rows, the size of the page in bytes, and whether only
+/// received messages are requested.
+///
+/// If more entries follow the page, the last row is the first of these, so the server sends at most
+/// one entry more than the page holds. The second entry is always sent, even if the first one alone
+/// fills the page, because it shows where the page ends. The column `cost` is the entry's
+/// [`cost`](InboxEntry::cost): the length of the payload plus 248 for a message, 256 for a notice.
 pub(crate) fn statement() -> String {
     format!(
         "SELECT {MESSAGE_COLUMNS}, e.seq, e.at, e.notice, e.origin, u.inbox_head, u.inbox_floor
@@ -52,7 +56,8 @@ pub(crate) fn statement() -> String {
 }
 
 /// Reads one head for each user of the array, in the order of the array; zero for a user without a
-/// row. The statement has a subquery, because the planner might read all users for a join.
+/// row. The statement has a subquery instead of a join, because for a join the planner might read
+/// all users.
 pub(crate) const INBOX_HEADS: &str = "SELECT coalesce(
         (SELECT u.inbox_head FROM users u WHERE u.id = asked.id), 0
     ) FROM unnest($1::bytea[]) WITH ORDINALITY AS asked(id, place) ORDER BY asked.place";
@@ -70,7 +75,9 @@ pub(crate) const DEPTH: &str = "SELECT count(i.message_seq), count(i.notice)
     WHERE u.id = $1 AND i.origin IS DISTINCT FROM $3
       AND NOT EXISTS (SELECT FROM acked k WHERE k.user_id = u.id AND k.device = $2 AND k.seq = i.seq)";
 
-/// The device whose entries the page leaves out, as the column `origin`; `None` to leave out none.
+/// The device whose own entries the page leaves out, in the form of the column `origin`. `None` if
+/// the page includes own entries, and also for [`OwnEntries::ReceivedOnly`], for which the
+/// statement has a condition of its own.
 pub(super) fn excluded_origin(query: &InboxQuery) -> Option<&str> {
     match query.own {
         OwnEntries::Skip => codec::origin(Some(&query.who.device)),

@@ -65,6 +65,7 @@ impl Reader {
 
     pub(crate) async fn history(&self, query: &HistoryQuery) -> Result<Option<HistoryPage>, Fault> {
         let (newest_first, above, below) = history::bounds(query.range);
+        // One row more than the page, because it shows whether there are more messages.
         let params: &[&(dyn ToSql + Sync)] = &[
             &codec::uuid(query.conversation.as_bytes()),
             &query.reader.as_bytes().as_slice(),
@@ -78,6 +79,7 @@ impl Reader {
     }
 
     pub(crate) async fn inbox(&self, query: &InboxQuery) -> Result<InboxPage, Fault> {
+        // One row more than the page, because it shows where the page ends.
         let params: &[&(dyn ToSql + Sync)] = &[
             &query.who.user.as_bytes().as_slice(),
             &query.who.device.as_str(),

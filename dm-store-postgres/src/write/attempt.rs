@@ -56,7 +56,7 @@ impl<'a> Attempt<'a> {
         let client = self.client;
         let lock_set = LockSet::collect(self.batch, self.participants);
         let mut state = BatchState::default();
-        load::inbox_numbers(client, self.batch, &mut state).await?;
+        load::load_inbox_numbers(client, self.batch, &mut state).await?;
         let mut outcomes = Vec::with_capacity(self.batch.len());
         let mut is_begun = false;
         let mut segments = segments(self.batch).into_iter().peekable();
@@ -79,6 +79,7 @@ impl<'a> Attempt<'a> {
             for (kind, rows) in kinds.iter().zip(pipeline.execute().await?) {
                 state.load(kind, rows)?;
             }
+            // Later batches find these conversations in the cache.
             for id in &lock_set.uncached {
                 if let Some(head) = state.conversations.get(id) {
                     self.participants.insert(*id, head.conversation.participants);

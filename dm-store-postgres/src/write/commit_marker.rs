@@ -56,7 +56,8 @@ pub(super) struct CommitMarker {
 /// The markers of this node that no batch uses.
 ///
 /// Each marker is released after its batch, unless its token is unknown or its row was deleted. So
-/// a node usually has one marker for each batch that it runs at the same time.
+/// a node usually has one marker for each batch that it runs at the same time. No code panics while
+/// it holds the lock, so a poisoned lock has a complete list.
 #[derive(Debug, Default)]
 pub(crate) struct CommitMarkers(Mutex<Vec<CommitMarker>>);
 
@@ -92,7 +93,7 @@ impl CommitMarker {
         pipeline.add(ADVANCE, vec![param(self.id.clone()), param(self.token)]).await
     }
 
-    /// Records that the marker's batch is committed.
+    /// Records that the marker's batch is committed: [`ADVANCE`] has added one to the token.
     pub(super) const fn mark_committed(&mut self) {
         self.token += 1;
     }
@@ -127,6 +128,7 @@ impl CommitMarker {
         // answer. So an odd difference means that `ADVANCE` was committed.
         let found: i64 = row.try_get(0)?;
         let difference = found - self.token;
+        // The row's token after this `RESOLVE`.
         self.token = found + 2;
         Ok(if difference % 2 == 1 { Resolution::Committed } else { Resolution::RolledBack })
     }

@@ -19,7 +19,7 @@ pub(crate) struct Committer {
     pub(crate) participants: ParticipantsCache,
 }
 
-/// The error of a failed attempt, whose connection is closed.
+/// The error of a failed attempt. The connection of the attempt is closed.
 enum FailedAttempt {
     /// Nothing is committed.
     NotCommitted(Fault),

@@ -6,7 +6,7 @@ use dm_core::store::{ConversationId, Participants, UserId, Write};
 
 use crate::write::participants_cache::ParticipantsCache;
 
-/// The users and conversations that the writes of a batch name. Users are sorted by their keys,
+/// The users and conversations that the writes of a batch name. Users are sorted by their ids,
 /// because they are locked in this order.
 #[derive(Default)]
 pub(super) struct LockSet {

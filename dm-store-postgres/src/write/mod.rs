@@ -23,9 +23,9 @@
 //! # Locks
 //!
 //! A batch locks the rows of all users that it names, and of the participants of all conversations
-//! that it names, in the order of their keys. Only then does it read rows that another transaction
-//! can change. Each row that the batch changes belongs to one of these users: an inbox
-//! and its devices to their user, a conversation and its messages to both participants.
+//! that it names, in the order of the user ids. Only then does it read rows that another
+//! transaction can change. Each row that the batch changes belongs to one of these users: an inbox
+//! and devices to their user, a conversation and its messages to both participants.
 //!
 //! So two batches that share a row share a user, and one of the two waits for this user's lock
 //! until the other commits. The statements after the locks see everything that was committed before

@@ -17,7 +17,7 @@ pub(super) enum Segment<'a> {
 
 /// Divides a batch into segments, in order. Most batches are one segment.
 ///
-/// A segment ends before an acknowledgement of a device that the same segment registers. The
+/// A segment ends before an acknowledgement for a device that the same segment registers. The
 /// acknowledgement needs the device's unacknowledged entries, and these are loaded only for devices
 /// that exist when a segment begins.
 pub(super) fn segments(batch: &[Write]) -> Vec<Segment<'_>> {

@@ -24,7 +24,7 @@ pub(super) struct BatchState {
     /// The messages that were sent with a client id that this segment uses, by sender and client
     /// id: stored messages, and those that this segment appends.
     pub(super) sent: HashMap<(UserId, ClientMessageId), SentMessage>,
-    /// All devices of the users for whom the segment registers a device or acknowledges.
+    /// All devices of the users for whom the segment registers a device or acknowledges entries.
     pub(super) devices: BTreeMap<Principal, Device>,
     /// The inbox numbers of the stored messages that the batch acknowledges by their ids, and of
     /// the messages that it appends. Kept between segments.
@@ -50,9 +50,9 @@ pub(super) struct User {
     pub(super) floor: InboxSeq,
     /// The time of the oldest entry in the inbox; `None` if the inbox is empty.
     pub(super) oldest_at: Option<Timestamp>,
-    /// The number of the user's conversations.
+    /// The count of the user's conversations.
     pub(super) conversations: u64,
-    /// The number of the user's devices that were ever registered.
+    /// The count of the user's registrations of devices, including devices that are forgotten.
     pub(super) registrations: u64,
     pub(super) key: Option<KeyRecord>,
     /// Whether the segment changed anything besides the head and the key.

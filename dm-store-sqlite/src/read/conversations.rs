@@ -48,10 +48,10 @@ type Listed = ((Option<Timestamp>, ConversationId), i64, i64);
 /// A page of a user's conversations, sorted by last activity (newest first, conversations without
 /// messages last), then by id (highest first).
 ///
-/// The function reads the rows of all conversations of the user. A conversation's row holds its
-/// newest message that is merged. The user's inbox entries in runs hold the newer messages. The
-/// participants are read only for the conversations of the page. An index by activity would avoid
-/// reading all conversations, but every send would change two more pages.
+/// The function reads the rows of all conversations of the user. A conversation's row holds the
+/// number and the time of its newest merged message. Newer messages are found by the user's inbox
+/// entries in runs. The participants are read only for the conversations of the page. An index by
+/// activity would avoid reading all conversations, but every send would change two more pages.
 pub(super) fn conversations(
     connection: &Database,
     run_times: &RunTimes,
@@ -64,6 +64,8 @@ pub(super) fn conversations(
     let Some(user_ref) = user_ref else { return Ok(Vec::new()) };
     let runs = Runs::read(connection)?;
     let recent = RecentActivity::read(connection, &runs, run_times, user_ref, query)?;
+    // The top of the heap is the page's last conversation. When the page is full, the next
+    // conversation that precedes the last one replaces it.
     let mut page = BinaryHeap::new();
     for member in ["a", "b"] {
         let mut select = connection.prepare_cached(&format!(

@@ -44,7 +44,8 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
     let until = after.saturating_add(MAX_EXAMINED);
     page.through = page.head.min(InboxSeq::new(until.cast_unsigned()));
 
-    // The statement excludes entries that are not shown, so that they are not decoded.
+    // The statement excludes entries that are not shown, so that they are not decoded. Its
+    // parameter `?5` is `skipped_origin`, which is NULL unless own entries are skipped.
     let shown = match query.own {
         OwnEntries::Skip | OwnEntries::Include => "(+?5 IS NULL OR r.origin IS NOT +?5)",
         OwnEntries::ReceivedOnly => "r.origin IS +?5 AND r.message IS NOT NULL",
@@ -175,7 +176,7 @@ pub(super) fn devices(connection: &Database, user: UserId) -> Result<Vec<DeviceS
         .collect()
 }
 
-/// How many messages and how many notices in an inbox a device has neither caused nor acknowledged.
+/// The counts of messages and of notices in an inbox that a device neither caused nor acknowledged.
 /// For a device that is not registered, all entries that it has not caused are counted.
 pub(super) fn depth(connection: &Database, who: &Principal) -> Result<Depth> {
     let mut depth = Depth { messages: 0, notices: 0 };

@@ -15,8 +15,8 @@ use crate::codec;
 use crate::database::Database;
 use crate::recent::runs::{RunId, Runs};
 
-/// The minimum number of a user's rows in one run for which the reader checks whether older runs
-/// can be skipped. With fewer rows, reading the older runs is cheap.
+/// If a user has at least this number of rows in one run, the reader checks whether older runs can
+/// be skipped. With fewer rows, reading the older runs is cheap.
 const MANY_ROWS: usize = 512;
 
 /// The newest time in each run that gets no more rows. All readers share these times, because
@@ -92,6 +92,7 @@ impl RecentActivity {
         let times = self.newest.values().map(|(_, at)| *at);
         let mut times: Vec<Timestamp> =
             times.filter(|at| before.is_none_or(|before| Some(*at) < before)).collect();
+        // In ascending order, this is the index of the page's last time.
         let index = times.len().checked_sub(query.limit)?;
         (index < times.len()).then(|| *times.select_nth_unstable(index).1)
     }
@@ -100,6 +101,7 @@ impl RecentActivity {
 impl RunTimes {
     /// The newest time in `runs`, none of which gets more rows. `None` when they have no rows.
     fn newest_time(&self, connection: &Database, runs: &[RunId]) -> Result<Option<Timestamp>> {
+        // No code panics while it holds this lock, so a poisoned lock has a complete map.
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = lock().clone();
         let mut newest = None;

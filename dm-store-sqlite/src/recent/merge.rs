@@ -33,6 +33,7 @@ impl RecentRows {
                 merge_entries(connection, merging_table, self.runs.inbox_progress, entries)?;
         }
         if self.runs.sequence_progress != MergeProgress::EVERYTHING {
+            // Each message has two entries. The `+ 1`, here and above, rounds up.
             let messages = if is_full { i64::MAX } else { entries / 2 + 1 };
             self.runs.sequence_progress =
                 merge_messages(connection, merging_table, self.runs.sequence_progress, messages)?;
@@ -52,8 +53,8 @@ impl RecentRows {
         Ok(())
     }
 
-    /// Deletes the generation in the tables with index `table`, whose rows are all merged, and
-    /// begins a new generation in these tables.
+    /// Begins a new generation in the tables with index `table`. Deletes the old generation in
+    /// these tables. All its rows must be merged.
     fn next_generation(&mut self, connection: &Database, table: i64) -> Result<()> {
         // A DELETE without WHERE frees whole pages and reads no rows.
         connection.prepare_cached(&format!("DELETE FROM dm_recent_inbox_{table}"))?.execute([])?;
@@ -159,8 +160,9 @@ fn row_key(row: &Row<'_>) -> Result<MergeProgress> {
 }
 
 /// The statement that selects the rows of all runs in the order of their keys: at most `?3` rows
-/// with keys above `(?1, ?2)`. SQLite merges the runs, because each run is sorted by this key. For
-/// the plus signs, see [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
+/// with keys above `(?1, ?2)`. SQLite merges the runs, because each run is sorted by this key.
+/// `tree` is `inbox` or `sequence`, and `key` is the column of the owner. For the plus signs, see
+/// [`CACHED_STATEMENTS`](crate::connection::CACHED_STATEMENTS).
 fn rows_by_key(tree: &str, table: i64, key: &str, columns: &str) -> String {
     let runs: Vec<String> = (0..RUNS)
         .map(|run| {

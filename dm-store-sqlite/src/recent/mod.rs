@@ -81,6 +81,7 @@ impl RecentRows {
                 "SELECT count(*) FROM dm_recent_inbox_{table} WHERE run = (SELECT max(run) FROM dm_recent_inbox_{table})"
             ))?
             .query_row([], |row| row.get(0))?;
+        // The runs before the last one count as full.
         let earlier = (runs.run_count(table) - 1).max(0) * entries_per_run;
         Ok(Self {
             runs,
@@ -91,7 +92,8 @@ impl RecentRows {
         })
     }
 
-    /// The number, in the growing generation, of the run that gets the next row.
+    /// The number, in the growing generation, of the run that gets the next row. The last run also
+    /// gets the rows with which a batch exceeds a full generation.
     pub(crate) fn current_run(&self) -> i64 {
         (self.growing_entries / self.entries_per_run).min(RUNS - 1)
     }

@@ -48,7 +48,7 @@ impl NewestNumbers {
         self.generation(table).messages.insert(conversation_ref, seq);
     }
 
-    /// Drops the numbers of the generation with table index `table`, whose rows are all merged.
+    /// Drops the numbers of the generation with table index `table`. All its rows must be merged.
     pub(crate) fn clear(&mut self, table: i64) {
         let generation = self.generation(table);
         generation.entries.clear();

@@ -17,8 +17,8 @@ use crate::recent::runs::{MergeProgress, Runs};
 pub(crate) struct RowSource {
     /// The index of the run's tables (0 or 1) and the number of the run; `None` for the main table.
     table_and_run: Option<(i64, i64)>,
-    /// Only rows with higher numbers are to be read. Rows up to this number are merged, expired or
-    /// not requested.
+    /// Only rows with numbers above this one are to be read. The rows up to it are merged, expired
+    /// or not requested.
     pub(crate) after: i64,
 }
 
@@ -74,6 +74,8 @@ impl Runs {
         owner_ref: i64,
         after: i64,
     ) -> impl DoubleEndedIterator<Item = RowSource> {
+        // Rows are merged in the order of owners: all rows of the owners before
+        // `progress.owner_ref` are merged, and none of the owners after it.
         let (growing_table, merging_table) = (self.growing_table(), 1 - self.growing_table());
         let (merging_runs, merging_after) = match owner_ref.cmp(&progress.owner_ref) {
             Ordering::Less => (0, after),

@@ -51,10 +51,10 @@ impl Batch<'_> {
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }
 
-    /// Stores the client id of the message with the row `message_ref`. Returns `true` if the client
-    /// id is stored or the write has none. Returns `false` and changes nothing if the sender has
-    /// used the client id before. A single statement checks and inserts, which needs only one
-    /// search of the table.
+    /// Stores the client id of the message that gets the `ref` `message_ref`. Returns `true` if the
+    /// client id is stored or the write has none. Returns `false` and changes nothing if the sender
+    /// has used the client id before. A single statement checks and inserts, so the table is
+    /// searched only once.
     fn insert_client_id(
         &mut self,
         write: &AppendMessage,
@@ -96,7 +96,8 @@ impl Batch<'_> {
             .optional()
     }
 
-    /// The refusal if the sender encrypted with a key of the recipient that is not the current one.
+    /// The refusal of a message that was not encrypted with the recipient's current key. `None` if
+    /// it was, or if the write names no key.
     fn stale_key(&self, write: &AppendMessage, recipient: UserId) -> rusqlite::Result<Option<Refusal>> {
         if write.recipient_key_version.is_none() {
             return Ok(None);
@@ -104,7 +105,8 @@ impl Batch<'_> {
         Ok(write.check_key(crate::read::key(self.connection, recipient)?).err())
     }
 
-    /// Inserts the row of a message, and its row in the conversation's sequence.
+    /// Inserts a message into `dm_messages`, and its number in the conversation into the current
+    /// run.
     fn insert_message(
         &mut self,
         message_ref: i64,

@@ -10,7 +10,8 @@ use crate::codec;
 use crate::recent::read::for_each_row;
 
 impl Batch<'_> {
-    /// Removes up to `write.limit` entries that are older than `write.before`, from all inboxes.
+    /// Removes up to `write.limit` entries that are older than `write.before`, from the inboxes
+    /// with the oldest entries.
     pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, WriteError> {
         let mut entries = 0;
         while entries < write.limit

@@ -29,7 +29,8 @@ impl LastWriter {
     }
 
     /// Makes this writer the last one, inside an open transaction. Returns `true` if it already was
-    /// the last one: then no other writer has changed the store's tables since its last commit.
+    /// the last one: no other writer has changed the store's tables since this writer's last
+    /// commit.
     ///
     /// # Errors
     /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) if a newer version of the
@@ -52,7 +53,7 @@ impl LastWriter {
 
     /// Forgets that this writer was the last one. Must be called after a failed transaction,
     /// because the rollback may have undone [`claim`](Self::claim).
-    pub(super) const fn transaction_failed(&mut self) {
+    pub(super) const fn forget_claim(&mut self) {
         self.data_version = None;
     }
 
@@ -67,6 +68,7 @@ impl LastWriter {
             .prepare_cached("SELECT (SELECT version FROM dm_schema), writer FROM dm_merge")?
             .query_row([], |row| {
                 let schema: i64 = row.get(0)?;
+                // A number that fits no version is newer than any known version.
                 Ok((usize::try_from(schema).unwrap_or(usize::MAX), row.get(1)?))
             })?;
         Ok((version, Some(last)))

@@ -125,9 +125,9 @@ impl Writer {
     fn roll_back(&mut self) {
         self.heads.clear();
         self.recent = None;
-        self.last_writer.transaction_failed();
-        // SQLite may have rolled the transaction back. If this rollback fails, `begin` repeats it
-        // for the next batch.
+        self.last_writer.forget_claim();
+        // After some errors, SQLite itself has rolled the transaction back. If this rollback fails,
+        // `begin` repeats it for the next batch.
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {
@@ -152,6 +152,7 @@ impl EngineWriter for Writer {
                 self.roll_back();
                 Err(from_sqlite(error))
             }
+            // After this error, the store closes this writer and opens the file again.
             Err(error) => Err(StoreError::new(StoreErrorKind::OutcomeUnknown, error)),
         }
     }

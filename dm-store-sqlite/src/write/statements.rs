@@ -4,8 +4,8 @@ use rusqlite::{CachedStatement, Result};
 
 use crate::database::Database;
 
-/// Prepared statements, each looked up by its text once per batch. Look-ups for each message took 7
-/// % of the time of the commit thread.
+/// Prepared statements. Each is looked up by its text once per batch. A look-up for each message
+/// took 7 % of the time of the commit thread.
 pub(super) struct Statements<'a> {
     connection: &'a Database,
     /// The index (0 or 1) of the tables that hold the growing generation.

@@ -1,4 +1,7 @@
 //! Acknowledging entries for a device.
+//!
+//! An acknowledgement names a number up to which all entries are acknowledged, or it lists entries
+//! or messages. The listed entries are acknowledged *individually*.
 
 use std::ops::Bound;
 
@@ -10,7 +13,7 @@ use dm_core::store::{
 use crate::codec;
 use crate::write::state::{BatchState, Content, Stop};
 
-/// An entry that blocks the cursor of a device.
+/// An entry that blocks the cursor of a device: the cursor cannot advance beyond it.
 struct Unacknowledged {
     seq: u64,
     /// The number of the highest entry below this one that was acknowledged individually before
@@ -53,9 +56,9 @@ impl BatchState {
         }
     }
 
-    /// The cursor of a device after it has advanced from `cursor` over the acknowledged entries
-    /// that follow. It stops at the highest acknowledged entry below the first entry that blocks
-    /// it.
+    /// Returns the number to which a device's cursor advances from `cursor`: that of the highest
+    /// acknowledged entry below the first entry that blocks the cursor, or `cursor` itself if that
+    /// entry is not above it.
     ///
     /// Only entries about messages block the cursor, and of these only entries that the device
     /// neither caused nor acknowledged. A notice or an expired entry does not block the cursor if a

@@ -5,8 +5,9 @@ use dm_core::store::{Outcome, PublishKey};
 use crate::write::state::{BatchState, Stop};
 
 impl BatchState {
-    /// Publishes a user's key, and announces a changed key to the peers of the user's
-    /// conversations.
+    /// Publishes a user's key. If it differs from the current key, also records an announcement for
+    /// the peers of the user's conversations. The peers get their notices from a later
+    /// [`AnnounceKeys`](dm_core::store::AnnounceKeys).
     pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
         let user = self.user(write.user)?;
         let (record, changed) = write.record_after(user.key);

@@ -72,8 +72,8 @@ async fn next_publisher(
     Ok(Some((publisher, codec::key_record(publisher, &row, 1)?)))
 }
 
-/// Adds to `appended` a notice for each peer of a locked publisher. Stops at the limit, or before
-/// the first peer whom another transaction has locked.
+/// Appends a notice to the inbox of each peer of a locked publisher, and adds it to `appended`.
+/// Stops at the limit, or before the first peer whom another transaction has locked.
 async fn notify_peers(
     client: TimedClient<'_>,
     write: &AnnounceKeys,
@@ -85,6 +85,8 @@ async fn notify_peers(
     let mut pipeline = Pipeline::new(client);
     pipeline.add("SELECT told, until FROM announcements WHERE publisher = $1", vec![param(id)]).await?;
     let Some(row) = pipeline.execute().await?.flatten().next() else { return Ok(()) };
+    // Numbers of the publisher's conversations: peers in those up to `told` have the notice, and
+    // peers in those after `told`, up to `until`, need it.
     let (told, until): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     let max_notices = codec::usize_to_i64(write.limit - appended.len());
     let end = until.min(told.saturating_add(max_notices));

@@ -10,8 +10,8 @@ use crate::connection::TimedClient;
 use crate::error::Fault;
 use crate::write::pipeline::{Pipeline, param};
 
-/// The maximum number of inboxes that one statement locks, before their entries are counted. The
-/// locks are held until the commit, so a higher number would make more sends wait.
+/// The maximum number of inboxes that [`LOCK_OLDEST`] locks at once. The locks are held until the
+/// commit, so a higher number would make more sends wait.
 const MAX_INBOXES: i64 = 16;
 
 /// Locks up to `$2` users who have entries from before `$1`, those with the oldest entries first.
@@ -77,8 +77,8 @@ pub(crate) async fn expire(client: TimedClient<'_>, write: &Expire) -> Result<Ou
     Ok(Outcome::Expired { entries, more })
 }
 
-/// Sets the new floor of each inbox. Returns the number of entries to delete, at most
-/// `max_entries`.
+/// Finds the new floor of each inbox, and the time of the oldest entry that remains, and stores
+/// them in `inboxes`. Returns the number of entries to delete, at most `max_entries`.
 async fn find_floors(
     client: TimedClient<'_>,
     inboxes: &mut [InboxExpiry],

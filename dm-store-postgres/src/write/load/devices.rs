@@ -17,8 +17,8 @@ pub(super) const DEVICES: &str = "SELECT d.user_id, d.device, d.cursor,
 
 /// Finds the entries that block the cursors of devices. For each device and each possible position
 /// of its cursor, these are the first entries above the position that are about a message and that
-/// the device neither caused nor acknowledged. The limit of rows is one more than the segment can
-/// acknowledge, so that at least one of the rows blocks the cursor after the segment.
+/// the device neither caused nor acknowledged. At most `max_rows` are read: one more than the
+/// segment can acknowledge, so that at least one of them still blocks the cursor after the segment.
 ///
 /// Only entries below the device's highest individually acknowledged entry are read, because the
 /// cursor never advances beyond that entry.
@@ -42,7 +42,7 @@ pub(super) const UNACKNOWLEDGED: &str = "SELECT s.user_id, s.device, e.seq,
     ) e";
 
 /// Adds the statement that reads all devices of the users for whom the segment registers a device
-/// or acknowledges.
+/// or acknowledges entries.
 pub(super) async fn read_devices(
     pipeline: &mut Pipeline<'_>,
     kinds: &mut Vec<RowKind>,
@@ -70,7 +70,7 @@ pub(super) async fn read_unacknowledged<'a>(
     Ok(())
 }
 
-/// The users for whom `writes` register a device or acknowledge.
+/// The users for whom `writes` register a device or acknowledge entries.
 fn owners(writes: &[Write]) -> BTreeSet<UserId> {
     let owner = |write: &Write| match write {
         Write::RegisterDevice(write) => Some(write.who.user),

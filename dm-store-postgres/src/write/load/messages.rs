@@ -30,7 +30,7 @@ pub(super) fn sent_statement() -> String {
 ///
 /// The read needs no lock, because the numbers of a message never change. A message that is not
 /// found was not committed before, so no device has received it.
-pub(in crate::write) async fn inbox_numbers(
+pub(in crate::write) async fn load_inbox_numbers(
     client: TimedClient<'_>,
     batch: &[Write],
     state: &mut BatchState,

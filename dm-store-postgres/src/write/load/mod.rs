@@ -16,14 +16,14 @@ use crate::write::pipeline::Pipeline;
 use crate::write::state::BatchState;
 use reserve::Reservation;
 
-pub(super) use messages::inbox_numbers;
+pub(super) use messages::load_inbox_numbers;
 #[cfg(test)]
 pub(crate) use reserve::RESERVE_ENTRIES;
 pub(super) use rows::RowKind;
 pub(super) use users::{ensure_users, lock_users};
 
-/// Adds the statements that lock a segment's users and read its rows to `pipeline`. Adds the kind
-/// of rows that each of these statements returns to `kinds`.
+/// Adds to `pipeline` the statements that lock a segment's users and read its rows. Adds to `kinds`
+/// the kind of rows that each of these statements returns.
 pub(super) async fn lock_and_read<'a>(
     pipeline: &mut Pipeline<'a>,
     kinds: &mut Vec<RowKind>,

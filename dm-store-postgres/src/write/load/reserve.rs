@@ -1,13 +1,15 @@
-//! [`Reservation`], the numbers that a segment reserves with the statements that lock.
+//! [`Reservation`]: a segment that sends reserves the numbers of its new entries and messages with
+//! the statements that lock users and conversations.
 //!
-//! Nearly every message that is sent is stored. So a segment that sends raises the heads of its
-//! inboxes and conversations with the statements that lock them, by the number of entries and
-//! messages that it is going to append. It reads the rows that these statements return. So each row
-//! is written once. A lock followed by a later change would write the row twice.
+//! These statements raise the heads of inboxes and conversations by the counts of entries and
+//! messages that the segment is going to append, and return the raised rows. So each row is written
+//! once. If the segment locked a row first and raised its head later, the row would be written
+//! twice.
 //!
 //! A refused or repeated send does not use its reserved numbers. The statements that write the
-//! changed rows then lower the heads to the used numbers. Until the commit no other transaction
-//! sees the raised heads.
+//! changed rows then lower the heads to the used numbers. This second change of a row is rare,
+//! because nearly every send is stored. Until the commit no other transaction sees the raised
+//! heads.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +22,7 @@ use crate::write::lock_set::LockSet;
 use crate::write::pipeline::{Pipeline, param};
 
 /// Locks users and raises their inbox heads. The rows are locked in the order of the array, because
-/// the session's settings allow no other plan than a loop over the array: see
+/// the settings of the database session allow no other plan than a loop over the array: see
 /// [`parameters`](crate::connection::parameters). A test in `query_plans.rs` checks the plan.
 pub(crate) const RESERVE_ENTRIES: &str = "UPDATE users u SET inbox_head = u.inbox_head + n.entries
     FROM unnest($1::bytea[], $2::bigint[]) AS n(id, entries) WHERE u.id = n.id
@@ -33,12 +35,12 @@ pub(super) const RESERVE_MESSAGES: &str =
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, messages, last_at) WHERE c.id = n.id
     RETURNING c.id, c.a, c.b, c.opened_at, c.head, n.messages";
 
-/// The numbers of entries and messages that a segment appends if none of its sends is refused or
+/// The counts of entries and messages that a segment appends if none of its sends is refused or
 /// repeated.
 pub(super) struct Reservation {
-    /// The number of new entries for each user of the batch; zero for users who are only locked.
+    /// The count of new entries for each user of the batch; zero for users who are only locked.
     entries: BTreeMap<UserId, usize>,
-    /// The number of new messages for each conversation, and the time of the last one.
+    /// The count of new messages for each conversation, and the time of the last one.
     messages: BTreeMap<ConversationId, (usize, Timestamp)>,
 }
 

@@ -28,7 +28,7 @@ pub(crate) enum RowKind {
 }
 
 impl BatchState {
-    /// Adds the rows that a statement returned to the state.
+    /// Adds to the state the rows that a statement returned.
     pub(in crate::write) fn load(&mut self, kind: &RowKind, rows: Vec<Row>) -> Result<(), Fault> {
         for row in rows {
             match kind {
@@ -58,7 +58,8 @@ impl BatchState {
         Ok(())
     }
 
-    /// Adds a user. The head in the row includes `reserved` reserved entries.
+    /// Adds a user. The head in the row includes the numbers of `reserved` entries that this
+    /// segment reserved.
     fn load_user(&mut self, row: &Row, reserved: u64) -> Result<(), Fault> {
         let id = codec::get_user(row, 0)?;
         let oldest_at: Option<i64> = row.try_get(3)?;
@@ -78,7 +79,8 @@ impl BatchState {
         Ok(())
     }
 
-    /// Adds a conversation. The head in the row includes `reserved` reserved messages.
+    /// Adds a conversation. The head in the row includes the numbers of `reserved` messages that
+    /// this segment reserved.
     fn load_conversation(&mut self, row: &Row, reserved: u64) -> Result<(), Fault> {
         let conversation = Conversation {
             id: codec::get_conversation(row, 0)?,

@@ -8,13 +8,13 @@ use crate::write::load::rows::RowKind;
 use crate::write::lock_set::LockSet;
 use crate::write::pipeline::{Pipeline, param};
 
-/// Inserts rows for users who have none, in the order of their keys.
+/// Inserts rows for users who have none, in the order of their user ids.
 const ENSURE_USERS: &str = "INSERT INTO users (id)
     SELECT n.id FROM unnest($1::bytea[]) AS n(id) ORDER BY n.id ON CONFLICT (id) DO NOTHING";
 
 /// Locks the users of the lock set, and the participants of its uncached conversations, in the
-/// order of their keys. Every other row that a batch changes belongs to one of these users, so a
-/// batch does not wait for the lock of any other row.
+/// order of their user ids. Every other row that a batch changes belongs to one of these users, so
+/// a batch does not wait for the lock of any other row.
 pub(super) const LOCK_USERS: &str = "SELECT u.id, u.inbox_head, u.inbox_floor, u.oldest_at, u.conversations,
            u.registrations, u.key_version, u.key, u.key_binding, u.key_published_at
     FROM users u
@@ -37,8 +37,8 @@ pub(in crate::write) async fn ensure_users(
     Ok(())
 }
 
-/// Adds the statement that locks all users of a batch. The caller adds the kind of its rows, which
-/// it may read or ignore.
+/// Adds the statement that locks all users of a batch. The caller adds the kind of the returned
+/// rows: [`RowKind::Users`] to load them, or [`RowKind::Ignored`].
 pub(in crate::write) async fn lock_users(
     pipeline: &mut Pipeline<'_>,
     lock_set: &LockSet,

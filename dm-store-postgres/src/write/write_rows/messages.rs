@@ -30,20 +30,20 @@ pub(super) async fn insert_messages<'a>(
         };
     }
     let params = vec![
-        column!(|m, _f| codec::uuid(m.conversation.as_bytes())),
-        column!(|m, _f| codec::u64_to_i64(m.sequence.get())),
-        column!(|m, _f| codec::uuid(m.id.as_bytes())),
-        column!(|m, _f| m.sender.as_bytes().as_slice()),
-        column!(|_m, f| f.recipient.as_bytes().as_slice()),
-        column!(|_m, f| codec::u64_to_i64(f.sender_seq.get())),
-        column!(|_m, f| codec::u64_to_i64(f.recipient_seq.get())),
-        column!(|m, _f| m.client_id.as_ref().map(|id| codec::uuid(id.as_bytes()))),
-        column!(|m, _f| codec::time_to_i64(m.sent_at)),
-        column!(|m, _f| codec::time_to_i64(m.received_at)),
-        column!(|m, _f| m.ciphertext.suite().map(|suite| i64::from(suite.0))),
-        column!(|m, _f| m.ciphertext.nonce().as_slice()),
-        column!(|m, _f| m.ciphertext.ephemeral().map(<[u8; 32]>::as_slice)),
-        column!(|m, _f| &m.ciphertext.payload()[..]),
+        column!(|m, _n| codec::uuid(m.conversation.as_bytes())),
+        column!(|m, _n| codec::u64_to_i64(m.sequence.get())),
+        column!(|m, _n| codec::uuid(m.id.as_bytes())),
+        column!(|m, _n| m.sender.as_bytes().as_slice()),
+        column!(|_m, n| n.recipient.as_bytes().as_slice()),
+        column!(|_m, n| codec::u64_to_i64(n.sender_seq.get())),
+        column!(|_m, n| codec::u64_to_i64(n.recipient_seq.get())),
+        column!(|m, _n| m.client_id.as_ref().map(|id| codec::uuid(id.as_bytes()))),
+        column!(|m, _n| codec::time_to_i64(m.sent_at)),
+        column!(|m, _n| codec::time_to_i64(m.received_at)),
+        column!(|m, _n| m.ciphertext.suite().map(|suite| i64::from(suite.0))),
+        column!(|m, _n| m.ciphertext.nonce().as_slice()),
+        column!(|m, _n| m.ciphertext.ephemeral().map(<[u8; 32]>::as_slice)),
+        column!(|m, _n| &m.ciphertext.payload()[..]),
     ];
     pipeline.add(INSERT_MESSAGES, params).await
 }

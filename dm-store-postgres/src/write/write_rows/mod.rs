@@ -10,7 +10,8 @@ use crate::error::Fault;
 use crate::write::pipeline::Pipeline;
 use crate::write::state::BatchState;
 
-/// Adds the statements that write the changes of a segment (a part of a batch) to `pipeline`.
+/// Adds to `pipeline` the statements that write the changes of a segment, which is a part of a
+/// batch.
 pub(super) async fn add_statements<'a>(
     state: &'a BatchState,
     pipeline: &mut Pipeline<'a>,

@@ -24,7 +24,7 @@ const UPSERT_ANNOUNCEMENTS: &str = "INSERT INTO announcements (publisher, told, 
     SELECT n.publisher, 0, n.until FROM unnest($1::bytea[], $2::bigint[]) AS n(publisher, until)
     ON CONFLICT (publisher) DO UPDATE SET told = 0, until = excluded.until";
 
-/// Adds the statements that update changed users, update new keys, and insert announcements.
+/// Adds the statements that update changed users, store new keys, and insert announcements.
 pub(super) async fn write_users<'a>(state: &'a BatchState, pipeline: &mut Pipeline<'a>) -> Result<(), Fault> {
     let changed: Vec<_> =
         state.users.iter().filter(|(_, user)| user.is_changed || user.head != user.head_in_row).collect();
