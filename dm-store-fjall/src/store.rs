@@ -11,7 +11,7 @@ use crate::config::FjallConfig;
 use crate::engine::Engine;
 use crate::error::from_fjall;
 use crate::journals;
-use crate::read::{Committed, Reader};
+use crate::read::{EngineSnapshots, Reader};
 use crate::schema;
 use crate::write::Writer;
 
@@ -120,7 +120,7 @@ impl EmbeddedStore for FjallStore {
 /// Makes the writer and the reader of a store in a database. Migrates the schema.
 fn writer_and_reader(database: Database, config: &FjallConfig) -> Result<(Writer, Reader), StoreError> {
     let engine = catch_panic(|| Engine::for_database(database, config))?;
-    Ok((Writer::new(Arc::clone(&engine)), Reader::new(Committed(engine))))
+    Ok((Writer::new(Arc::clone(&engine)), Reader::new(EngineSnapshots(engine))))
 }
 
 /// Opens a folder, and creates it if it is missing or empty.

@@ -9,7 +9,7 @@ use redb::{Builder, Database, DatabaseError};
 
 use crate::config::RedbConfig;
 use crate::error::from_redb;
-use crate::read::{Committed, Reader};
+use crate::read::{EngineSnapshots, Reader};
 use crate::schema;
 use crate::write::Writer;
 
@@ -94,7 +94,7 @@ impl EmbeddedStore for RedbStore {
 /// Migrates the schema of a database, and returns the store's writer and reader.
 fn writer_and_reader(database: Arc<Database>, config: &RedbConfig) -> Result<(Writer, Reader), StoreError> {
     catch_panic(|| schema::migrate(&database))?;
-    Ok((Writer::new(Arc::downgrade(&database), config), Reader::new(Committed(database))))
+    Ok((Writer::new(Arc::downgrade(&database), config), Reader::new(EngineSnapshots(database))))
 }
 
 /// Opens a file, and creates it if it is missing or empty.
