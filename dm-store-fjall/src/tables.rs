@@ -20,7 +20,8 @@
 //! the number and the size of rows affect the speed more than in other engines. A removed row
 //! leaves a tombstone until a merge drops it, and a walk steps over each tombstone. So a walk
 //! begins above the rows that are known to be removed: a walk over an inbox begins at the inbox's
-//! floor (its newest expired entry), and a walk over a device's marks at the device's cursor.
+//! floor (its newest expired entry). A walk over a device's rows in `acked`, one for each entry
+//! above the cursor that the device acknowledged individually, begins at the device's cursor.
 //!
 //! The table `schema` has number 0. Besides the row `notes`, which `dm-store-kv` documents, it has
 //! a row of this crate: `version` in ASCII → the schema's version, 4 bytes.
