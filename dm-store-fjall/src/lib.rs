@@ -28,8 +28,8 @@
 //!
 //! One thread writes. Each commit is one batch of the engine and one `fdatasync`, so a commit that
 //! was answered survives a power cut. Reads see the newest committed state, never a part of a
-//! batch, and do not wait for a commit that is running. Only one process can have the folder open; a second one is
-//! refused as [`Locked`](dm_core::store::StoreErrorKind::Locked).
+//! batch, and do not wait for a commit that is running. Only one process can have the folder open;
+//! a second one is refused as [`Locked`](dm_core::store::StoreErrorKind::Locked).
 //!
 //! # Speed
 //!

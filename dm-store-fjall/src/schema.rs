@@ -71,8 +71,8 @@ pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Table
 /// interrupted. Changes nothing.
 ///
 /// # Errors
-/// [`StoreErrorKind::ForeignTables`] when the name of a keyspace begins with `dm_`, but the keyspace
-/// is not the library's.
+/// [`StoreErrorKind::ForeignTables`] when the name of a keyspace begins with `dm_`, but the
+/// keyspace is not the library's.
 pub(crate) fn stored_version(database: &Database) -> Result<u32, StoreError> {
     let names: Vec<_> =
         database.list_keyspace_names().into_iter().filter(|name| name.starts_with("dm_")).collect();
