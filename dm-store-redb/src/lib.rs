@@ -18,8 +18,8 @@
 //!
 //! One thread writes. Each batch is one transaction, committed in two phases with
 //! `Durability::Immediate`, so that an answered commit survives a power cut. Reads see the newest
-//! commit and do not wait for a commit that is running. Only one process can have the file open; a second one is
-//! refused as [`Locked`](dm_core::store::StoreErrorKind::Locked).
+//! commit and do not wait for a commit that is running. Only one process can have the file open; a
+//! second one is refused as [`Locked`](dm_core::store::StoreErrorKind::Locked).
 //!
 //! [`dm_core`](dm_core#terms) defines terms such as inbox, cursor, head and floor.
 //!

@@ -27,8 +27,8 @@ impl RedbStore {
     /// created, with access for the process's user only. Its folder must exist.
     ///
     /// Blocks until the file is open. [`Recovery`](crate::Recovery) lists how long this takes after
-    /// a crash. Call this function before the server accepts connections, or on a thread for blocking work.
-    /// It needs no runtime.
+    /// a crash. Call this function before the server accepts connections, or on a thread for
+    /// blocking work. It needs no runtime.
     ///
     /// # Errors
     /// - [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store
