@@ -59,8 +59,8 @@ use shared::{Shared, WatchedReader};
 ///   [`Unavailable`](StoreErrorKind::Unavailable). The outcome of the failed batch stays unknown.
 /// - Otherwise, every further call is refused as [`Closed`](StoreErrorKind::Closed).
 ///
-/// The store also reopens or refuses after any other error, if the engine then refuses all work.
-/// After a panic of the writer, every further call is refused as `Closed`.
+/// The store does the same after any other error if the engine then refuses all work. After a panic
+/// of the writer, every further call is refused as `Closed`.
 pub struct Embedded<R> {
     commits: Arc<CommitQueue<R>>,
     /// Limits the number of reads that run at the same time.

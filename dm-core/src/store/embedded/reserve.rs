@@ -26,8 +26,8 @@ const BATCH_OVERHEAD_BYTES: u64 = 64 * 1024;
 /// a sixteenth of the reserve may have been written since.
 pub(super) struct Gauge {
     reserve: Reserve,
-    /// The bytes that may have been written since the last measurement, with the batch for which
-    /// it was made.
+    /// The bytes that may have been written since the last measurement, including the payloads of
+    /// the batch that caused this measurement.
     written: u64,
     /// The time of the last measurement; `None` before the first.
     measured_at: Option<Instant>,
