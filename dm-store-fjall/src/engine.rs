@@ -32,6 +32,7 @@ impl Engine {
     /// The engine of a database: the one in use, or a new one. Migrates the schema to this
     /// library's version.
     pub(crate) fn for_database(database: Database, config: &FjallConfig) -> Result<Arc<Self>, StoreError> {
+        // After a panic the list is still valid, because each change of it is one call.
         let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
         let tables = schema::migrate(&database, config)?;
         in_use.retain(|engine| engine.strong_count() > 0);
@@ -57,11 +58,12 @@ impl Engine {
 
     /// The newest committed state, without any part of the batch that is being committed.
     ///
-    /// A snapshot of fjall alone can have a part of a batch. It has all rows whose sequence numbers
-    /// are below the newest completed number. A flush or merge in the background also takes a
-    /// number and completes it, possibly while a batch with a smaller number is only in part in
-    /// memory (seen in 3.1.13).
+    /// `Database::snapshot` alone may show a part of a batch (seen in fjall 3.1.13). fjall gives
+    /// each batch a sequence number, and a snapshot shows all rows below the newest completed
+    /// number. A flush or merge in the background takes and completes a number, too. It can do so
+    /// while fjall is still copying a batch with a smaller number into memory.
     pub(crate) fn snapshot(&self) -> Snapshot {
+        // The value is only ever replaced as a whole, so it is valid even after a panic.
         let read_state = self.read_state.read().unwrap_or_else(PoisonError::into_inner);
         read_state.clone().unwrap_or_else(|| self.database.snapshot())
     }

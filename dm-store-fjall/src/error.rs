@@ -19,7 +19,7 @@ pub(crate) fn from_fjall(error: Error) -> StoreError {
         // fjall refuses all writes after an error of its files, until it is opened again.
         Error::Poisoned | Error::KeyspaceDeleted => StoreErrorKind::Closed,
         Error::JournalRecovery(_)
-        // The store never wrote an older format of files.
+        // The store has never used another format of files, so this version is wrong bytes.
         | Error::InvalidVersion(_)
         | Error::Decompress(_)
         | Error::InvalidTrailer
@@ -46,7 +46,8 @@ pub(crate) fn from_commit(error: Error) -> StoreError {
 fn io_error_kind(kind: ErrorKind) -> StoreErrorKind {
     match kind {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => StoreErrorKind::Full,
-        // A file is too short, is missing, is a folder, or exists where fjall creates one.
+        // In this order: a file of fjall has wrong bytes, is too short, is missing, is a folder, or
+        // exists where fjall wants to create one.
         ErrorKind::InvalidData
         | ErrorKind::UnexpectedEof
         | ErrorKind::NotFound

@@ -18,7 +18,8 @@ use dm_core::store::StoreError;
 use crate::error::from_fjall;
 use crate::torn::torn_batch_offset;
 
-/// The size of a read and of a write, in bytes, so that no whole journal is in memory.
+/// The number of bytes that [`rewrite_file`] reads and writes at a time, so that it does not hold a
+/// whole journal in memory.
 const CHUNK: usize = 64 * 1024;
 
 /// The name of the file that fjall locks while a process has the folder open.

@@ -20,16 +20,16 @@
 //!
 //! fjall suits a server that is busy all the time: on the same disk it writes 20 % more messages
 //! per second than SQLite in large batches, and 50 % more with a million messages stored. fjall
-//! keeps recent writes in memory, some hundred megabytes on a busy server ([`FjallConfig`] bounds
-//! them).
+//! keeps recent writes in memory, some hundred megabytes on a busy server. Fields of
+//! [`FjallConfig`] limit this memory.
 //!
 //! SQLite suits a host that needs one of these: a file that many tools can read; several processes
 //! on one file; opening without reading journals; little memory.
 //!
 //! One thread writes. Each commit is one batch of the engine and one `fdatasync`, so a commit that
 //! was answered survives a power cut. Reads see the newest committed state, never a part of a
-//! batch, and wait for no other call. Only one process can have the folder open; a second one is
-//! refused as [`Locked`](dm_core::store::StoreErrorKind::Locked).
+//! batch, and do not wait for a commit that is running. Only one process can have the folder open;
+//! a second one is refused as [`Locked`](dm_core::store::StoreErrorKind::Locked).
 //!
 //! # Speed
 //!
@@ -71,9 +71,9 @@
 //! # When the disk fails
 //!
 //! A commit that fails is [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown), even
-//! on a full disk, because fjall cannot tell whether its journal became durable. fjall refuses all
-//! writes after a failed commit, and after an error while tables are written in the background,
-//! until it is opened again:
+//! on a full disk, because fjall cannot tell whether its journal became durable. After a failed
+//! commit, or after an error of a background thread that writes to the disk, fjall refuses all
+//! writes until it is opened again:
 //!
 //! - A store that opened its folder reopens it by itself. Until the folder is open again, calls are
 //!   refused as [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable).
@@ -86,8 +86,8 @@
 //! Opening reads the journals. An incomplete batch at the end is dropped, because it was never
 //! answered. A last batch with wrong bytes is dropped, too: a power cut leaves such a batch if the
 //! disk wrote the last pages in another order. Wrong bytes before the last batch are
-//! [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt). A host's database is opened by fjall
-//! alone, which refuses wrong bytes everywhere.
+//! [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt). A host opens its database with fjall
+//! alone, and fjall refuses wrong bytes everywhere.
 //!
 //! # In reading order
 //!

@@ -9,12 +9,12 @@ use crate::rows::SnapshotTable;
 use crate::tables::snapshot_tables;
 
 /// The reader of the store.
-pub(crate) type Reader = dm_store_kv::Reader<Committed>;
+pub(crate) type Reader = dm_store_kv::Reader<EngineSnapshots>;
 
-/// Opens the newest committed state of an engine's tables.
-pub(crate) struct Committed(pub(crate) Arc<Engine>);
+/// The snapshots of an engine's tables. Each read gets a new one, of the newest committed state.
+pub(crate) struct EngineSnapshots(pub(crate) Arc<Engine>);
 
-impl Snapshots for Committed {
+impl Snapshots for EngineSnapshots {
     type Table<'a> = SnapshotTable<'a>;
 
     fn read<R>(

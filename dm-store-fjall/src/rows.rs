@@ -26,8 +26,8 @@ pub(crate) struct SnapshotTable<'a> {
 /// five runs). The map of this type, with its look-ups, takes a tenth of the commit thread's time.
 pub(crate) struct BatchTable<'a> {
     base: SnapshotTable<'a>,
-    /// The new values of changed rows, and `None` for removed rows. The keys begin with the table's
-    /// byte.
+    /// The new values of changed rows, and `None` for removed rows. Each key begins with the byte
+    /// [`Table::prefix`].
     changes: BTreeMap<UserKey, Option<UserValue>>,
 }
 
@@ -53,7 +53,8 @@ impl<'a> BatchTable<'a> {
     }
 }
 
-/// The key of a row. Derefs to the row's key without the table's byte.
+/// The key of a row as fjall stores it, with the byte [`Table::prefix`]. Derefs to the key without
+/// this byte.
 pub(crate) struct Key(UserKey);
 
 impl Deref for Key {
@@ -168,6 +169,8 @@ impl Walk<'_> {
                 self.change =
                     if self.order == Order::Ascending { changes.next() } else { changes.next_back() };
             }
+            // `Less` if the row comes first, `Greater` if the change does, and `Equal` if both have
+            // the same key.
             let first = match (&self.row, self.change) {
                 (None, None) => return Ok(None),
                 (Some(_), None) => Ordering::Less,
@@ -181,6 +184,7 @@ impl Walk<'_> {
             if first == Ordering::Equal {
                 self.row = None;
             }
+            // If the change removes a row, the loop goes on to the next key.
             if let Some((key, Some(value))) = self.change.take() {
                 return Ok(Some((key.clone(), value.clone())));
             }

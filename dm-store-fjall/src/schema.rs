@@ -1,5 +1,5 @@
-//! The schema's version, which is in a row of the database and in a marker file of the folder, and
-//! the migration to this library's version.
+//! The schema's version, and the migration to this library's version. The version is stored twice:
+//! in a row of the database, and in a marker file of the folder.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -71,8 +71,8 @@ pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Table
 /// interrupted. Changes nothing.
 ///
 /// # Errors
-/// [`StoreErrorKind::ForeignTables`] when a keyspace of another program has a name that begins with
-/// `dm_`.
+/// [`StoreErrorKind::ForeignTables`] when the name of a keyspace begins with `dm_`, but the
+/// keyspace is not the library's.
 pub(crate) fn stored_version(database: &Database) -> Result<u32, StoreError> {
     let names: Vec<_> =
         database.list_keyspace_names().into_iter().filter(|name| name.starts_with("dm_")).collect();

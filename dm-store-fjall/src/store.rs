@@ -11,7 +11,7 @@ use crate::config::FjallConfig;
 use crate::engine::Engine;
 use crate::error::from_fjall;
 use crate::journals;
-use crate::read::{Committed, Reader};
+use crate::read::{EngineSnapshots, Reader};
 use crate::schema;
 use crate::write::Writer;
 
@@ -29,10 +29,13 @@ const WORKERS: usize = 4;
 
 /// A [`Store`] in a fjall database. Clones are handles to the same store.
 ///
-/// Dropping the last clone closes the folder, after the end of running commits and reads. Closing
-/// blocks for one commit, which notes the newest numbers that are in memory: up to two narrow rows
-/// for each [`HEAD_BYTES`](FjallConfig::HEAD_BYTES) of [`heads_bytes`](FjallConfig::heads_bytes).
-/// Closing also blocks until a merge in the background ends.
+/// Dropping the last clone waits for a running commit and then closes the folder. If a read is
+/// still running, the folder is closed when the read ends.
+///
+/// Closing blocks for one more commit, which writes the newest numbers in memory that have changed:
+/// up to two short rows for each [`HEAD_BYTES`](FjallConfig::HEAD_BYTES) of
+/// [`heads_bytes`](FjallConfig::heads_bytes). Closing also blocks until a merge in the background
+/// ends.
 #[derive(Clone, Debug)]
 pub struct FjallStore {
     embedded: Embedded<Reader>,
@@ -40,10 +43,10 @@ pub struct FjallStore {
 
 impl FjallStore {
     /// Opens the store in a folder of its own, with the default options. A missing folder is
-    /// created, with access for its user only. Its parent folder must exist.
+    /// created, and only the user of the process gets access to it. Its parent folder must exist.
     ///
-    /// Blocks while the journals are read, whose size [`journal_bytes`](FjallConfig::journal_bytes)
-    /// bounds. Opening takes as long after a clean close as after a crash. Call this function
+    /// Blocks while it reads the journals. [`journal_bytes`](FjallConfig::journal_bytes) limits
+    /// their size. Opening takes as long after a clean close as after a crash. Call this function
     /// before the server accepts connections, or on a thread for blocking work. It needs no
     /// runtime.
     ///
@@ -53,8 +56,8 @@ impl FjallStore {
     /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
     ///   library wrote the folder. The folder is not changed.
     /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the folder has a
-    ///   keyspace of another program whose name begins with `dm_`. The error's source names the
-    ///   keyspace.
+    ///   keyspace that is not the library's, although the keyspace's name begins with `dm_`. The
+    ///   error's source names the keyspace.
     /// - [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when the folder is damaged or is not
     ///   a database.
     /// - [`Full`](dm_core::store::StoreErrorKind::Full) when there is no room for a journal.
@@ -71,7 +74,8 @@ impl FjallStore {
     /// option cannot work. The error's source names the field.
     pub fn open_with(folder: impl AsRef<Path>, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;
-        // A host may change its working directory before the folder is opened again.
+        // The path is made absolute, because a host may change its working directory before the
+        // folder is opened again.
         let (folder, config) = (absolute(folder.as_ref())?, config.clone());
         let (writer, reader) = writer_and_reader(catch_panic(|| open(&folder, &config))?, &config)?;
         schema::write_marker(&folder)?;
@@ -120,7 +124,7 @@ impl EmbeddedStore for FjallStore {
 /// Makes the writer and the reader of a store in a database. Migrates the schema.
 fn writer_and_reader(database: Database, config: &FjallConfig) -> Result<(Writer, Reader), StoreError> {
     let engine = catch_panic(|| Engine::for_database(database, config))?;
-    Ok((Writer::new(Arc::clone(&engine)), Reader::new(Committed(engine))))
+    Ok((Writer::new(Arc::clone(&engine)), Reader::new(EngineSnapshots(engine))))
 }
 
 /// Opens a folder, and creates it if it is missing or empty.
@@ -147,12 +151,12 @@ fn reopen(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     open_existing(folder, config)
 }
 
-/// Repairs the journals of a folder, and opens its database. Fails if the folder has a marker,
-/// which is written after the tables are created, but no tables.
+/// Repairs the journals of a folder, and opens its database. Fails if the folder has a marker but
+/// no tables: the marker is written after the tables are created, so the tables were lost.
 fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     let marker_version = schema::marker_version(folder)?;
     if marker_version > 0 {
-        // A sync may have failed in the process that had the folder open before this one.
+        // A sync may have failed when the folder was last open.
         journals::rewrite(folder)?;
     }
     let database = match open_database(folder, config) {
@@ -166,8 +170,7 @@ fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreE
     };
     let database = database.map_err(from_fjall)?;
     if schema::stored_version(&database)? > 0 {
-        // The marker must be written before the migration, which the caller starts after this
-        // function.
+        // The caller migrates the tables next, and the marker must be written before that.
         schema::write_marker(folder)?;
     } else if marker_version > 0 {
         // fjall would create the missing keyspaces, and the data loss would go unnoticed.

@@ -12,15 +12,16 @@
 //! | messages; the others | 7 to 8 ms | 50,000, 58,000, 61,000 |
 //! | messages; logs; the others | 10 to 12 ms | 67,000, 70,000, 70,000 |
 //!
-//! The third keyspace separates tables whose rows are written in the order of their keys, such as
-//! `message_ids`, from the logs, which are the tables `sequence` and `inbox`: their rows are
-//! written at keys all over the keyspace. With a keyspace for each table, opening took 0.8 s.
+//! The logs, which are the tables `sequence` and `inbox`, have a keyspace apart because their rows
+//! are written at keys all over the keyspace. In other tables, such as `message_ids`, rows are
+//! written in the order of their keys. With a keyspace for each table, opening took 0.8 s.
 //!
 //! A log-structured tree writes every row to the journal and to memory, and again in each merge. So
 //! the number and the size of rows affect the speed more than in other engines. A removed row
 //! leaves a tombstone until a merge drops it, and a walk steps over each tombstone. So a walk
 //! begins above the rows that are known to be removed: a walk over an inbox begins at the inbox's
-//! floor (its newest expired entry), and a walk over a device's marks at the device's cursor.
+//! floor (its newest expired entry). A walk over a device's rows in `acked`, one for each entry
+//! above the cursor that the device acknowledged individually, begins at the device's cursor.
 //!
 //! The table `schema` has number 0. Besides the row `notes`, which `dm-store-kv` documents, it has
 //! a row of this crate: `version` in ASCII → the schema's version, 4 bytes.

@@ -58,6 +58,7 @@ impl Batch {
             return None;
         }
         let entry_count = unread.u32()?;
+        // The sequence number.
         unread.take(8)?;
         let entries = unread.0;
         let mut parsed = 0_u32;
@@ -65,8 +66,10 @@ impl Batch {
             let length = entries.len() - unread.0.len();
             match unread.u8()? {
                 ENTRY => {
+                    // The kind of value and the compression, and the keyspace.
                     unread.take(2 + 8)?;
                     let key = unread.u16()?;
+                    // The length of the value before it was compressed.
                     unread.take(4)?;
                     let value = unread.u32()?;
                     unread.take(usize::from(key))?;

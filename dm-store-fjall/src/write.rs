@@ -23,8 +23,8 @@ impl Writer {
 }
 
 impl Writer {
-    /// Makes the changes of all tables durable, in one batch of fjall. `before` is the state before
-    /// these changes, which reads see until the end of the commit.
+    /// Makes the changes of all tables durable, in one batch of fjall. Until the commit ends, reads
+    /// see `before`, the state without these changes.
     fn commit_changes(&self, tables: Tables<BatchTable<'_>>, before: &Snapshot) -> Result<(), fjall::Error> {
         let engine = &*self.engine;
         let mut rows = OwnedWriteBatch::with_capacity(engine.database.clone(), changed_rows(&tables))

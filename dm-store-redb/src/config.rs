@@ -36,11 +36,11 @@ pub struct RedbConfig {
     /// - A higher number makes merging cheaper, but each batch changes more pages.
     /// - The first write to a user or conversation that is not in memory reads all rows in runs
     ///   once.
-    /// - After this read, the store keeps the newest number of each inbox and conversation with
-    ///   rows in runs in memory. This takes at most 39 bytes for each row in runs.
+    /// - After this read, the store keeps in memory the newest number of each inbox and
+    ///   conversation that has rows in runs. This takes at most 39 bytes for each row in runs.
     pub recent_entries: NonZeroUsize,
-    /// The method of recovery after a crash. Default [`Recovery::Quick`]. The method determines the
-    /// costs of opening the file and of commits.
+    /// The method of recovery after a crash. Default [`Recovery::Quick`]. The method determines how
+    /// long commits take, and opening the file after a crash.
     pub recovery: Recovery,
     /// The space to keep free on the disk, in bytes. Default 64 MiB. Zero keeps no space free. This
     /// field has an effect on Unix only, and none on a database that the host opened.
@@ -65,9 +65,9 @@ pub struct RedbConfig {
 /// | opening after SIGKILL, 150,000 messages (272 MiB), 3 measurements | 1 ms | 0.3 s |
 /// | opening after SIGKILL, 1,000,000 messages (1.1 GiB), 2 measurements | 1 ms | 1.3 and 1.4 s |
 /// | opening after a clean close, 1,000,000 messages, 2 measurements | 0.5 ms | 0.4 ms |
-/// | commits of 256, 150,000 messages, 3 measurements | 32,000 to 35,000 msg/s | 31,000 to 35,000 msg/s |
-/// | commits of 256, 1,000,000 messages, 2 measurements | 28,000 msg/s | 27,000 and 29,000 msg/s |
-/// | commits of 1, 2 measurements | 1,490 and 1,630 msg/s | 1,820 and 1,860 msg/s |
+/// | commits of 256 messages, 150,000 stored, 3 measurements | 32,000 to 35,000 msg/s | 31,000 to 35,000 msg/s |
+/// | commits of 256 messages, 1,000,000 stored, 2 measurements | 28,000 msg/s | 27,000 and 29,000 msg/s |
+/// | commits of 1 message, 2 measurements | 1,490 and 1,630 msg/s | 1,820 and 1,860 msg/s |
 ///
 /// With a million messages, a walk takes more than a second, during which users wait for the
 /// service. A larger file takes longer. With quick recovery a large commit costs the same as with a

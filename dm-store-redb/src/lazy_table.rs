@@ -1,5 +1,5 @@
-//! [`LazyTable`]: a table of redb that is opened at its first use. A read uses three or four of
-//! about twenty tables, and a batch uses a few more, so it would be wasteful to open all of them.
+//! [`LazyTable`]: a table of redb that is opened at its first use. There are 18 tables and up to 32
+//! runs. A read or a batch uses only some of them, so it would be wasteful to open all.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -26,8 +26,8 @@ pub(crate) trait Transaction: Copy {
     /// An open table.
     type Table: ReadableTable<Bytes, Bytes>;
 
-    /// Whether this is the write transaction of a batch. Nothing else writes to the database while
-    /// it is open.
+    /// Whether this is the write transaction of a batch. While a write transaction is open, nothing
+    /// else writes to the database.
     const IS_BATCH: bool;
 
     /// Opens the table `name`.

@@ -18,8 +18,8 @@
 //!
 //! One thread writes. Each batch is one transaction, committed in two phases with
 //! `Durability::Immediate`, so that an answered commit survives a power cut. Reads see the newest
-//! commit and do not wait for other calls. Only one process can have the file open; a second one is
-//! refused as [`Locked`](dm_core::store::StoreErrorKind::Locked).
+//! commit and do not wait for a commit that is running. Only one process can have the file open; a
+//! second one is refused as [`Locked`](dm_core::store::StoreErrorKind::Locked).
 //!
 //! [`dm_core`](dm_core#terms) defines terms such as inbox, cursor, head and floor.
 //!
@@ -47,8 +47,8 @@
 //!
 //! # When the disk fails
 //!
-//! After the first error of its file, redb refuses all calls on the database until the database is
-//! opened again. A full disk is such an error, too.
+//! After the first error in reading or writing the file, redb refuses all calls on the database
+//! until the database is opened again. A full disk is such an error, too.
 //!
 //! - A store that opened its file opens it again by itself. Calls fail as
 //!   [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until this succeeds.

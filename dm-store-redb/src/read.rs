@@ -10,12 +10,13 @@ use crate::table_with_runs::TableWithRuns;
 use crate::tables;
 
 /// The reader of the store. It keeps the database open.
-pub(crate) type Reader = dm_store_kv::Reader<Committed>;
+pub(crate) type Reader = dm_store_kv::Reader<EngineSnapshots>;
 
-/// Opens read transactions, each on the newest committed state of the database.
-pub(crate) struct Committed(pub(crate) Arc<Database>);
+/// The snapshots of the database. Each read gets a new one: a read transaction on the newest
+/// committed state.
+pub(crate) struct EngineSnapshots(pub(crate) Arc<Database>);
 
-impl Snapshots for Committed {
+impl Snapshots for EngineSnapshots {
     type Table<'a> = TableWithRuns<&'a ReadTransaction>;
 
     fn read<R>(

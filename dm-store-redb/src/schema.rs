@@ -14,8 +14,8 @@ use crate::tables::{self, NAMES, SCHEMA};
 ///
 /// - Version 1 has all rows in the main tables.
 /// - Version 2 has the newest rows of `dm_sequence` and `dm_inbox` in runs.
-/// - Version 3 has the participants in new rows of `dm_conversation_ids`, which is version 2 of the
-///   rows of `dm-store-kv`. Older rows stay as they are.
+/// - Version 3 has the participants in new rows of `dm_conversation_ids`. Older rows stay as they
+///   are. `dm-store-kv` counts only changes of rows, and calls this version 2.
 pub(crate) const VERSION: u32 = 3;
 
 /// The key of the version in `dm_schema`.
@@ -63,7 +63,8 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
         // To version 1: all tables are created empty. To version 2: nothing changes, because a log
         // without a row about its runs has no runs. To version 3: nothing changes, because the rows
         // of both versions can be read. If another handle has migrated since the check above, the
-        // same values are written a second time.
+        // same values are written a second time. The 1 (rows per run) has no effect, because no
+        // row is inserted into a log.
         let mut tables = tables::write(&transaction, 1)?;
         let found = version_in(&tables.schema.main)?;
         refuse_newer(found.unwrap_or(0), VERSION)?;

@@ -9,14 +9,14 @@ use redb::{Builder, Database, DatabaseError};
 
 use crate::config::RedbConfig;
 use crate::error::from_redb;
-use crate::read::{Committed, Reader};
+use crate::read::{EngineSnapshots, Reader};
 use crate::schema;
 use crate::write::Writer;
 
 /// A [`Store`] in a redb database. Clones are handles to the same store.
 ///
-/// Dropping the last clone closes the file. If a commit or read is still running, the file is
-/// closed when that call ends. Closing blocks for about as long as a commit.
+/// Dropping the last clone waits for a running commit and then closes the file. Closing blocks for
+/// about as long as a commit. If a read is still running, the file is closed when the read ends.
 #[derive(Clone, Debug)]
 pub struct RedbStore {
     embedded: Embedded<Reader>,
@@ -26,9 +26,9 @@ impl RedbStore {
     /// Opens the store in a file of its own, with the default configuration. A missing file is
     /// created, with access for the process's user only. Its folder must exist.
     ///
-    /// Blocks until the file is open. [`Recovery`](crate::Recovery) lists the times after a crash.
-    /// Call this function before the server accepts connections, or on a thread for blocking work.
-    /// It needs no runtime.
+    /// Blocks until the file is open. [`Recovery`](crate::Recovery) lists how long this takes after
+    /// a crash. Call this function before the server accepts connections, or on a thread for
+    /// blocking work. It needs no runtime.
     ///
     /// # Errors
     /// - [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store
@@ -36,8 +36,8 @@ impl RedbStore {
     /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
     ///   library wrote the file. The file is not changed.
     /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the file has a table
-    ///   of another program whose name begins with `dm_`. The error's source names the table. The
-    ///   file is not changed.
+    ///   that is not the library's, although the table's name begins with `dm_`. The error's source
+    ///   names the table. The file is not changed.
     /// - [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when the file is damaged or is not a
     ///   database.
     /// - [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when the file cannot be
@@ -54,7 +54,8 @@ impl RedbStore {
     ///   work. The error's source names the field.
     pub fn open_with(path: impl AsRef<Path>, config: &RedbConfig) -> Result<Self, StoreError> {
         config.validate()?;
-        // A host may change its working directory before the file is opened again.
+        // The path is made absolute, because a host may change its working directory before the
+        // file is opened again.
         let (path, config) = (absolute(path.as_ref())?, config.clone());
         let database = catch_panic(|| open(&path, &config))?;
         let (writer, reader) = writer_and_reader(database.into(), &config)?;
@@ -66,8 +67,8 @@ impl RedbStore {
     }
 
     /// Opens the store in a database that the host has open, beside the host's own tables. Only
-    /// tables whose names begin with `dm_` are read and changed. A commit waits while the host has
-    /// a write transaction of its own.
+    /// tables whose names begin with `dm_` are read and changed. While the host has a write
+    /// transaction of its own open, a commit waits.
     ///
     /// The store keeps the database open until its last handle is dropped. Several stores may be
     /// opened in one database: their commits wait for each other, and each store sees the writes of
@@ -94,7 +95,7 @@ impl EmbeddedStore for RedbStore {
 /// Migrates the schema of a database, and returns the store's writer and reader.
 fn writer_and_reader(database: Arc<Database>, config: &RedbConfig) -> Result<(Writer, Reader), StoreError> {
     catch_panic(|| schema::migrate(&database))?;
-    Ok((Writer::new(Arc::downgrade(&database), config), Reader::new(Committed(database))))
+    Ok((Writer::new(Arc::downgrade(&database), config), Reader::new(EngineSnapshots(database))))
 }
 
 /// Opens a file, and creates it if it is missing or empty.
@@ -136,7 +137,8 @@ fn open_existing(path: &Path, builder: &Builder) -> Result<Database, StoreError>
             schema::check_compatible(&database)?;
             database.close().map_err(from_redb)?;
         }
-        // The file was not closed. It can be read only after a repair, which changes it.
+        // The file was not closed. redb must repair it before it can be read, and the repair
+        // changes it. So the schema is checked only after the repair.
         Err(DatabaseError::RepairAborted) => {
             tracing::warn!("the database was not closed, and is being recovered");
         }

@@ -59,10 +59,12 @@ impl<T: Transaction> Rows for TableWithRuns<T> {
     }
 
     fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
+        // No row has the number `u64::MAX`, so it does not matter that the addition saturates.
         let (from, to) = (log_key(owner, after.saturating_add(1)), log_key(owner, u64::MAX));
         let last = match &self.recent {
-            // Only in a batch. A read needs only one number, and reading all newest numbers would
-            // take longer.
+            // A batch looks up the numbers of many owners. So `newest` reads all rows in runs at
+            // the first look-up and keeps the newest number of each owner. A read needs the number
+            // of one owner, and a walk finds it faster.
             Some(recent) if T::IS_BATCH => {
                 if let Some(number) = recent.newest()?.get(owner) {
                     return Ok((number > after).then_some(number));
@@ -100,8 +102,8 @@ impl Changes for TableWithRuns<&WriteTransaction> {
         }
     }
 
-    /// Removes the rows between two keys, both included, from the runs and the main table. Rows of
-    /// runs that are merged stay in the runs; reads skip them.
+    /// Removes the rows between two keys, both included, from the main table and the runs. A row
+    /// that was merged also stays in its run, where reads skip it.
     fn remove_between(&mut self, from: &[u8], to: &[u8]) -> Result<(), Failure> {
         if let Some(recent) = &mut self.recent {
             recent.remove_between(from, to)?;

@@ -15,8 +15,8 @@ use crate::schema::COMMIT_KEY;
 use crate::table_with_runs::TableWithRuns;
 use crate::tables::{self, INBOX, SEQUENCE};
 
-/// The writer of the store. It does not keep the database open: the file must be closed when the
-/// last handle is dropped, and the writer's thread may end a moment later.
+/// The writer of the store. It has only a weak reference to the database, so the store keeps the
+/// database open until the reader is dropped.
 pub(crate) struct Writer {
     database: Weak<Database>,
     recovery: Recovery,
@@ -26,7 +26,8 @@ pub(crate) struct Writer {
     /// The newest numbers in the runs of `dm_sequence` and of `dm_inbox`. `None` until they are
     /// read from the runs.
     newest: [Option<NewestNumbers>; 2],
-    /// The number of commits in the database for which `heads` and `newest` are valid.
+    /// The number of commits in the database when `heads` and `newest` were last valid. If the
+    /// database has another number now, another handle has written.
     commits: u64,
 }
 
@@ -116,12 +117,13 @@ impl EngineWriter for Writer {
                 self.clear_caches();
                 Err(from_redb(error))
             }
+            // The caches are not cleared: after an unknown outcome the writer is not called again.
             Err(error) => Err(from_commit(error)),
         }
     }
 
     /// Whether redb refuses all calls until the database is opened again. redb does so after any
-    /// error of its file, even if nothing of the batch was committed.
+    /// error in reading or writing its file, even if nothing of the batch was committed.
     fn is_broken(&self) -> bool {
         let database = self.database.upgrade();
         let begun = database.as_deref().map(Database::try_begin_write);

@@ -30,6 +30,7 @@ pub(crate) fn merge(
     mut main: LazyTable<&WriteTransaction>,
     recent: RecentRows<&WriteTransaction>,
 ) -> Result<(Runs, Option<NewestNumbers>), Failure> {
+    // `drain`, below, panics beyond the end of `run_tables`.
     let merging_count = recent.merging_count().min(recent.run_tables.len());
     let RecentRows { mut runs, mut run_tables, rows_per_run, newest, .. } = recent;
     let mut newest = newest.into_inner();
@@ -37,13 +38,15 @@ pub(crate) fn merge(
     if runs.rows_since_merge < MIN_ROWS_BETWEEN_MERGES.min(rows_per_run) && !is_full {
         return Ok((runs, newest));
     }
+    // A quarter may round to zero, so one more row is added.
     let limit = if is_full { u64::MAX } else { runs.rows_since_merge + runs.rows_since_merge / 4 + 1 };
     runs.rows_since_merge = 0;
     run_tables.truncate(merging_count);
     if let MergeProgress::Through(key) = &runs.progress {
         runs.progress = merge_rows(&mut main, &run_tables, key, limit)?;
     } else {
-        // Only one run, because freeing the pages of a run takes as long as a small commit.
+        // Usually only one run is deleted, because freeing its pages takes as long as a small
+        // commit.
         let deleted = if is_full { merging_count } else { merging_count.min(1) };
         for table in run_tables.drain(..deleted) {
             table.delete()?;

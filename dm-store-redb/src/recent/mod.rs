@@ -29,8 +29,8 @@
 //!
 //! A reader gets the rows of one conversation or inbox from the main table, then from each run,
 //! starting with the oldest. In the runs of the merging generation, the rows that are merged are
-//! skipped. This is the order of the keys, because the newest row of an owner has the highest
-//! number.
+//! skipped. The reader gets the rows in the order of their keys, because a row in a newer table has
+//! a higher number.
 //!
 //! # Measurements
 //!
@@ -99,8 +99,8 @@ impl<T: Transaction> RecentRows<T> {
         usize::try_from(self.runs.first_growing - self.runs.oldest).unwrap_or(usize::MAX)
     }
 
-    /// The lower bound for reading the rows from the key `from` to the key `to` in the run with the
-    /// index `run`: it excludes rows that are merged. `None` if all rows up to `to` are merged.
+    /// The lower bound for reading the run with the index `run` from the key `from` to the key `to`
+    /// without the rows that are merged. `None` if all rows up to `to` are merged.
     fn lower_bound<'k>(&'k self, run: usize, from: &'k [u8], to: &[u8]) -> Option<Bound<&'k [u8]>> {
         match &self.runs.progress {
             _ if run >= self.merging_count() => Some(Bound::Included(from)),
@@ -111,8 +111,8 @@ impl<T: Transaction> RecentRows<T> {
         }
     }
 
-    /// The rows between two keys, both included, in the run with the index `run`, without those
-    /// that are merged. `None` if all of them are merged.
+    /// The rows of the run with the index `run` between two keys, both included. Rows that are
+    /// merged are left out. `None` if all rows up to `to` are merged.
     pub(crate) fn rows_between(
         &self,
         run: usize,
@@ -186,7 +186,7 @@ impl RecentRows<&WriteTransaction> {
         newest_run.insert(key, value)
     }
 
-    /// Removes the rows between two keys, both included, that are not merged.
+    /// Removes all rows between two keys, both included, except those that are merged.
     pub(crate) fn remove_between(&mut self, from: &[u8], to: &[u8]) -> Result<(), Failure> {
         for run in 0..self.run_tables.len() {
             let Some(from) = self.lower_bound(run, from, to) else { continue };

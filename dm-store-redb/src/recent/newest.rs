@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 /// The newest number of each owner in the runs of a log. Has at most as many numbers as there are
 /// rows in the runs. A number is the highest that its owner has used, so it stays valid after its
-/// row is merged or expires. It is dropped when the next generation becomes the merging one.
+/// row is merged or expires. It is dropped when all runs of its generation are deleted.
 #[derive(Debug, Default)]
 pub(crate) struct NewestNumbers {
     merging: HashMap<u32, u64>,
@@ -17,14 +17,14 @@ pub(crate) struct NewestNumbers {
 }
 
 impl NewestNumbers {
-    /// Sets an owner's newest number in the merging generation. The calls for an owner must have
-    /// ascending numbers.
+    /// Sets an owner's newest number in the merging generation. A number replaces the owner's
+    /// earlier one, so the numbers of an owner must be given in ascending order.
     pub(crate) fn insert_merging(&mut self, owner: u32, number: u64) {
         self.merging.insert(owner, number);
     }
 
-    /// Sets an owner's newest number in the growing generation. The calls for an owner must have
-    /// ascending numbers.
+    /// Sets an owner's newest number in the growing generation. The numbers of an owner must be
+    /// given in ascending order, as for [`insert_merging`](Self::insert_merging).
     pub(crate) fn insert_growing(&mut self, owner: u32, number: u64) {
         self.growing.insert(owner, number);
     }

@@ -10,13 +10,14 @@ use dm_store_kv::{Failure, Order};
 use crate::lazy_table::{LazyTable, Row, RowsBetween, Transaction};
 use crate::recent::{END, RecentRows};
 
-/// For this number of owners or more, each run is read once from end to end. For fewer owners, each
-/// owner is looked up in each run. With this limit the list of 10,000 conversations takes 6 ms, the
-/// same time as without runs.
+/// When the last rows of this number of owners or more are read, each run is read once from end to
+/// end. For fewer owners, each owner is looked up in each run. With this limit, listing 10,000
+/// conversations takes 6 ms, the same time as without runs.
 const MANY_OWNERS: usize = 512;
 
-/// An iterator over the rows of a log, in key order: the main table, then each run; or the reverse.
-/// Each table is opened when it is reached.
+/// An iterator over the rows of one owner in a log. In ascending order it reads the main table, and
+/// then each run from the oldest to the newest. In descending order it reads them from the newest
+/// run to the main table. Each table is opened when it is reached.
 pub(crate) struct Walk<'a, T: Transaction> {
     /// The rows of the current table.
     rows: RowsBetween<'a>,
@@ -123,12 +124,14 @@ pub(crate) fn visit_last_rows<T: Transaction>(
     }
     let remaining = owners.iter().zip(found).enumerate().filter(|(_, (_, found))| !found);
     for (index, (owner, _)) in remaining {
+        // The bounds are below and above all keys of the owner, which begin with its bytes.
         let from = owner.to_be_bytes();
         let mut to = END;
         if let Some(first) = to.first_chunk_mut() {
             *first = from;
         }
-        // With many owners, `visit_last_rows_in_runs` has found the owners with rows in runs.
+        // With many owners, `visit_last_rows_in_runs` has found all owners that have rows in runs.
+        // The others have rows in the main table only.
         let row = if owners.len() >= MANY_OWNERS {
             main.rows_between(Bound::Included(&from), &to)?.next_back()
         } else {
@@ -142,8 +145,8 @@ pub(crate) fn visit_last_rows<T: Transaction>(
     Ok(())
 }
 
-/// Calls `visit` for the last row of each owner with rows in runs, and sets `found` at the owner's
-/// index.
+/// Calls `visit` for the last row of each owner that has rows in runs, and sets `found` at the
+/// owner's index. `owners` ascend.
 fn visit_last_rows_in_runs<T: Transaction>(
     recent: &RecentRows<T>,
     owners: &[u32],

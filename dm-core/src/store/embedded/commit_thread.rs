@@ -63,7 +63,7 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
                 Job::Refused(reader) => {
                     let is_current = self.shared.is_current(&reader);
                     drop(reader);
-                    // After a panic the store stays closed.
+                    // A store that was closed after a panic is not reopened.
                     if is_current && self.shared.availability() == Availability::Open {
                         self.engine_failed();
                     }
@@ -151,7 +151,8 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
         tracing::info!("the store is open again");
     }
 
-    /// Closes the store. The engine is dropped later, together with the last handle.
+    /// Closes the store. An engine that is still open is dropped later, when the last handle of the
+    /// store is dropped.
     fn close(&self) {
         tracing::error!("the store refuses all work until the process opens it again");
         self.shared.close();

@@ -51,8 +51,8 @@ pub trait EngineReader: Send + Sync + 'static {
 
     /// Maximum number of reads that run at the same time. Default: 8.
     ///
-    /// Further reads wait without a thread. So a thousand clients that connect at the same time do
-    /// not take all threads of the runtime's blocking pool.
+    /// A read that waits for others takes no thread. So a thousand clients that connect at the same
+    /// time do not take all threads of the runtime's blocking pool.
     fn max_concurrent_reads(&self) -> NonZeroUsize {
         const { NonZeroUsize::new(8).unwrap() }
     }

@@ -74,6 +74,7 @@ pub struct Embedded<R> {
 
 /// The queue of the commit thread. Dropping it closes the queue and waits for the thread to end.
 struct CommitQueue<R> {
+    // Both are `Some` until the queue is dropped.
     jobs: Option<mpsc::Sender<Job<R>>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -167,8 +168,8 @@ impl<R: EngineReader> Embedded<R> {
         EmbeddedBuilder { writer, reader, reopen: None, reserve: None }
     }
 
-    /// Runs a read on the blocking pool, after waiting until fewer reads run than
-    /// [`EngineReader::max_concurrent_reads`].
+    /// Runs a read on the blocking pool. First waits until fewer than
+    /// [`EngineReader::max_concurrent_reads`] reads are running.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&R) -> Result<T, StoreError> + Send + 'static,
@@ -181,8 +182,8 @@ impl<R: EngineReader> Embedded<R> {
             let answer = read(&reader);
             let refused = answer.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Closed);
             if let Some(jobs) = jobs.filter(|_| refused).and_then(|jobs| jobs.upgrade()) {
-                // If the queue is full, the job is not needed: the commit in the queue will find
-                // that the engine refuses all work.
+                // If the queue is full, the job is dropped. That does no harm: the next commit or
+                // read finds again that the engine refuses all work.
                 let _ = jobs.try_send(Job::Refused(reader));
             } else {
                 // The reader is dropped before the answer is returned. After the answer the caller
@@ -235,6 +236,7 @@ impl<R: EngineReader> Store for Embedded<R> {
         let jobs = self.commits.jobs.as_ref().ok_or(StoreErrorKind::Closed)?;
         let sent = jobs.send(Job::Commit(batch, answer)).await;
         sent.map_err(|_| StoreError::from(StoreErrorKind::Closed))?;
+        // The result is missing if the commit thread panicked outside `EngineWriter::commit`.
         result.await.unwrap_or_else(|_| Err(StoreErrorKind::OutcomeUnknown.into()))
     }
 
@@ -275,8 +277,8 @@ impl<R: EngineReader> Store for Embedded<R> {
             && self.shared.is_stale()
             && let Some(jobs) = &self.commits.jobs
         {
-            // While nothing is committed, only this renews the measurement. If the queue is full, a
-            // commit or a later status measures.
+            // While nothing is committed, only this job renews the measurement. If the queue is
+            // full, the job is dropped, and a commit or a later status renews the measurement.
             let _ = jobs.try_send(Job::Measure);
         }
         self.shared.status()

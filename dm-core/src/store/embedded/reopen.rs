@@ -11,7 +11,7 @@ use crate::store::error::StoreError;
 /// A function that opens an engine again and returns its new writer and reader.
 pub(super) type OpenEngine<W, R> = Box<dyn FnMut() -> Result<(W, R), StoreError> + Send>;
 
-/// The time to wait for running reads before the first attempt. An engine that locks its files
+/// Maximum time to wait for running reads before the first attempt. An engine that locks its files
 /// cannot open while a read uses the old reader.
 const READS_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause after the first failed attempt. Each further pause is twice as long.
@@ -37,8 +37,8 @@ pub(super) fn reopen<W, R>(
     open: &mut OpenEngine<W, R>,
     signals: &Receiver<Signal>,
 ) -> Reopened<W, R> {
-    // Dropping closes the engine, which may take long. The commit thread does not wait for it, and
-    // refuses commits.
+    // Dropping closes the engine, which may take long. Meanwhile the commit thread does not wait,
+    // but refuses commits.
     if catch_unwind(AssertUnwindSafe(|| drop(old))).is_err() {
         return Reopened::Panicked;
     }

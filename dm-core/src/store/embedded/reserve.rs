@@ -16,8 +16,8 @@ pub(super) struct Reserve {
     pub(super) free: Box<dyn FnMut() -> io::Result<u64> + Send>,
 }
 
-/// Free space is measured again when the reserve, divided by this number, may have been written. So
-/// writes use at most about this part of the reserve before the next measurement.
+/// The number of equal parts of the reserve. Free space is measured again when one part may have
+/// been written, so writes use at most about one part before the next measurement.
 const MEASUREMENTS_PER_RESERVE: u64 = 16;
 /// The number of bytes that a batch is assumed to write besides its payloads.
 const BATCH_OVERHEAD_BYTES: u64 = 64 * 1024;
@@ -26,7 +26,8 @@ const BATCH_OVERHEAD_BYTES: u64 = 64 * 1024;
 /// a sixteenth of the reserve may have been written since.
 pub(super) struct Gauge {
     reserve: Reserve,
-    /// The bytes that may have been written since the last measurement.
+    /// The bytes that may have been written since the last measurement, including the payloads of
+    /// the batch that caused this measurement.
     written: u64,
     /// The time of the last measurement; `None` before the first.
     measured_at: Option<Instant>,

@@ -14,7 +14,8 @@ pub(super) const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The status of a store, and the engine's reader.
 pub(super) struct Shared<R> {
-    /// The engine's reader; `None` while the engine is being reopened.
+    /// The engine's reader; `None` while the engine is being reopened. The lock is held only to
+    /// copy or replace the value, so the value is valid even if a holder panicked.
     reader: RwLock<Option<Arc<WatchedReader<R>>>>,
     /// One of `OPEN`, `REOPENING` and `CLOSED`.
     availability: AtomicU8,
@@ -102,6 +103,7 @@ impl<R> Shared<R> {
     pub(super) fn refusal(&self) -> StoreError {
         match self.availability() {
             Availability::Closed => StoreErrorKind::Closed.into(),
+            // `Open` is possible: the store may have been reopened since the call was refused.
             Availability::Open | Availability::Reopening => {
                 StoreError::new(StoreErrorKind::Unavailable, "the store is being reopened")
             }
