@@ -44,9 +44,9 @@
 //!   of one device, the session with the highest term stays.
 //! - *claim*: the term and the age of a device's session, which the session's node sends to the
 //!   other nodes. These nodes end their older sessions of this device.
-//! - *objection*: the answer to a claim by a node whose own session of this device is at least as
-//!   old as the claimed session, but has the higher term. The node of the claimed session then
-//!   raises the term of this session and sends a new claim.
+//! - *objection*: the reply of a node to a claim that has the lower term, although the claimed
+//!   session is newer than the node's own session of the device, or as old. The newer session has to
+//!   stay, so the node that claimed raises its session's term and claims again.
 //! - *heartbeat*: a frame that shows that its node is alive.
 //! - *challenge*: a request that only a running node can reply to. A node is *verified* after it
 //!   has replied to a challenge of this node.

@@ -190,8 +190,8 @@ async fn listen(
 }
 
 impl Shared {
-    /// Handles a message on a user's subject. `next_probe` is the lowest number of a probe of this
-    /// node that is not a replay.
+    /// Handles a message on a user's subject. Probes of this node with numbers below `next_probe` are
+    /// replays.
     async fn receive_from_user(&self, user: UserId, message: async_nats::Message, next_probe: &mut u64) {
         let frame = match self.open_user_frame(user, &message.subject, &message.payload) {
             Ok(frame) => frame,

@@ -25,7 +25,8 @@
 //!
 //! - *head*: the newest number of a conversation or of a user's inbox, with the other fields that a
 //!   send needs. [`Heads`] keeps heads in memory.
-//! - *note*: a copy of a head's number in a row of the tables.
+//! - *note*: a row with the number of a head, so that the head is found again with one lookup, and
+//!   without a search for the last row of a log.
 //! - *epoch*: a numbered period. It begins with the first batch after [`Heads`] are created or
 //!   cleared, and ends when they are closed ([`Heads::note_all`]) or cleared. A note has the number
 //!   of the epoch that wrote it.
@@ -46,8 +47,8 @@
 //!   write to the tables, the engine must detect their writes and [clear](Heads::clear) the heads.
 //!   `dm-store-redb` counts the commits in a row of the table [`schema`](Tables::schema), in the
 //!   transaction of each commit. If the count in the table differs from the count in memory,
-//!   another handle wrote. An engine that keeps notes ([`Heads::with_notes`]) must be the only
-//!   writer.
+//!   another handle wrote. Notes are used without looking at the log, so no other process or
+//!   handle may write to the tables of an engine that keeps notes ([`Heads::with_notes`]).
 //! - *Size of the heads.* One conversation and one user together take at most [`Heads::BYTES`]. The
 //!   default of `dm-store-redb` and `dm-store-fjall` is 20 MiB, for 65,536 conversations and 65,536
 //!   users. A write to a conversation or user that is not in memory takes longer, because it first

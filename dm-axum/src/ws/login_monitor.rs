@@ -16,7 +16,7 @@ use crate::login::{LoginExpiry, LoginExtensions, LoginWatch};
 pub(super) struct LoginMonitor {
     api: Arc<Api>,
     expiry: Option<Expiry>,
-    watched: Option<Watched>,
+    watched: Option<WatchState>,
 }
 
 struct Expiry {
@@ -25,7 +25,8 @@ struct Expiry {
     timer: Timer,
 }
 
-struct Watched {
+/// The host's watch of the login, and its running calls.
+struct WatchState {
     watch: LoginWatch,
     /// The running call of [`Login::ended`](crate::Login::ended).
     ended: BoxFuture<'static, DisconnectReason>,
@@ -39,7 +40,7 @@ struct Watched {
 impl LoginMonitor {
     pub(super) fn new(api: &Arc<Api>, login: LoginExtensions) -> Self {
         let expiry = login.expiry.map(|at| Expiry { at, timer: timer_until(api, at) });
-        let watched = login.watch.map(|watch| Watched {
+        let watched = login.watch.map(|watch| WatchState {
             ended: ended(&watch),
             check: Some(check(&watch)),
             checked_at: api.service.clock().now(),
@@ -82,7 +83,7 @@ impl LoginMonitor {
     }
 }
 
-impl Watched {
+impl WatchState {
     /// Resolves when the host ends the login: when `ended` resolves, or when a check returns an
     /// error.
     async fn ended_early(&mut self) -> DisconnectReason {
@@ -122,7 +123,7 @@ async fn check_result(
 }
 
 /// Resolves when the host ends the login. Never resolves if the host gave no watch.
-async fn ended_early(watched: &mut Option<Watched>) -> DisconnectReason {
+async fn ended_early(watched: &mut Option<WatchState>) -> DisconnectReason {
     match watched {
         Some(watched) => watched.ended_early().await,
         None => std::future::pending().await,

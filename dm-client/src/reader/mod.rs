@@ -4,12 +4,12 @@
 //! - [`error`]: the reasons for a refusal.
 //! - [`peer_suites`]: the strongest suite of each peer. [`replays`]: the recently decrypted
 //!   messages.
-//! - [`handle`]: the type `Reader`.
+//! - [`message_reader`]: the type `Reader`.
 
 mod error;
-mod handle;
+mod message_reader;
 mod peer_suites;
 mod replays;
 
 pub use error::ReadError;
-pub use handle::Reader;
+pub use message_reader::Reader;

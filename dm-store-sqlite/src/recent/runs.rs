@@ -1,5 +1,8 @@
 //! [`Runs`], the state of the runs in the file: the runs that exist, the growing generation, and
-//! the progress of merging the other generation. [`recent`](crate::recent) defines these terms.
+//! the progress of merging the other generation.
+//!
+//! A run is a small group of new rows. A generation is 16 runs. Even generations are in the tables
+//! `dm_recent_…_0`, odd ones in the tables `dm_recent_…_1`. [`recent`](crate::recent) says why.
 
 use rusqlite::Result;
 

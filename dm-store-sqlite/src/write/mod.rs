@@ -100,22 +100,22 @@ impl Writer {
     }
 
     /// Applies all writes of a batch inside the open transaction, and merges rows.
-    fn apply(&mut self, batch: Vec<Write>) -> rusqlite::Result<Vec<Outcome>> {
+    fn apply(&mut self, writes: Vec<Write>) -> rusqlite::Result<Vec<Outcome>> {
         let recent = match &mut self.recent {
             Some(recent) => recent,
             unknown => unknown.insert(RecentRows::read(&self.connection, self.recent_entries)?),
         };
         let statements = Statements::new(&self.connection, recent.runs.growing_table());
-        let mut writes = Batch { connection: &self.connection, heads: &mut self.heads, recent, statements };
-        let outcomes = batch
+        let mut batch = Batch { connection: &self.connection, heads: &mut self.heads, recent, statements };
+        let outcomes = writes
             .into_iter()
-            .map(|write| match writes.apply(write) {
+            .map(|write| match batch.apply(write) {
                 Ok(outcome) => Ok(outcome),
                 Err(WriteError::Refused(refusal)) => Ok(Outcome::Refused(refusal)),
                 Err(WriteError::Failed(error)) => Err(error),
             })
             .collect::<rusqlite::Result<_>>()?;
-        drop(writes);
+        drop(batch);
         recent.merge(&self.connection)?;
         Ok(outcomes)
     }

@@ -13,9 +13,9 @@ use crate::ws::login_monitor::LoginMonitor;
 
 /// Waits for a reason to end one connection. The value is `None` while the connection is ending:
 /// another reason has no effect then.
-pub(super) struct EndMonitor(Option<Monitored>);
+pub(super) struct EndMonitor(Option<MonitoredEnds>);
 
-struct Monitored {
+struct MonitoredEnds {
     /// Reports the end of the login.
     login: LoginMonitor,
     /// Resolves when the session ends.
@@ -24,7 +24,7 @@ struct Monitored {
 
 impl EndMonitor {
     pub(super) fn new(login: LoginMonitor, session: &Session) -> Self {
-        Self(Some(Monitored { login, session_end: session.ended().boxed() }))
+        Self(Some(MonitoredEnds { login, session_end: session.ended().boxed() }))
     }
 
     /// Waits for the end of `session` instead of the earlier session, after a hello has replaced
@@ -51,7 +51,9 @@ impl EndMonitor {
 
     /// Resolves when the connection has to end, with the reason. Cancel safe.
     pub(super) async fn ended(&mut self) -> Close {
-        let Some(Monitored { login, session_end }) = &mut self.0 else { return std::future::pending().await };
+        let Some(MonitoredEnds { login, session_end }) = &mut self.0 else {
+            return std::future::pending().await;
+        };
         let close = tokio::select! {
             biased;
             close = login.ended() => close,

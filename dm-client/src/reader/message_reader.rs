@@ -43,9 +43,10 @@ const DEFAULT_MESSAGES: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 /// for the last 65,536 messages that it has opened, over all conversations. They take about 10 MiB.
 ///
 /// A reader recognizes a message by bytes that the sender chose: the client message id in suite 1,
-/// and the nonce in suite 0. A message opens any number of times under the id and the number with
-/// which it was opened first, so that a program can read history repeatedly. With another id or
-/// number, the message is [`ReadError::Repeated`].
+/// and the nonce in suite 0. A program can open a message again and again, for instance to read
+/// history repeatedly, as long as the server gives the message the same message id and the same
+/// sequence number as the first time. With another message id or sequence number, the message is
+/// [`ReadError::Repeated`].
 ///
 /// After a restart, a program passes the messages that it has kept to the new reader with
 /// [`remember`](Self::remember).
