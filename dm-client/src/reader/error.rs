@@ -1,7 +1,7 @@
 //! [`ReadError`]: the reason why a [`Reader`] refuses a message.
 
 #[cfg(doc)]
-use super::handle::Reader;
+use super::message_reader::Reader;
 use crate::ids::MessageId;
 use crate::suite::OpenError;
 
