@@ -113,6 +113,10 @@ pub(crate) struct Options {
     /// The store is opened anew, and each message goes to another conversation
     #[arg(long)]
     pub(crate) cold: bool,
+    /// Each user has a key and each pair a gate, and each send names the key version; in `compare`,
+    /// only those to the first subject
+    #[arg(long)]
+    pub(crate) conditions: bool,
     /// Writes per second that a host makes to its own table in the store's file; on SQLite
     #[arg(long, default_value_t = 0)]
     pub(crate) host_writes: u32,

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use curve25519_dalek::{EdwardsPoint, Scalar};
+use dm_core::store::{Ceiling, Change, GateChange, Participants, Put, Record, SenderSequence, Update, Write};
 use dm_core::{
-    Ciphertext, ClientMessageId, ConversationId, Principal, SendMessage, Service, Timestamp, UserId,
+    Ciphertext, ClientMessageId, ConversationId, KeyBinding, KeyRecord, KeyVersion, Principal, SendMessage,
+    Service, Timestamp, UserId, X25519Key,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -16,6 +18,8 @@ const AT_ONCE: usize = 512;
 pub(crate) struct Chat {
     pub(crate) id: ConversationId,
     pub(crate) sender: Principal,
+    /// The version of the recipient's key that sends name; `None` if they name none.
+    pub(crate) key_version: Option<KeyVersion>,
 }
 
 /// The *n*-th user.
@@ -42,8 +46,36 @@ pub(crate) async fn open_chats_among(
 ) -> anyhow::Result<Vec<Chat>> {
     anyhow::ensure!(users > conversations / users, "too few users for so many conversations");
     let people: Vec<UserId> = (0..users).map(user).collect();
-    let pairs = (0..conversations).map(|n| (n % users, (n % users + 1 + n / users) % users));
-    open_pairs(service, pairs.map(|(one, other)| (people[one], people[other]))).await
+    let pairs = pairs(conversations, users).map(|(one, other)| (people[one], people[other]));
+    open_pairs(service, pairs).await
+}
+
+/// The users of each conversation, by their numbers.
+fn pairs(conversations: usize, users: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..conversations).map(move |n| (n % users, (n % users + 1 + n / users) % users))
+}
+
+/// Writes that give each user a key of version 1, and the pair of each conversation of
+/// [`open_chats`] a gate that lets every message of a measurement through.
+pub(crate) fn conditions(conversations: usize, users: usize) -> Vec<Write> {
+    let people: Vec<UserId> = (0..users).map(user).collect();
+    let keys = people.iter().map(|user| {
+        let record = KeyRecord {
+            user: *user,
+            key: X25519Key::from_stored([9; 32]),
+            version: KeyVersion::FIRST,
+            published_at: Timestamp::from_millis(1),
+            binding: KeyBinding::Unproven,
+        };
+        let Record { key, value, tag, due, .. } = record.to_record();
+        Change::Put(Put { key, value, tag, due })
+    });
+    let ceiling = Update::Set(Ceiling { messages: SenderSequence::new(1 << 40), bytes: 1 << 50 });
+    let gates = pairs(conversations, users).map(|(one, other)| {
+        let pair = Participants::new(people[one], people[other]).expect("two users");
+        Change::Gate(GateChange { pair, close: 0, open: 0, ceiling_a: ceiling, ceiling_b: ceiling })
+    });
+    keys.chain(gates).map(|change| Write::default().change(change)).collect()
 }
 
 /// Opens conversations between pairs of users, in their order.
@@ -60,7 +92,7 @@ pub(crate) async fn open_pairs(
         let (service, sender) = (service.clone(), Principal::from(one));
         tasks.spawn(async move {
             let opened = service.open_conversation(&sender, other).await.expect("it opens");
-            (n, Chat { id: opened.conversation.id, sender })
+            (n, Chat { id: opened.conversation.id, sender, key_version: None })
         });
     }
     chats.extend(tasks.join_all().await);
@@ -80,6 +112,7 @@ pub(crate) async fn send(service: &Service, chat: &Chat, n: usize, payload: usiz
     let ciphertext = Ciphertext::new(payload.into(), &[7; 24], None, None).expect("24 bytes");
     let mut message = SendMessage::new(chat.id, ciphertext, Timestamp::from_millis(n as u64));
     message.client_id = Some(ClientMessageId::from(uuid_v7()));
+    message.recipient_key_version = chat.key_version;
     service.send(&chat.sender, message).await.expect("it is stored");
 }
 

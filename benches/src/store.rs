@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use dm_core::store::{Outcome, Store, Write};
 use dm_core::{MemoryStore, Service, ServiceBuilder};
 use dm_store_fjall::FjallStore;
 use dm_store_postgres::PostgresStore;
@@ -12,6 +13,9 @@ use dm_store_sqlite::SqliteStore;
 use dm_test_servers::postgres::{Cluster, Database};
 
 use crate::subject::Kind;
+
+/// The number of writes in one commit before a measurement.
+const BATCH: usize = 512;
 
 /// The location of a store's data: a folder, or a database that is made for it.
 pub(crate) struct Data {
@@ -28,18 +32,24 @@ impl Data {
 
     /// A builder of a service with the store, which it opens.
     pub(crate) async fn builder(&self) -> anyhow::Result<ServiceBuilder> {
+        self.builder_after(Vec::new()).await
+    }
+
+    /// As [`builder`](Self::builder), after some writes that the service has no calls for.
+    pub(crate) async fn builder_after(&self, writes: Vec<Write>) -> anyhow::Result<ServiceBuilder> {
         let file = |name| self.folder.join(name);
         let failed = "it does not open";
-        Ok(match (self.kind, self.database) {
-            (Kind::Memory, _) => Service::builder(MemoryStore::new()),
-            (Kind::Sqlite, _) => Service::builder(SqliteStore::open(file("dm.db")).context(failed)?),
-            (Kind::Redb, _) => Service::builder(RedbStore::open(file("dm.redb")).context(failed)?),
-            (Kind::Fjall, _) => Service::builder(FjallStore::open(file("dm")).context(failed)?),
+        match (self.kind, self.database) {
+            (Kind::Memory, _) => built(MemoryStore::new(), writes).await,
+            (Kind::Sqlite, _) => built(SqliteStore::open(file("dm.db")).context(failed)?, writes).await,
+            (Kind::Redb, _) => built(RedbStore::open(file("dm.redb")).context(failed)?, writes).await,
+            (Kind::Fjall, _) => built(FjallStore::open(file("dm")).context(failed)?, writes).await,
             (Kind::Postgres, Some(database)) => {
-                Service::builder(PostgresStore::open(&database.parameters()).await.context(failed)?)
+                let store = PostgresStore::open(&database.parameters()).await.context(failed)?;
+                built(store, writes).await
             }
             (kind, _) => anyhow::bail!("only sends can be measured with {kind:?}: there is no service"),
-        })
+        }
     }
 
     /// Opens the store again after it was closed.
@@ -60,6 +70,16 @@ impl Data {
         let began = Instant::now();
         Ok((self.builder().await?, began.elapsed()))
     }
+}
+
+/// A builder of a service with an open store, after some writes to it.
+async fn built(store: impl Store, writes: Vec<Write>) -> anyhow::Result<ServiceBuilder> {
+    for batch in writes.chunks(BATCH) {
+        for outcome in store.commit(batch.to_vec()).await? {
+            anyhow::ensure!(matches!(outcome, Outcome::Done(_)), "a write was refused: {outcome:?}");
+        }
+    }
+    Ok(Service::builder(store))
 }
 
 /// A builder of a service with a store in a folder or in a new database.

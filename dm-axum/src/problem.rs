@@ -19,9 +19,11 @@ pub(crate) enum Kind {
     Unauthorized,
     ForeignOrigin,
     ForeignDevice,
+    NotAllowed,
     NotFound,
     MethodNotAllowed,
     BodyTimeout,
+    Conflict,
     StaleKey,
     MessageIdReused,
     TooLarge,
@@ -45,6 +47,7 @@ impl Kind {
             Self::Unauthorized => ("urn:dm:problem:unauthorized", S::UNAUTHORIZED, "Not authenticated"),
             Self::ForeignOrigin => ("urn:dm:problem:foreign-origin", S::FORBIDDEN, "Origin not allowed"),
             Self::ForeignDevice => ("urn:dm:problem:foreign-device", S::FORBIDDEN, "Not the caller's device"),
+            Self::NotAllowed => ("urn:dm:problem:not-allowed", S::FORBIDDEN, "Not allowed"),
             Self::NotFound => ("urn:dm:problem:not-found", S::NOT_FOUND, "Not found"),
             Self::MethodNotAllowed => {
                 ("urn:dm:problem:method-not-allowed", S::METHOD_NOT_ALLOWED, "Method not allowed")
@@ -52,6 +55,7 @@ impl Kind {
             Self::BodyTimeout => {
                 ("urn:dm:problem:body-timeout", S::REQUEST_TIMEOUT, "The body took too long")
             }
+            Self::Conflict => ("urn:dm:problem:conflict", S::CONFLICT, "Changed in the meantime"),
             Self::StaleKey => ("urn:dm:problem:stale-key", S::CONFLICT, "The recipient has another key"),
             Self::MessageIdReused => (
                 "urn:dm:problem:message-id-reused",
@@ -186,6 +190,8 @@ impl From<Error> for Problem {
                 problem.current_key = Some(current.clone());
                 problem
             }
+            Error::NotAllowed => Self::new(Kind::NotAllowed, "you may not send to this user now"),
+            Error::Conflict => Self::new(Kind::Conflict, "another request changed it; nothing was stored"),
             Error::TooManyDevices { limit } => {
                 Self::new(Kind::TooManyDevices, format!("a user may have {limit} devices"))
             }
@@ -271,4 +277,21 @@ impl IntoResponse for Problem {
 
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_send_and_a_conflict_have_problems_of_their_own() {
+        let parts = |error| Problem::from_write_error(error).to_frame();
+        let refused = parts(Error::NotAllowed);
+        assert_eq!((refused.status, &*refused.r#type), (403, "urn:dm:problem:not-allowed"));
+        let conflict = parts(Error::Conflict);
+        assert_eq!((conflict.status, &*conflict.r#type), (409, "urn:dm:problem:conflict"));
+        for problem in [refused, conflict] {
+            assert_eq!((problem.retry_after_ms, problem.current_key), (None, None));
+        }
+    }
 }

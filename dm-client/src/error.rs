@@ -100,7 +100,8 @@ impl ClientError {
 
     /// Whether a message with other content is stored under the same client message id (409).
     pub fn is_message_id_reused(&self) -> bool {
-        matches!(self, Self::Refused(problem) if problem.status == 409)
+        // A seed server does not name the kind of a problem.
+        matches!(self, Self::Refused(problem) if problem.status == 409 && !problem.is_conflict())
     }
 }
 
@@ -132,6 +133,11 @@ impl Problem {
             408 | 425 | 429 | 500..=599 => Retry::Later(self.retry_after),
             _ => Retry::Never,
         }
+    }
+
+    /// Whether the server refused the request because what it depends on has changed.
+    fn is_conflict(&self) -> bool {
+        self.kind.ends_with(":conflict")
     }
 
     /// A problem with a status and no text.
@@ -177,6 +183,17 @@ mod tests {
         let after = Some(Duration::from_secs(7));
         let problem = Problem { retry_after: after, ..Problem::with_status(503) };
         assert_eq!(problem.retry(), Retry::Later(after));
+    }
+
+    #[test]
+    fn a_conflict_does_not_say_that_a_message_id_is_reused() {
+        let error = |kind: &str| {
+            ClientError::Refused(Box::new(Problem { kind: kind.to_owned(), ..Problem::with_status(409) }))
+        };
+        assert!(!error("urn:dm:problem:conflict").is_message_id_reused());
+        for kind in ["urn:dm:problem:message-id-reused", "about:blank"] {
+            assert!(error(kind).is_message_id_reused(), "{kind}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::invalid::Invalid;
+use crate::store::Write;
 
 /// The limits and modes of a service. Start from [`Config::default`] and change fields;
 /// [`ServiceBuilder::start`](crate::ServiceBuilder::start) checks all fields.
@@ -58,8 +59,8 @@ pub struct Config {
     /// Maximum number of entries that one commit expires. Default 500: such a commit does not
     /// noticeably delay sends.
     pub expiry_step: usize,
-    /// Maximum number of peers that one commit tells of a new key. Default 500: such a commit does
-    /// not noticeably delay sends.
+    /// Maximum number of peers that one commit tells of a new key, at most 1,024. Default 500: such a
+    /// commit does not noticeably delay sends.
     pub announce_step: usize,
     /// Maximum number of writes that wait in the queue of one lane (see
     /// [`Store::lanes`](crate::store::Store::lanes)). Default 4,096. Further callers wait until the
@@ -69,8 +70,10 @@ pub struct Config {
     /// Further callers wait until bytes are free.
     ///
     /// A write counts 64 bytes. A send also counts its ciphertext, and an acknowledgement counts 8
-    /// bytes for each entry, or 16 for each message, that it names. A write that counts more than
-    /// the maximum waits until the queues are empty.
+    /// bytes for each entry, or 16 for each message, that it names. Each condition and each change
+    /// of a record counts 256 bytes and its value, and each posted notice 512. A write that counts
+    /// more than the maximum waits until the queues are empty. Jobs have a queue of their own, with
+    /// the same maximum.
     pub queue_bytes: usize,
     /// Maximum number of writes in one commit. Default 512. A larger batch saves little, because
     /// 512 writes already share the time of one fsync.
@@ -162,7 +165,7 @@ impl Config {
             ("devices_per_user", self.devices_per_user, 1_000),
             ("window", self.window, 65_536),
             ("expiry_step", self.expiry_step, 100_000),
-            ("announce_step", self.announce_step, 100_000),
+            ("announce_step", self.announce_step, Write::MAX_POSTS),
             ("queue", self.queue, 1 << 20),
             // The semaphore that counts these bytes takes amounts of 32 bits.
             ("queue_bytes", self.queue_bytes, 1 << 30),
@@ -234,7 +237,7 @@ mod tests {
             (1_000, |c| &mut c.devices_per_user),
             (65_536, |c| &mut c.window),
             (100_000, |c| &mut c.expiry_step),
-            (100_000, |c| &mut c.announce_step),
+            (1_024, |c| &mut c.announce_step),
             (1 << 20, |c| &mut c.queue),
             (1 << 30, |c| &mut c.queue_bytes),
             (65_536, |c| &mut c.batch),

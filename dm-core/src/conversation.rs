@@ -6,10 +6,12 @@ use std::str::FromStr;
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 
+use crate::counts::Counts;
 use crate::ids::ConversationId;
 use crate::invalid::Invalid;
-use crate::numbers::ServerSequence;
-use crate::participants::Participants;
+use crate::message::Message;
+use crate::numbers::{SenderSequence, ServerSequence};
+use crate::participants::{Participants, Side};
 use crate::time::Timestamp;
 
 /// The facts about a conversation that never change.
@@ -23,7 +25,7 @@ pub struct Conversation {
     pub opened_at: Timestamp,
 }
 
-/// A conversation with the number and time of its newest message.
+/// A conversation with the number and time of its newest message, and the counts of both sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConversationState {
     /// The conversation.
@@ -32,9 +34,32 @@ pub struct ConversationState {
     pub head: ServerSequence,
     /// The time at which the service received the newest message; `None` if there is none.
     pub last_activity: Option<Timestamp>,
+    /// What each side has sent and seen, up to the newest message.
+    pub counts: Counts,
 }
 
 impl ConversationState {
+    /// The number of the newest message that is not counted: it and all before it were stored
+    /// before messages were counted. Zero for a conversation whose messages are all counted.
+    #[must_use]
+    pub fn uncounted(&self) -> ServerSequence {
+        ServerSequence::new(self.head.get().saturating_sub(self.counts.total()))
+    }
+
+    /// The number of messages that a side had sent when a message of this conversation was
+    /// appended, that message included; `None` if the message is not counted.
+    #[must_use]
+    pub fn sent_up_to(&self, side: Side, message: &Message) -> Option<SenderSequence> {
+        if message.sender_sequence == SenderSequence::ZERO {
+            return None;
+        }
+        if self.conversation.participants.participant(side) == message.sender {
+            return Some(message.sender_sequence);
+        }
+        let counted = message.sequence.get().saturating_sub(self.uncounted().get());
+        Some(SenderSequence::new(counted.saturating_sub(message.sender_sequence.get())))
+    }
+
     /// The cursor at this conversation. The page after it starts with the next conversation of the
     /// list.
     #[must_use]

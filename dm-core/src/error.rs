@@ -38,6 +38,12 @@ pub enum Error {
         /// The recipient's current key; `None` when the recipient has published none.
         current: Option<Box<KeyRecord>>,
     },
+    /// One of the two users, or the host, does not let the caller send to this user now.
+    #[error("the caller may not send to this user now")]
+    NotAllowed,
+    /// What the call depends on has changed since it was read. Nothing was stored.
+    #[error("what the call depends on has changed")]
+    Conflict,
     /// The user has as many devices as the configuration allows.
     #[error("a user may have {limit} devices")]
     TooManyDevices {
@@ -88,6 +94,8 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::ClientIdReused
             | Self::StaleKey { .. }
+            | Self::NotAllowed
+            | Self::Conflict
             | Self::TooManyDevices { .. }
             | Self::BeyondHead { .. } => Retry::Never,
         }

@@ -4,13 +4,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::conversation::Conversation;
 use crate::device::DeviceId;
 use crate::ids::ConversationId;
+use crate::invalid::Invalid;
 use crate::key::{KeyBinding, KeyRecord, KeyVersion, X25519Key};
 use crate::message::Message;
-use crate::numbers::InboxSeq;
+use crate::numbers::{InboxSeq, Registration};
 use crate::participants::Participants;
+use crate::proof::CursorProof;
 use crate::time::Timestamp;
 use crate::user::UserId;
 
@@ -24,6 +28,9 @@ pub struct InboxEntry {
     /// The device of the inbox's owner that caused the entry; `None` if none did. The entry is not
     /// pending for that device.
     pub origin: Option<DeviceId>,
+    /// The registration that the entry is for; `None` if it is for all devices of the user. The
+    /// entry is not pending for the other devices.
+    pub addressee: Option<Registration>,
     /// The event.
     pub event: Event,
 }
@@ -40,7 +47,7 @@ pub enum Event {
 
 /// An event that is not a message. Stores keep the bytes from [`encode`](Notice::encode), so a new
 /// kind of notice needs no change in any store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
     /// A conversation with the user was opened.
@@ -48,24 +55,70 @@ pub enum Notice {
     /// A peer in one of the user's conversations published a new key. The record is the peer's key
     /// at the time of the entry; the peer may have published another one since.
     PeerKeyChanged(KeyRecord),
+    /// An event that this version of the library does not know: of a newer version, or a host's
+    /// own.
+    Other(OtherNotice),
 }
 
-/// The bytes are not a [`Notice`] that this version of the library knows.
+/// The bytes of a notice that this version of the library does not know. `Debug` prints their
+/// number only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OtherNotice(Bytes);
+
+impl OtherNotice {
+    /// The smallest kind of a host's own notices. The kinds below are for the library.
+    pub const FIRST_CUSTOM: u8 = 128;
+
+    /// A notice of the host's own. The first byte is its kind.
+    ///
+    /// # Errors
+    /// [`Invalid`] for no bytes, for more than [`Notice::MAX_LEN`], and for a kind below
+    /// [`FIRST_CUSTOM`](Self::FIRST_CUSTOM).
+    pub fn new(bytes: impl Into<Bytes>) -> Result<Self, Invalid> {
+        let bytes = bytes.into();
+        if bytes.len() > Notice::MAX_LEN {
+            return Err(Invalid::new("notice", "longer than 512 bytes"));
+        }
+        match bytes.first() {
+            Some(kind) if *kind >= Self::FIRST_CUSTOM => Ok(Self(bytes)),
+            _ => Err(Invalid::new("notice", "not of a kind for hosts")),
+        }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+impl fmt::Debug for OtherNotice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OtherNotice({} bytes)", self.0.len())
+    }
+}
+
+/// The bytes are no [`Notice`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an encoded notice of this version")]
+#[error("not an encoded notice")]
 pub struct UnknownNotice;
 
 impl Notice {
     const CONVERSATION_OPENED: u8 = 1;
     const PEER_KEY_CHANGED: u8 = 2;
 
-    /// The bytes that a store keeps: one byte for the kind of notice, then fields of fixed width.
-    /// At most 128 bytes. Integers are big-endian. The table has the width of each field in bytes.
+    /// Maximum length of the encoded form, in bytes.
+    pub const MAX_LEN: usize = 512;
+
+    /// The bytes that a store keeps: one byte for the kind of notice, then its fields. At most
+    /// [`MAX_LEN`](Self::MAX_LEN). Integers are big-endian. The table has the width of each field
+    /// in bytes.
     ///
     /// | kind | notice | fields |
     /// |---|---|---|
     /// | 1 | conversation opened | id 16, participant a 32, participant b 32, opened at 8 |
     /// | 2 | peer key changed | user 32, key 32, version 4, published at 8, binding 1 |
+    /// | others | not known to this version | any |
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(96);
@@ -85,14 +138,17 @@ impl Notice {
                 out.extend(record.published_at.as_millis().to_be_bytes());
                 out.push(record.binding.code());
             }
+            Self::Other(other) => out.extend_from_slice(&other.0),
         }
         out
     }
 
-    /// Decodes bytes from [`encode`](Self::encode).
+    /// Decodes bytes from [`encode`](Self::encode). Bytes of an unknown kind become
+    /// [`Other`](Self::Other).
     ///
     /// # Errors
-    /// [`UnknownNotice`] for any other bytes: damaged, or written by a newer version.
+    /// [`UnknownNotice`] for no bytes, for more than [`MAX_LEN`](Self::MAX_LEN), and for a known
+    /// kind with other fields.
     pub fn decode(bytes: &[u8]) -> Result<Self, UnknownNotice> {
         let mut fields = Fields(bytes);
         let notice = match fields.take::<1>()? {
@@ -114,7 +170,8 @@ impl Notice {
                     .take::<1>()
                     .and_then(|[code]| KeyBinding::from_code(code).ok_or(UnknownNotice))?,
             }),
-            _ => return Err(UnknownNotice),
+            _ if bytes.len() > Self::MAX_LEN => return Err(UnknownNotice),
+            _ => return Ok(Self::Other(OtherNotice(Bytes::copy_from_slice(bytes)))),
         };
         if fields.0.is_empty() { Ok(notice) } else { Err(UnknownNotice) }
     }
@@ -131,11 +188,32 @@ impl InboxEntry {
     }
 
     /// The number of bytes that the entry counts in a page or a queue: [`Message::cost`] for a
-    /// message, 256 for a notice. The encoded bytes of a notice are at most 128 of the 256; the
-    /// rest is for the entry's other fields.
+    /// message; for a notice 256, or its encoded bytes and 128 for the entry's other fields if that
+    /// is more.
     #[must_use]
     pub fn cost(&self) -> usize {
-        self.message().map_or(256, |message| message.cost())
+        match &self.event {
+            Event::Message(message) => message.cost(),
+            Event::Notice(Notice::Other(other)) => (other.0.len() + 128).max(256),
+            Event::Notice(_) => 256,
+        }
+    }
+
+    /// Whether the entry is for the device with this registration: it is for all devices, or for
+    /// this one. `None` stands for a device that is not registered.
+    #[must_use]
+    pub fn is_for(&self, registration: Option<Registration>) -> bool {
+        self.addressee.is_none() || self.addressee == registration
+    }
+
+    /// The proof that a client gives when it resumes after this entry of a user's inbox (see
+    /// [`CursorProof`]).
+    #[must_use]
+    pub fn proof(&self, user: UserId) -> CursorProof {
+        match &self.event {
+            Event::Message(message) => CursorProof::new(user, self.seq, self.at, message.id.as_bytes()),
+            Event::Notice(notice) => CursorProof::new(user, self.seq, self.at, &notice.encode()),
+        }
     }
 }
 
@@ -143,7 +221,8 @@ impl InboxEntry {
 ///
 /// The hint contains the entry, so that a session delivers the entry without reading the store. A
 /// session of the device in [`InboxEntry::origin`] does not deliver the entry, unless the session
-/// is a follower.
+/// is a follower. If the entry has an [addressee](InboxEntry::addressee), only a session of that
+/// registration delivers it.
 #[derive(Clone, Debug)]
 pub struct Notification {
     /// The owner of the inbox.
@@ -198,7 +277,7 @@ mod tests {
     use super::*;
     use crate::testing::user;
 
-    fn notices() -> [Notice; 2] {
+    fn notices() -> [Notice; 3] {
         let conversation = Conversation {
             id: ConversationId::from_bytes([9; 16]),
             participants: Participants::new(user(1), user(2)).unwrap(),
@@ -211,27 +290,38 @@ mod tests {
             published_at: Timestamp::from_millis(6),
             binding: KeyBinding::Unproven,
         };
-        [Notice::ConversationOpened(conversation), Notice::PeerKeyChanged(record)]
+        let other = OtherNotice::new(vec![200; 512]).unwrap();
+        [Notice::ConversationOpened(conversation), Notice::PeerKeyChanged(record), Notice::Other(other)]
     }
 
     #[test]
     fn every_notice_is_decoded_from_its_encoded_bytes() {
         for notice in notices() {
             let bytes = notice.encode();
-            assert!(bytes.len() <= 128);
+            assert!(bytes.len() <= Notice::MAX_LEN);
             assert_eq!(Notice::decode(&bytes), Ok(notice));
         }
     }
 
     #[test]
-    fn shortened_lengthened_and_foreign_bytes_are_refused() {
-        for notice in notices() {
+    fn shortened_and_lengthened_bytes_of_a_known_kind_are_refused() {
+        for notice in &notices()[..2] {
             let bytes = notice.encode();
             for len in 0..bytes.len() {
                 assert_eq!(Notice::decode(&bytes[..len]), Err(UnknownNotice));
             }
             assert_eq!(Notice::decode(&[bytes.as_slice(), &[0]].concat()), Err(UnknownNotice));
         }
-        assert_eq!(Notice::decode(&[0xff; 89]), Err(UnknownNotice));
+        assert_eq!(Notice::decode(&[0xff; 513]), Err(UnknownNotice));
+    }
+
+    #[test]
+    fn a_host_can_make_notices_of_its_own_kinds_only() {
+        assert!(OtherNotice::new(Vec::new()).is_err());
+        assert!(OtherNotice::new(vec![127]).is_err());
+        assert!(OtherNotice::new(vec![128]).is_ok());
+        assert_eq!(OtherNotice::new(vec![200; 513]).unwrap_err().field(), "notice");
+        // A notice of a newer version of the library.
+        assert!(matches!(Notice::decode(&[3, 0]), Ok(Notice::Other(_))));
     }
 }

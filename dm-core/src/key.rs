@@ -1,14 +1,17 @@
-//! Published X25519 keys, their versions, and their binding to a user.
+//! Published X25519 keys, their versions, their binding to a user, and the records that keep them.
 
 use std::fmt;
 use std::str::FromStr;
 
+use bytes::{BufMut, Bytes, BytesMut};
 use curve25519_dalek::montgomery::MontgomeryPoint;
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::IsIdentity;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 
 use crate::invalid::Invalid;
+use crate::numbers::Revision;
+use crate::record::{Owner, Record, RecordKey, Tag};
 use crate::time::Timestamp;
 use crate::user::UserId;
 
@@ -107,6 +110,13 @@ impl KeyVersion {
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
+
+    /// The tag of the [record](KeyRecord::to_record) of a key of this version: the version in four
+    /// bytes, big-endian, then zeros. A send that names a version requires this tag.
+    #[must_use]
+    pub fn tag(self) -> Tag {
+        Tag::from_bytes((u128::from(self.0) << 96).to_be_bytes())
+    }
 }
 
 /// Whether a published key is proven to belong to its user, and how.
@@ -167,6 +177,48 @@ pub struct KeyRecord {
     pub binding: KeyBinding,
 }
 
+impl KeyRecord {
+    /// The first byte of the encoded form.
+    const FORM: u8 = 1;
+
+    /// The record that keeps this key: the user's [fence](crate::record::Kind::FENCE). Its value is
+    /// a byte with the form, 1, then the version in 4 bytes, the key in 32, the time of publication
+    /// in 8 and the binding in 1. Integers are big-endian.
+    #[must_use]
+    pub fn to_record(&self) -> Record {
+        let mut value = BytesMut::with_capacity(46);
+        value.put_u8(Self::FORM);
+        value.put_u32(self.version.get());
+        value.put_slice(self.key.as_bytes());
+        value.put_u64(self.published_at.as_millis());
+        value.put_u8(self.binding.code());
+        Record {
+            key: RecordKey::fence(Owner::User(self.user)),
+            value: value.freeze(),
+            tag: self.version.tag(),
+            due: None,
+            revision: Revision::ZERO,
+        }
+    }
+
+    /// The key that a user's fence keeps; `None` if the value is empty or of an unknown form.
+    #[must_use]
+    pub fn from_value(user: UserId, value: &Bytes) -> Option<Self> {
+        let (&[Self::FORM], rest) = value.split_first_chunk::<1>()? else { return None };
+        let (version, rest) = rest.split_first_chunk::<4>()?;
+        let (key, rest) = rest.split_first_chunk::<32>()?;
+        let (published_at, rest) = rest.split_first_chunk::<8>()?;
+        let &[binding] = rest else { return None };
+        Some(Self {
+            user,
+            key: X25519Key::from_stored(*key),
+            version: KeyVersion::new(u32::from_be_bytes(*version)).ok()?,
+            published_at: Timestamp::from_millis(u64::from_be_bytes(*published_at)),
+            binding: KeyBinding::from_code(binding)?,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +261,26 @@ mod tests {
         let key = X25519Key::from_bytes(user(1).to_montgomery().unwrap()).unwrap();
         assert!(key.is_derived_from(user(1)));
         assert!(!key.is_derived_from(user(2)));
+    }
+
+    #[test]
+    fn a_key_is_decoded_from_its_record_and_from_no_shorter_or_longer_value() {
+        let key = KeyRecord {
+            user: user(1),
+            key: X25519Key::from_stored([9; 32]),
+            version: KeyVersion::FIRST.next(),
+            published_at: Timestamp::from_millis(6),
+            binding: KeyBinding::Unproven,
+        };
+        let record = key.to_record();
+        assert_eq!(KeyRecord::from_value(user(1), &record.value), Some(key));
+        assert_eq!(record.tag, key.version.tag());
+        assert_ne!(record.tag, KeyVersion::FIRST.tag());
+        for len in 0..record.value.len() {
+            assert_eq!(KeyRecord::from_value(user(1), &record.value.slice(..len)), None, "{len}");
+        }
+        let longer = Bytes::from([&*record.value, &[0]].concat());
+        assert_eq!(KeyRecord::from_value(user(1), &longer), None);
     }
 
     #[test]

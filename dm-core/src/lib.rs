@@ -84,6 +84,18 @@
 //! - **Lane**: a task that commits batches, one after the other. A service has
 //!   [`Store::lanes`](store::Store::lanes) of them.
 //! - **Node**: one process of a host. Several nodes may share a store.
+//! - **Record**: a small fact beside the messages, with an owner, a kind and a name
+//!   ([`record::Record`]). Features are made of records.
+//! - **Tag**: the state of a record, as its writer named it ([`record::Tag`]). A write can require
+//!   the tag that a record has.
+//! - **Fence**: the record of a user or a conversation whose tag a send can require
+//!   ([`record::Kind::FENCE`]).
+//! - **Gate**: what lets the messages of a pair of users, or of one user, through or refuses them
+//!   ([`store::Gate`]).
+//! - **Revision**: the number of a change of a user's synced records ([`Revision`]).
+//! - **Registration**: the number that a device gets when it is registered ([`Registration`]).
+//! - **Job**: work that a record stands for until it is done, such as telling all peers of a new
+//!   key. Any node may do it.
 //! - **Suite**: the encryption scheme of a message, as its sender names it ([`Suite`]).
 //! - **Seed**: the first server of this kind, whose clients are still served. **Seed clients** have
 //!   no devices and no cursors.
@@ -96,6 +108,7 @@
 
 mod config;
 mod conversation;
+mod counts;
 mod device;
 mod directory;
 mod disconnect;
@@ -105,11 +118,14 @@ mod hub;
 mod ids;
 mod inbox;
 mod invalid;
+mod job;
 mod key;
 mod message;
 mod notifier;
 mod numbers;
 mod participants;
+mod proof;
+pub mod record;
 mod service;
 mod session;
 pub mod store;
@@ -120,18 +136,20 @@ mod user;
 
 pub use config::{AckMode, Config, KeyPolicy};
 pub use conversation::{Conversation, ConversationCursor, ConversationState};
+pub use counts::{Counts, SideCounts};
 pub use device::{DeviceId, Principal};
 pub use directory::{Directory, DirectoryError, OpenDirectory, Profile};
 pub use disconnect::{DisconnectReason, DisconnectReport};
 pub use error::{Error, Retry};
 pub use hub::Hub;
 pub use ids::{ClientMessageId, ConversationId, MessageId};
-pub use inbox::{Event, Gap, GapReason, InboxEntry, Notice};
+pub use inbox::{Event, Gap, GapReason, InboxEntry, Notice, OtherNotice};
 pub use invalid::Invalid;
 pub use key::{KeyBinding, KeyRecord, KeyVersion, X25519Key};
 pub use message::{Ciphertext, Message, Suite};
-pub use numbers::{InboxSeq, ServerSequence};
+pub use numbers::{InboxSeq, Registration, Revision, SenderSequence, ServerSequence};
 pub use participants::Participants;
+pub use proof::CursorProof;
 pub use service::{
     ConversationPage, Expired, Health, Opened, Pending, PendingKind, PendingQuery, SendMessage, Sent,
     Service, ServiceBuilder,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::ids::{ClientMessageId, ConversationId, MessageId};
 use crate::invalid::Invalid;
-use crate::numbers::ServerSequence;
+use crate::numbers::{SenderSequence, ServerSequence};
 use crate::time::Timestamp;
 use crate::user::UserId;
 
@@ -116,6 +116,9 @@ pub struct Message {
     pub sequence: ServerSequence,
     /// The user who sent it.
     pub sender: UserId,
+    /// Its number among the messages of its sender in the conversation; zero if it was stored
+    /// before such numbers were given.
+    pub sender_sequence: SenderSequence,
     /// The id that the sender's client chose for the message; `None` if it chose none.
     pub client_id: Option<ClientMessageId>,
     /// The time by the sender's clock, which may be wrong. The service uses it only to recognize a

@@ -66,9 +66,9 @@ pub trait Notifier: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// At least one connection of the user got the hint. Connections of the device that caused the
-    /// entry do not count.
+    /// entry do not count, nor do those of devices that the entry is not for.
     Connected,
-    /// The user has no connection, except perhaps connections of the device that caused the entry.
+    /// The user has no connection that counts.
     Absent,
 }
 

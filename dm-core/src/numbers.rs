@@ -1,9 +1,9 @@
-//! The numbers of items in a log: of messages in a conversation, and of entries in an inbox. They
-//! start at 1 and have no holes.
+//! The numbers of items in a sequence, such as the messages of a conversation and the entries of an
+//! inbox. They start at 1 and have no holes.
 
 use std::fmt;
 
-/// Defines the type that numbers the items of one kind of log.
+/// Defines the type that numbers the items of one kind of sequence.
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -11,8 +11,8 @@ macro_rules! number {
         pub struct $name(u64);
 
         impl $name {
-            /// Zero, the number before the first item. It is the head of a log that has never had
-            /// an item.
+            /// Zero, the number before the first item. It is the head of a sequence that has never
+            /// had an item.
             pub const ZERO: Self = Self(0);
 
             /// A number from the wire or from a store.
@@ -49,4 +49,23 @@ number! {
 number! {
     /// The number of an entry in its user's inbox: 1, 2, 3 … without holes, never reused.
     InboxSeq
+}
+
+number! {
+    /// The number of a message among those that its sender sent in the conversation: 1, 2, 3 …
+    /// without holes, never reused. Zero for a message that was stored before such numbers were
+    /// given; the numbers of its conversation start after it.
+    SenderSequence
+}
+
+number! {
+    /// The number of a change of a user's synced records: 1, 2, 3 … without holes, never reused.
+    Revision
+}
+
+number! {
+    /// The number of a registration among those of a user's devices: 1, 2, 3 … without holes, never
+    /// reused. A device that is forgotten and registered again gets a new one, so that it gets no
+    /// entry that is addressed to its predecessor.
+    Registration
 }

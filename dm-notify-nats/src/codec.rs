@@ -6,7 +6,7 @@
 //!
 //! | bytes | |
 //! |---|---|
-//! | 1 | version of this format: 3 |
+//! | 1 | version of this format: 4 |
 //! | 1 | kind |
 //! | 8 | the sending node |
 //!
@@ -15,7 +15,7 @@
 //!
 //! | kind | |
 //! |---|---|
-//! | 1 | a hint with its entry: number 8, origin, time 8, then 1 and a message, or 2 and an encoded notice |
+//! | 1 | a hint with its entry: number 8, origin, time 8, addressee 8, then 1 and a message, or 2 and an encoded notice |
 //! | 2 | a hint without its entry: number 8, origin |
 //! | 3 | a probe, which shows its own sender that its subscription has begun: stamp |
 //! | 4 | a request whether the user is connected: nonce; the reply is kind 12 |
@@ -42,9 +42,11 @@
 //! - A *device* is the length 1 of its name, then the name. Length 0 is the default device, and
 //!   length 255 is no device.
 //! - An *origin* is the device that caused an entry, or no device.
-//! - A *message* is id 16, conversation 16, sequence 8, sender 32, sent at 8, received at 8, flags
-//!   1; then the optional fields whose flags are set: client id 16, suite 4, ephemeral key 32; then
-//!   the ciphertext's nonce 24, and the payload to the end.
+//! - An *addressee* is the registration that an entry is for, or 0 if the entry is for all devices.
+//! - A *message* is id 16, conversation 16, sequence 8, sender 32, sequence of the sender 8, sent at 8,
+//!   received at 8, flags 1; then the optional fields whose flags are set: client id 16, suite 4,
+//!   ephemeral key 32; then the ciphertext's nonce 24, and the payload to the end.
+//! - An *encoded notice* is at most 512 bytes ([`Notice::encode`](dm_core::Notice::encode)).
 
 mod fields;
 mod frame;

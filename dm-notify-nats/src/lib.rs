@@ -60,7 +60,8 @@
 //! # Hints
 //!
 //! A hint has the number of the entry, the device that caused the entry, and the entry itself if
-//! the hint then takes at most [`NatsConfig::max_entry`] bytes. Ciphertext stays encrypted. A hint
+//! the hint then takes at most [`NatsConfig::max_entry`] bytes. Ciphertext stays encrypted. An entry
+//! for one device goes to all nodes of the user, and the sessions of the other devices pass over it. A hint
 //! that cannot be decoded, because it is damaged or of another version, is refused and counted, and
 //! sessions find the entry by polling.
 //!

@@ -35,9 +35,9 @@ pub struct FjallConfig {
     /// Sends were no faster with 128 MiB (measured with `dm-bench open`). This field has no effect
     /// on a database that the host opened.
     pub journal_bytes: u64,
-    /// The maximum memory for the newest numbers of conversations and users, in bytes. Default 20
-    /// MiB, which holds 65,536 conversations and 65,536 users. A million conversations and a
-    /// million users take 305 MiB.
+    /// The maximum memory for the newest numbers of conversations and users, in bytes, with what
+    /// else a send compares. Default 32 MiB, which holds 65,536 conversations and 65,536 users. A
+    /// million conversations and a million users take 488 MiB.
     ///
     /// One conversation and one user together take [`HEAD_BYTES`](Self::HEAD_BYTES). At least one
     /// conversation and one user are kept in memory.
@@ -50,8 +50,8 @@ pub struct FjallConfig {
     /// The space to keep free on the disk, in bytes. Default 64 MiB. Zero keeps no space free. This
     /// field has an effect on Unix only, and none on a database that the host opened.
     ///
-    /// - While fewer bytes are free, new messages, conversations and keys are refused as
-    ///   [`Full`](dm_core::store::StoreErrorKind::Full) before fjall is called.
+    /// - While fewer bytes are free, new messages, conversations, records and posts are refused as
+    ///   [`NoRoom`](dm_core::store::Refusal::NoRoom) before fjall is called.
     /// - Reads, acknowledgements and expiry continue.
     /// - Expiry does not make the folder smaller at once. To free space, delete other files or
     ///   enlarge the disk.
@@ -94,7 +94,7 @@ impl Default for FjallConfig {
             cache_bytes: 64 * 1024 * 1024,
             memtable_bytes: 16 * 1024 * 1024,
             journal_bytes: Self::MIN_JOURNAL_BYTES,
-            heads_bytes: 20 * 1024 * 1024,
+            heads_bytes: 32 * 1024 * 1024,
             reserve_bytes: 64 * 1024 * 1024,
         }
     }

@@ -60,7 +60,9 @@
 //!                        │                                │
 //!        members (user, conversation) ─► users ◄── inbox (user, seq)
 //!                            user_ids ─►  ▲  ▲     floors, oldest
-//!                   keys, announcements ──┘  └── devices (cursor) ◄── acked (user, device, seq)
+//!                revisions (user, rev) ───┘  └── devices (cursor) ◄── acked (user, device, seq)
+//!                            │
+//!  due (kind, time, key) ─► records (owner, kind, name)
 //! ```
 //!
 //! The tables share three keyspaces: `dm_messages`, `dm_logs` (with the tables `sequence` and

@@ -5,11 +5,12 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use dm_core::store::{StoreError, StoreErrorKind};
-use dm_store_kv::{SCHEMA_VERSION, Tables, refuse_newer};
+use dm_store_kv::{Migration, OldTables, SCHEMA_VERSION, Tables, refuse_newer};
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
 use crate::config::FjallConfig;
 use crate::error::from_fjall;
+use crate::rows::{BatchTable, SnapshotTable};
 use crate::table::{Table, prefixed};
 use crate::tables::{self, NAMES, ROWS, SCHEMA_PREFIX};
 
@@ -59,12 +60,40 @@ pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Table
     let tables = tables::open(database, config).map_err(from_fjall)?;
     if found < VERSION {
         // To version 1: all tables are created empty. To version 2: nothing changes, because the
-        // rows of both versions can be read.
+        // rows of both versions can be read. To version 3: rows are changed.
+        if found > 0 {
+            migrate_rows(database, &tables)?;
+        }
         let mut batch = database.batch().durability(Some(PersistMode::SyncAll));
         tables.schema.write(&mut batch, VERSION_KEY, VERSION.to_be_bytes());
         batch.commit().map_err(from_fjall)?;
     }
     Ok(tables)
+}
+
+/// The number of rows that one batch of a migration walks. A batch keeps its changes in memory.
+const ROWS_PER_BATCH: usize = 10_000;
+
+/// Changes the rows of versions 1 and 2 to those of version 3, in several batches.
+fn migrate_rows(database: &Database, tables: &Tables<Table>) -> Result<(), StoreError> {
+    let old_tables = tables::old_tables(tables);
+    let mut migration = Migration::default();
+    loop {
+        let snapshot = database.snapshot();
+        let mut changed = tables::batch_tables(tables, &snapshot);
+        let table = |table| BatchTable::new(SnapshotTable { snapshot: &snapshot, table });
+        let mut old =
+            OldTables { keys: table(&old_tables.keys), announcements: table(&old_tables.announcements) };
+        let is_done = migration.step(&mut changed, &mut old, ROWS_PER_BATCH)?;
+        let mut batch = database.batch().durability(Some(PersistMode::SyncAll));
+        tables::write_to(changed, &mut batch);
+        old.keys.write_to(&mut batch);
+        old.announcements.write_to(&mut batch);
+        batch.commit().map_err(from_fjall)?;
+        if is_done {
+            return Ok(());
+        }
+    }
 }
 
 /// The version of the schema in the database; zero if there is no schema, or if its creation was

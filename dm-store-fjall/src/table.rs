@@ -23,9 +23,9 @@ impl Table {
 
 /// The key of a row in fjall: the byte of its table, then the row's key.
 pub(crate) fn prefixed(prefix: u8, key: &[u8]) -> UserKey {
-    // A key has up to 32 bytes, and a bound of a walk up to 33. With the prefix, both fit into 34
-    // bytes on the stack. fjall stores a short key without an allocation, so there is none here
-    // either.
+    // Except for keys of records, a key has up to 32 bytes, and a bound of a walk up to 33. With the
+    // prefix, both fit into 34 bytes on the stack. fjall stores a short key without an allocation,
+    // so there is none here either.
     let mut bytes = [prefix; 34];
     if let Some(after_prefix) = bytes.get_mut(1..=key.len()) {
         after_prefix.copy_from_slice(key);

@@ -1,7 +1,7 @@
 //! The keyspaces, and the tables in them. Several tables share a keyspace of fjall, and the first
 //! byte of a key is the number of the table. `dm-store-kv` documents the rows.
 //!
-//! The eighteen tables share only three keyspaces, because each keyspace costs time: when it is
+//! The nineteen tables share only three keyspaces, because each keyspace costs time: when it is
 //! created, its folder and files are synced one after the other, and its memory table is flushed
 //! apart from the others. One, two and three keyspaces were measured on two cores, with three runs
 //! of `dm-bench send --store fjall --seconds 4` for each, and by opening a new folder five times:
@@ -21,7 +21,8 @@
 //! leaves a tombstone until a merge drops it, and a walk steps over each tombstone. So a walk
 //! begins above the rows that are known to be removed: a walk over an inbox begins at the inbox's
 //! floor (its newest expired entry). A walk over a device's rows in `acked`, one for each entry
-//! above the cursor that the device acknowledged individually, begins at the device's cursor.
+//! above the cursor that the device acknowledged individually, begins at the device's cursor. A walk
+//! of a batch over the records under a prefix begins where the last one found the first record.
 //!
 //! The table `schema` has number 0. Besides the row `notes`, which `dm-store-kv` documents, it has
 //! a row of this crate: `version` in ASCII → the schema's version, 4 bytes.
@@ -29,7 +30,7 @@
 use fjall::config::CompressionPolicy;
 use fjall::{Database, KeyspaceCreateOptions, OwnedWriteBatch, Snapshot};
 
-use dm_store_kv::Tables;
+use dm_store_kv::{OldTables, Tables};
 
 use crate::config::FjallConfig;
 use crate::rows::{BatchTable, SnapshotTable};
@@ -67,8 +68,6 @@ pub(crate) fn open(database: &Database, config: &FjallConfig) -> Result<Tables<T
         schema: table(SCHEMA_PREFIX),
         users: table(1),
         user_ids: table(2),
-        keys: table(3),
-        announcements: table(4),
         conversations: table(5),
         conversation_ids: table(6),
         pairs: table(7),
@@ -82,7 +81,17 @@ pub(crate) fn open(database: &Database, config: &FjallConfig) -> Result<Tables<T
         oldest: table(15),
         devices: table(16),
         acked: table(17),
+        records: table(18),
+        due: table(19),
+        revisions: table(20),
     })
+}
+
+/// The tables of schema versions 1 and 2 that later versions do not have. Their numbers are not
+/// used again.
+pub(crate) fn old_tables(tables: &Tables<Table>) -> OldTables<Table> {
+    let table = |prefix| Table { keyspace: tables.schema.keyspace.clone(), prefix };
+    OldTables { keys: table(3), announcements: table(4) }
 }
 
 /// All tables, to be read in a snapshot.

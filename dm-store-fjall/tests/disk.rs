@@ -10,7 +10,7 @@ use std::path::Path;
 use bytes::Bytes;
 use dm_conformance::build::{append, open_from, who};
 use dm_conformance::test_path;
-use dm_core::store::{AppendMessage, Ciphertext, Store as _, StoreError, Write};
+use dm_core::store::{AppendMessage, Ciphertext, Store as _, StoreError};
 use dm_store_fjall::{FjallConfig, FjallStore};
 use dm_test_disk::{DiskHarness, LATER, Syncs, full, second, trial};
 
@@ -76,7 +76,7 @@ impl DiskHarness for Flushing {
         let appends = (0..4).map(|m| {
             let ciphertext = Ciphertext::new(payload.clone(), &[7; 24], None, None).unwrap();
             let append = append(1_000, 1_000, 1_000_000 + 4 * n + m);
-            Write::AppendMessage(AppendMessage { at: LATER, sent_at: LATER, ciphertext, ..append })
+            AppendMessage { at: LATER, sent_at: LATER, ciphertext, ..append }.into()
         });
         store.commit(appends.collect()).await.unwrap();
     }

@@ -1,6 +1,6 @@
 //! The error of a read or a batch.
 
-use dm_core::store::{StoreError, StoreErrorKind};
+use dm_core::store::{Stop, StoreError, StoreErrorKind};
 
 /// The error of a read or of a batch. If a batch fails, the engine must commit nothing of this
 /// batch.
@@ -18,6 +18,13 @@ pub enum Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Engine(error)
+    }
+}
+
+/// A failure in the checks of a write ends its batch.
+impl From<Failure> for Stop<Failure> {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
     }
 }
 

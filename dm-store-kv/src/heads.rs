@@ -1,15 +1,18 @@
 //! [`Heads`]: heads in memory, so that a send needs no look-ups in the tables. A *head* is the
-//! newest number of a conversation or of a user's inbox, with the other fields that a send needs. A
-//! *note* is a copy of this number in a row of the tables ([`epoch`](crate::epoch)).
+//! newest number of a conversation or of a user's inbox, with the other fields that a send needs,
+//! such as counts, fence and gate. A *note* is a copy of this number in a row of the tables
+//! ([`epoch`](crate::epoch)).
 
 use std::num::NonZeroUsize;
 
-use dm_core::store::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
+use dm_core::store::{ConversationId, UserId};
 use lru::LruCache;
 
 use crate::codec::{Fields, Note};
+use crate::empty_ranges::EmptyRanges;
 use crate::epoch::Epoch;
 use crate::failure::Failure;
+use crate::head::{ConversationHead, UserHead};
 use crate::rows::{Changes, Rows, RowsExt as _};
 use crate::tables::Tables;
 
@@ -32,45 +35,15 @@ pub struct Heads {
     /// not at the beginning of the table. Some engines keep a tombstone for each removed row, and a
     /// walk from the beginning would step over the tombstones of all expired entries.
     oldest_bound: [u8; 12],
-}
-
-/// The head of a user: the fields that appending to the user's inbox needs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct UserHead {
-    pub(crate) user_ref: u32,
-    /// The number of the newest entry; zero before the first.
-    pub(crate) head: InboxSeq,
-    /// The number of the newest entry that expired; zero before the first.
-    pub(crate) floor: InboxSeq,
-    /// Whether the tables have a note of this head.
-    pub(crate) is_noted: bool,
-}
-
-/// The head of a conversation: the fields that appending to the conversation needs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ConversationHead {
-    pub(crate) conversation_ref: u32,
-    /// The refs of the participants, in the order of `participants`.
-    pub(crate) refs: [u32; 2],
-    pub(crate) participants: Participants,
-    /// The number of the newest message; zero before the first.
-    pub(crate) head: ServerSequence,
-    /// Whether the tables have a note of this head.
-    pub(crate) is_noted: bool,
-}
-
-impl UserHead {
-    /// Whether the inbox has no entries.
-    pub(crate) fn is_empty(self) -> bool {
-        self.head == self.floor
-    }
+    /// Ranges of records that a walk need not step over.
+    pub(crate) empty_ranges: EmptyRanges,
 }
 
 impl Heads {
     /// The maximum memory that one conversation and one user take together, in bytes. They usually
-    /// take about 250 bytes. They take more after a hash table has doubled because of removed
-    /// entries.
-    pub const BYTES: usize = 320;
+    /// take about 400 bytes, and 80 more if the pair has a gate. They take more after a hash table
+    /// has doubled because of removed entries.
+    pub const BYTES: usize = 512;
 
     /// Empty heads that take at most `bytes` of memory. They have capacity for one conversation and
     /// one user for each [`BYTES`](Self::BYTES), and for at least one of each.
@@ -84,6 +57,7 @@ impl Heads {
             epoch: None,
             next_row: None,
             oldest_bound: [0; 12],
+            empty_ranges: EmptyRanges::new(),
         }
     }
 
@@ -116,6 +90,7 @@ impl Heads {
         self.epoch = None;
         self.next_row = None;
         self.oldest_bound = [0; 12];
+        self.empty_ranges.clear();
     }
 
     /// Writes a note of each newest number that has changed since its last note, and closes the
@@ -131,21 +106,21 @@ impl Heads {
         let Some(epoch) = self.epoch.take() else { return Ok(()) };
         for (_, user) in self.users.iter_mut().filter(|(_, user)| !user.is_noted) {
             user.is_noted = true;
-            tables.note_user(*user, epoch)?;
+            tables.insert_user_head(*user, Some(epoch.note(user.head.get())))?;
         }
         for (id, conversation) in
             self.conversations.iter_mut().filter(|(_, conversation)| !conversation.is_noted)
         {
             conversation.is_noted = true;
-            tables.note_conversation(*id, *conversation, epoch)?;
+            tables.insert_conversation_head(*id, conversation, Some(epoch.note(conversation.head.get())))?;
         }
         epoch.close(&mut tables.schema)
     }
 
-    /// Drops the head of a user whose floor has changed because entries expired. Returns the number
-    /// of the newest entry, or `None` if the user was not in memory.
-    pub(crate) fn remove_user(&mut self, user: UserId) -> Option<InboxSeq> {
-        self.users.pop(&user).map(|known| known.head)
+    /// Drops the head of a user whose floor has changed because entries expired. Returns it, or
+    /// `None` if the user was not in memory.
+    pub(crate) fn remove_user(&mut self, user: UserId) -> Option<UserHead> {
+        self.users.pop(&user)
     }
 
     /// Adds the head of a user. If there is no room, the head of the least recently used user is
@@ -158,7 +133,9 @@ impl Heads {
         head: UserHead,
     ) -> Result<(), Failure> {
         match (self.users.push(user, head), self.epoch) {
-            (Some((_, dropped)), Some(epoch)) if !dropped.is_noted => tables.note_user(dropped, epoch),
+            (Some((_, dropped)), Some(epoch)) if !dropped.is_noted => {
+                tables.insert_user_head(dropped, Some(epoch.note(dropped.head.get())))
+            }
             _ => Ok(()),
         }
     }
@@ -173,7 +150,7 @@ impl Heads {
     ) -> Result<(), Failure> {
         match (self.conversations.push(id, head), self.epoch) {
             (Some((id, dropped)), Some(epoch)) if !dropped.is_noted => {
-                tables.note_conversation(id, dropped, epoch)
+                tables.insert_conversation_head(id, &dropped, Some(epoch.note(dropped.head.get())))
             }
             _ => Ok(()),
         }
@@ -210,6 +187,32 @@ impl Heads {
             None => self.insert_conversation(tables, id, head)?,
         }
         Ok(())
+    }
+
+    /// Changes the head of a user who was just looked up, and writes the user's row in `floors`. For
+    /// changes of the fence or the gate, which are not found in other rows.
+    pub(crate) fn write_user(
+        &mut self,
+        tables: &mut Tables<impl Changes>,
+        user: UserId,
+        mut head: UserHead,
+    ) -> Result<(), Failure> {
+        tables.insert_user_head(head, self.note(head.head.get()))?;
+        head.is_noted = self.epoch.is_some();
+        self.update_user(tables, user, head)
+    }
+
+    /// Changes the head of a conversation that was just looked up, and writes the conversation's
+    /// row in `conversation_ids`, as [`write_user`](Self::write_user) does for a user.
+    pub(crate) fn write_conversation(
+        &mut self,
+        tables: &mut Tables<impl Changes>,
+        id: ConversationId,
+        mut head: ConversationHead,
+    ) -> Result<(), Failure> {
+        tables.insert_conversation_head(id, &head, self.note(head.head.get()))?;
+        head.is_noted = self.epoch.is_some();
+        self.update_conversation(tables, id, head)
     }
 
     /// Lowers the lower bound of the keys in `oldest` to a key that was added, if the key is below
@@ -251,7 +254,7 @@ impl Heads {
         id: ConversationId,
     ) -> Result<Option<ConversationHead>, Failure> {
         if let Some(known) = self.conversations.get(&id) {
-            return Ok(Some(*known));
+            return Ok(Some(known.clone()));
         }
         let Some(found) = tables.conversation_head(id, self.epoch)? else { return Ok(None) };
         // The append that follows this look-up needs the heads of both participants. Their refs are
@@ -263,7 +266,7 @@ impl Heads {
                 self.insert_user(tables, user, user_found)?;
             }
         }
-        self.insert_conversation(tables, id, found)?;
+        self.insert_conversation(tables, id, found.clone())?;
         Ok(Some(found))
     }
 

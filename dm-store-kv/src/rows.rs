@@ -21,7 +21,7 @@ pub enum Order {
 ///    they were opened. In a batch ([`Changes`]) they also see the batch's earlier changes.
 /// 2. A walk yields the rows between two bounds, both included, in the given order, each row once.
 ///    If `from` is above `to`, the walk yields no row.
-/// 3. Keys have 1 to 32 bytes, bounds 0 to 33. An empty bound is below every key, even on an engine
+/// 3. Keys have 1 to 139 bytes, bounds 0 to 140. An empty bound is below every key, even on an engine
 ///    that allows no empty key.
 /// 4. A walk is lazy, because most walks read one row of a large range. The keys and values of a
 ///    walk may borrow from the table, so that no value has to be copied.
@@ -57,9 +57,27 @@ pub trait Rows {
     /// # Errors
     /// An error of the engine; [`Failure::Damaged`] for a key with a wrong length.
     fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
+        self.last_row(owner, after, |number, _| Ok(number))
+    }
+
+    /// Calls `read` with the number and the value of an owner's last row in a log ([`log_key`])
+    /// above `after`, and returns the result; `None` if there is no row above `after`. Rows up to
+    /// `after` may have been removed.
+    ///
+    /// # Errors
+    /// An error of the engine or of `read`; [`Failure::Damaged`] for a key with a wrong length.
+    fn last_row<R>(
+        &self,
+        owner: u32,
+        after: u64,
+        read: impl FnOnce(u64, &[u8]) -> Result<R, Failure>,
+    ) -> Result<Option<R>, Failure> {
         let from = log_key(owner, after.saturating_add(1));
-        let last = self.walk(&from, &log_key(owner, u64::MAX), Order::Descending)?.next();
-        last.map(|row| Ok(owner_and_number(&row?.0)?.1)).transpose()
+        let Some(row) = self.walk(&from, &log_key(owner, u64::MAX), Order::Descending)?.next() else {
+            return Ok(None);
+        };
+        let (key, value) = row?;
+        read(owner_and_number(&key)?.1, &value).map(Some)
     }
 
     /// Calls `visit` for the last row of each owner in a log ([`log_key`]). The arguments of

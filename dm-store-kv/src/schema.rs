@@ -9,11 +9,15 @@ use dm_core::store::{StoreError, StoreErrorKind};
 /// - 2: the row of a conversation's id holds the participants. The row of a conversation's id and
 ///   the row of a floor may also hold a note, which is a copy of the newest number. Rows of version
 ///   1 stay as they are until they are written again.
+/// - 3: records, in the tables `records`, `due` and `revisions`. [`Migration`](crate::Migration)
+///   moves the rows of the tables `keys` and `announcements` into them, gives the rows of `members`
+///   other keys, and numbers devices without gaps. The rows of messages, conversations and users
+///   may have more fields; those without stay as they are until they are written again.
 ///
 /// An engine stores a version in its own row of the table [`schema`](crate::Tables::schema), and
 /// refuses to open a database with a higher version ([`refuse_newer`]). An engine with rows or
 /// tables of its own counts its own version, and increments it whenever this version changes.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// Returns `found`, the version that a database has. Fails if it is higher than `known`, the
 /// highest version that the engine can read.

@@ -5,14 +5,15 @@
 //! only rises. In most cases the note equals the newest number. So a look-up first checks whether
 //! the two numbers above the note exist, and walks to the last row only if both exist.
 
-use dm_core::store::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
+use dm_core::store::{ConversationId, Counts, Gate, InboxSeq, Participants, ServerSequence, UserId};
 
 use crate::codec::{
-    ConversationDetails, ConversationIdRow, ConversationRow, Fields, FloorRow, Note, log_key, participants,
+    ConversationDetails, ConversationIdRow, ConversationNote, ConversationRow, Fields, FloorRow, Note,
+    SequenceRow, log_key, participants,
 };
 use crate::epoch::Epoch;
 use crate::failure::Failure;
-use crate::heads::{ConversationHead, UserHead};
+use crate::head::{ConversationHead, UserHead};
 use crate::rows::{Changes, Rows, RowsExt as _};
 use crate::tables::Tables;
 
@@ -25,10 +26,9 @@ impl<T: Rows> Tables<T> {
     /// The head of the user that `user_ref` stands for. Without an `epoch`, no note counts as
     /// valid.
     pub(crate) fn user_head(&self, user_ref: u32, epoch: Option<Epoch>) -> Result<UserHead, Failure> {
-        let FloorRow { floor, note } = self.floor_row(user_ref)?;
-        let newest = newest_number(&self.inbox, user_ref, floor.get(), (note, epoch))?;
-        let is_noted = note.is_some_and(|note| note.number == newest);
-        Ok(UserHead { user_ref, head: InboxSeq::new(newest), floor, is_noted })
+        let row = self.floor_row(user_ref)?;
+        let newest = newest_number(&self.inbox, user_ref, row.floor.get(), (row.note, epoch))?;
+        Ok(UserHead::from_row(user_ref, row, InboxSeq::new(newest)))
     }
 
     /// The head of a conversation; `None` if no conversation has this id. Without an `epoch`, no
@@ -41,25 +41,20 @@ impl<T: Rows> Tables<T> {
         let Some(ConversationIdRow { conversation_ref, details }) = self.conversation_id_row(id)? else {
             return Ok(None);
         };
-        let ConversationDetails { refs, participants, note } = match details {
+        let details = match details {
             Some(details) => details,
             None => self.details(conversation_ref)?,
         };
-        let newest = newest_number(&self.sequence, conversation_ref, 0, (note, epoch))?;
-        let is_noted = note.is_some_and(|note| note.number == newest);
-        Ok(Some(ConversationHead {
-            conversation_ref,
-            refs,
-            participants,
-            head: ServerSequence::new(newest),
-            is_noted,
-        }))
+        let (newest, counts) = newest_counts(&self.sequence, conversation_ref, (details.note, epoch))?;
+        let head = ServerSequence::new(newest);
+        Ok(Some(ConversationHead::from_details(conversation_ref, details, head, counts)))
     }
 
     /// The user that `user_ref` stands for. The ref must exist.
     pub(crate) fn user_by_ref(&self, user_ref: u32) -> Result<UserId, Failure> {
+        // The user's revisions may follow.
         self.users
-            .find(&user_ref.to_be_bytes(), |value| value.last(Fields::user))?
+            .find(&user_ref.to_be_bytes(), |mut value| value.user())?
             .ok_or(Failure::Damaged("a user's ref has no row in the table `users`"))
     }
 
@@ -92,7 +87,9 @@ impl<T: Rows> Tables<T> {
     /// in `conversation_ids` has only the ref.
     fn details(&self, conversation_ref: u32) -> Result<ConversationDetails, Failure> {
         let row = self.conversation_row(conversation_ref)?;
-        Ok(ConversationDetails { refs: [row.a, row.b], participants: self.participants(row)?, note: None })
+        let participants = self.participants(row)?;
+        let (note, fence, gate) = (None, None, Gate::default());
+        Ok(ConversationDetails { refs: [row.a, row.b], participants, note, fence, gate })
     }
 
     /// The number of the newest entry of a user's inbox that expired; zero before the first.
@@ -108,35 +105,19 @@ impl<T: Rows> Tables<T> {
 }
 
 impl<T: Changes> Tables<T> {
-    /// Notes the newest number of a user's inbox.
-    pub(crate) fn note_user(&mut self, user: UserHead, epoch: Epoch) -> Result<(), Failure> {
-        let row = FloorRow { floor: user.floor, note: Some(epoch.note(user.head.get())) };
-        self.floors.insert(&user.user_ref.to_be_bytes(), &row.encode())
+    /// Writes the row of a user in `floors`.
+    pub(crate) fn insert_user_head(&mut self, user: UserHead, note: Option<Note>) -> Result<(), Failure> {
+        self.floors.insert(&user.user_ref.to_be_bytes(), &user.to_row(note).encode())
     }
 
-    /// Notes the newest number of a conversation.
-    pub(crate) fn note_conversation(
+    /// Writes the row of a conversation in `conversation_ids`.
+    pub(crate) fn insert_conversation_head(
         &mut self,
         id: ConversationId,
-        conversation: ConversationHead,
-        epoch: Epoch,
+        conversation: &ConversationHead,
+        note: Option<Note>,
     ) -> Result<(), Failure> {
-        let ConversationHead { conversation_ref, refs, participants, head, .. } = conversation;
-        let note = Some(epoch.note(head.get()));
-        self.insert_conversation_id_row(
-            id,
-            conversation_ref,
-            ConversationDetails { refs, participants, note },
-        )
-    }
-
-    /// Writes the row of a conversation's id.
-    pub(crate) fn insert_conversation_id_row(
-        &mut self,
-        id: ConversationId,
-        conversation_ref: u32,
-        details: ConversationDetails,
-    ) -> Result<(), Failure> {
+        let (conversation_ref, details) = (conversation.conversation_ref, conversation.to_details(note));
         let row = ConversationIdRow { conversation_ref, details: Some(details) };
         self.conversation_ids.insert(id.as_bytes(), &row.encode())
     }
@@ -164,4 +145,30 @@ fn newest_number(
         }
     }
     Ok(log.last_number(owner, floor)?.unwrap_or(floor))
+}
+
+/// The number of a conversation's newest message, and the counts with that message. They are zero
+/// before the first message.
+fn newest_counts(
+    sequence: &impl Rows,
+    conversation_ref: u32,
+    (note, epoch): (Option<ConversationNote>, Option<Epoch>),
+) -> Result<(u64, Counts), Failure> {
+    if let Some(ConversationNote { note, counts }) = note {
+        let mut newest = (note.number, counts);
+        if epoch.is_some_and(|epoch| epoch.trusts(note)) {
+            return Ok(newest);
+        }
+        // Checks whether the two numbers above the note exist.
+        for number in [note.number.saturating_add(1), note.number.saturating_add(2)] {
+            match sequence.find(&log_key(conversation_ref, number), SequenceRow::decode)? {
+                Some(row) => newest = (number, row.counts),
+                None => return Ok(newest),
+            }
+        }
+    }
+    let last = sequence.last_row(conversation_ref, 0, |number, value| {
+        Ok((number, SequenceRow::decode(Fields::new(value))?.counts))
+    })?;
+    Ok(last.unwrap_or_default())
 }

@@ -1,10 +1,13 @@
-//! Writing notes of newest numbers, and look-ups with notes, on an engine in memory that counts its
-//! calls.
+//! Tests on an engine in memory that counts its calls: writing notes of newest numbers, and look-ups
+//! with notes. The submodules have the other tests.
 
 mod memory;
+mod migration;
+mod records;
 
-use dm_conformance::build::{append, at, conversation, open, user};
-use dm_core::store::{Expire, Outcome, Write};
+use dm_conformance::build::{append, conversation, expire, open, user};
+use dm_conformance::outcome::sent;
+use dm_core::store::{Outcome, Write};
 
 use crate::codec::FloorRow;
 use crate::heads::Heads;
@@ -31,17 +34,13 @@ impl Store {
     /// Sends a message to conversation `n`, from user `n`. Returns its sequence number, and its
     /// numbers in the sender's and the recipient's inboxes.
     fn send(&mut self, n: u64, id: u64) -> [u64; 3] {
-        match self.apply(vec![append(n, n, id).into()]).pop() {
-            Some(Outcome::MessageAppended(sent)) => {
-                let [one, other] = [0, 1].map(|which: usize| sent.appended[which].entry.seq.get());
-                [sent.message.sequence.get(), one, other]
-            }
-            other => panic!("{other:?}"),
-        }
+        let sent = sent(self.apply(vec![append(n, n, id).into()]).remove(0));
+        let [one, other] = [0, 1].map(|which: usize| sent.appended[which].entry.seq.get());
+        [sent.message.sequence.get(), one, other]
     }
 
     fn expire(&mut self, before: u64, limit: usize) {
-        self.apply(vec![Write::Expire(Expire { before: at(before), limit })]);
+        self.apply(vec![expire(before, limit)]);
     }
 
     /// Drops the heads without writing notes, as a kill of the process does.
@@ -58,14 +57,15 @@ impl Store {
     /// The floor of user `n`, and the user's noted number.
     fn floor(&self, n: u64) -> (u64, Option<u64>) {
         let tables = self.memory.tables();
-        let FloorRow { floor, note } = tables.floor_row(tables.user_ref(user(n)).unwrap().unwrap()).unwrap();
+        let FloorRow { floor, note, .. } =
+            tables.floor_row(tables.user_ref(user(n)).unwrap().unwrap()).unwrap();
         (floor.get(), note.map(|note| note.number))
     }
 
     /// The noted number of conversation `n`.
     fn noted(&self, n: u64) -> Option<u64> {
         let row = self.memory.tables().conversation_id_row(conversation(n)).unwrap().unwrap();
-        row.details.unwrap().note.map(|note| note.number)
+        row.details.unwrap().note.map(|note| note.note.number)
     }
 }
 
@@ -100,7 +100,7 @@ fn no_second_note_is_written_of_an_unchanged_number() {
     store.memory.reset_calls();
     // Each look-up drops a head that was only read.
     for n in [2, 1, 2, 1] {
-        let batch = vec![Write::AppendMessage(append(n, 99, 100))];
+        let batch = vec![append(n, 99, 100).into()];
         assert!(matches!(store.apply(batch)[0], Outcome::Refused(_)));
     }
     assert_eq!(store.memory.calls().inserts, 1, "only the row of the epoch");

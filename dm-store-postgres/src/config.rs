@@ -36,7 +36,8 @@ pub struct PostgresConfig {
     /// limit of 100 connections is enough for six nodes.
     pub read_connections: NonZeroUsize,
     /// The maximum number of connections for commits. Default 4: one for each of the service's
-    /// [`lanes`](Self::lanes), and as many for other callers. Set at least one for each lane.
+    /// [`lanes`](Self::lanes), one for the service's lane of jobs, and one for other callers. Set at
+    /// least one for each lane and one for jobs.
     pub commit_connections: NonZeroUsize,
     /// The number of lanes: the service runs one commit in each lane at a time. Default 2: one
     /// commit waits for the disk while the statements of the other run.

@@ -23,9 +23,9 @@ use crate::error::{Fault, from_postgres};
 ///
 /// The planner settings (`enable_…`) prevent scans of whole tables. Every frequent statement can
 /// find its rows by an index. Without the settings, a plan that was made while a table was small
-/// would scan the whole table after the table has grown. The order in which `RESERVE_ENTRIES`
-/// (`write/load/reserve.rs`) locks rows also depends on these settings: without hash and merge
-/// joins, the planner can only use a nested loop.
+/// would scan the whole table after the table has grown. The order in which the statement that
+/// reserves entries (`write/load/reserve.rs`) locks rows also depends on these settings: without hash
+/// and merge joins, the planner can only use a nested loop.
 pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Config, StoreError> {
     // The parser's error is left out, because it may quote the text, which may hold a password.
     let mut parsed: Config = parameters

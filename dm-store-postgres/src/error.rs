@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     Postgres(tokio_postgres::Error),
     /// A row holds a value that the library cannot have written. The text describes the value.
     Corrupt(&'static str),
+    /// The caller asks for something that this version of the store does not know.
+    Unsupported(&'static str),
     /// The pool gave no connection.
     Pool(StoreError),
     /// The server did not answer in time. It may still run the statements that were sent.
@@ -71,7 +73,7 @@ impl Fault {
                 *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
             }),
             Self::Conflict => true,
-            Self::Corrupt(_) | Self::Pool(_) | Self::Timeout => false,
+            Self::Corrupt(_) | Self::Unsupported(_) | Self::Pool(_) | Self::Timeout => false,
         }
     }
 
@@ -88,6 +90,7 @@ impl From<Fault> for StoreError {
         match fault {
             Fault::Postgres(error) => from_postgres(error),
             Fault::Corrupt(what) => Self::new(StoreErrorKind::Corrupt, what),
+            Fault::Unsupported(what) => Self::new(StoreErrorKind::Engine, what),
             Fault::Pool(error) => error,
             Fault::Timeout => Self::new(StoreErrorKind::Unavailable, "the server did not answer in time"),
             Fault::Conflict => {

@@ -34,17 +34,24 @@
 //!
 //! | Round trips | Statements that are sent together |
 //! |---|---|
-//! | 1 | `BEGIN`; the locks of users; the reads of users, conversations, client ids and devices. For a send, the locking statement also reserves the new numbers |
+//! | 1 | `BEGIN`; the locks of users; the reads of users, conversations, client ids, devices and records. For a send or a post, the locking statement also reserves the new numbers |
 //! | 1 | the writes of the changed rows, one statement for all rows of a kind; `COMMIT` |
 //!
-//! So a batch of keys, conversations, messages, acknowledgements and registrations takes two round
-//! trips, whatever its size. A batch that acknowledges messages by their ids takes one more.
+//! So a batch takes two round trips, whatever its size. One more round trip is needed by:
+//! - a batch that acknowledges messages by their ids;
+//! - a batch with records of a conversation to which this node sent no message lately;
+//! - a write that requires a fence and finds another one.
+//!
+//! A send that requires a fence and passes gates takes no further statement and writes no further
+//! row: the rows of users and of conversations have the tags of their fences, their gates and their
+//! counts. Expiry takes a few round trips of its own.
 //!
 //! A batch is divided into segments. A segment is a part of a batch that is loaded, decided and
-//! written at once, and most batches are one segment. `ForgetDevice`, `AnnounceKeys` and `Expire`
-//! are each a segment of their own, which takes one to a few round trips. All other writes can
-//! share a segment, except that an acknowledgement begins a new segment if the current segment
-//! registers its device. Each further segment of these writes takes two more round trips.
+//! written at once, and most batches are one segment. `Expire` is a segment of its own. All other
+//! writes can share a segment, except that a new segment begins before an acknowledgement for a
+//! device that the current segment registers, and before a write that counts, takes or clears
+//! records of an owner and a kind of which the current segment clears some. Each further segment
+//! takes two more round trips.
 //!
 //! A connection prepares a statement at its first use, in one more round trip. A read is one
 //! statement. A connection that was idle for a second is checked first, in one more round trip.
@@ -53,13 +60,16 @@
 //!
 //! A lane runs one commit at a time. [`PostgresConfig::lanes`] is the number of lanes of a node.
 //!
-//! A batch locks the rows of all users that it concerns, in the order of their user ids, before it
-//! reads anything that another transaction can change. Every row that the batch changes belongs to
-//! one of these users. So `READ COMMITTED` is enough: until the batch commits, no other transaction
-//! can change the rows that the batch has read. Expiry and announcements lock further users, but
-//! skip users who are locked, so that no deadlock arises.
+//! A batch locks the rows of all users that it concerns, in the order of their user ids and all in
+//! the same mode, before it reads anything that another transaction can change. Every row that the
+//! batch changes belongs to one of these users: a conversation, its records and the gate of a pair
+//! belong to both users of the pair. The store's own records belong to no user. They are guarded by
+//! rows of `record_guards`, one for each kind, which the batch locks in order after all users. So
+//! `READ COMMITTED` is enough: until the batch commits, no other transaction can change the rows that
+//! the batch has read. Expiry locks further users, but skips users who are locked, so that no
+//! deadlock arises.
 //!
-//! For a send, the statement that locks is an `UPDATE` that joins the table of users with a sorted
+//! For a send or a post, the statement that locks is an `UPDATE` that joins the table of users with a sorted
 //! array of user ids. It has no `ORDER BY`: it locks in the order of the array only if the engine
 //! runs the join as a loop over the array. The store therefore turns hash joins and merge joins off
 //! (`enable_hashjoin`, `enable_mergejoin`) on each connection, and PostgreSQL then uses this loop.
@@ -99,7 +109,7 @@
 //! # Engines that speak PostgreSQL's protocol
 //!
 //! Statements are plain SQL with arrays, `unnest`, `ON CONFLICT`, `UPDATE ... FROM`,
-//! `DELETE ... USING`, `RETURNING`, `FOR UPDATE` and `SKIP LOCKED`, without functions of the
+//! `DELETE ... USING`, `LATERAL`, `RETURNING`, `FOR NO KEY UPDATE` and `SKIP LOCKED`, without functions of the
 //! library's own, foreign keys, triggers, `LISTEN`, or advisory locks. At opening, a `DO` block of
 //! PL/pgSQL checks the search path before the row of the schema's version is created. Tests run on
 //! PostgreSQL only. Other engines, according to their documentation, differ in these features:
@@ -108,8 +118,9 @@
 //! |---|---|
 //! | `fillfactor` | [CockroachDB](https://github.com/cockroachdb/cockroach/pull/43307) accepts and ignores it. |
 //! | `READ COMMITTED` | [CockroachDB](https://www.cockroachlabs.com/docs/v24.2/read-committed) has it unless a cluster setting is off. If the setting is off, it runs such transactions as serializable, and batches that fail with a serialization error are tried again: see [`attempts`](PostgresConfig::attempts). |
-//! | `SKIP LOCKED` (expiry, announcements) | [YugabyteDB](https://github.com/yugabyte/yugabyte-db/issues/11761) has it under `READ COMMITTED` and `REPEATABLE READ`, not under `SERIALIZABLE`. |
-//! | advisory locks | YugabyteDB has them [since 2025](https://github.com/yugabyte/yugabyte-db/issues/24709). The store needs none: a row lock guards the schema's version. |
+//! | `FOR NO KEY UPDATE` | [CockroachDB](https://www.cockroachlabs.com/docs/stable/select-for-update) accepts it and locks as for `FOR UPDATE`. |
+//! | `SKIP LOCKED` (expiry) | [YugabyteDB](https://github.com/yugabyte/yugabyte-db/issues/11761) has it under `READ COMMITTED` and `REPEATABLE READ`, not under `SERIALIZABLE`. |
+//! | advisory locks | YugabyteDB has them [since 2025](https://github.com/yugabyte/yugabyte-db/issues/24709). The store needs none: row locks guard the schema's version and the store's own records. |
 //! | `ALTER COLUMN ... SET STORAGE` | [YugabyteDB](https://github.com/yugabyte/yugabyte-db/issues/29547) refuses it. So payloads keep the default storage, although ciphertext never compresses: PostgreSQL gives up trying after a kilobyte. |
 //!
 //! # Modules, in reading order
@@ -121,9 +132,9 @@
 //!   are the store's. `schema_name` is the name of the schema.
 //! - `durability` reads whether the server syncs commits and waits for its replicas.
 //! - `write` commits batches. In it, `lock_set` collects the users to lock, `segment` divides a
-//!   batch, `load` locks and reads rows, `decide` has one file for each kind of write, `write_rows`
-//!   writes the changed rows, `commit_marker` finds out whether a commit took place, and `direct`
-//!   has the writes that run statements of their own.
+//!   batch, `load` locks and reads rows into `state`, `decide` applies writes to them, with one file
+//!   for each kind of action, `write_rows` writes the changed rows, `commit_marker` finds out whether
+//!   a commit took place, and `direct` has expiry, which runs statements of its own.
 //! - `read` has the queries.
 //! - `store` is [`PostgresStore`], which opens these parts and calls them.
 //! - `codec` converts values to columns and back, `error` converts errors.
@@ -133,7 +144,8 @@
 //! - A connection pooler between the store and the server must pass startup options on. If the
 //!   pooler may run each transaction in another database session, it must support prepared
 //!   statements.
-//! - Old versions of a user's key are not kept.
+//! - A batch with records of the store itself waits for every other batch with such records of the
+//!   same kind.
 //! - A page of a user's list of conversations reads all conversations of the user.
 //! - An acknowledgement by message ids looks messages up by their ids alone. An engine that shards
 //!   by conversation has to ask all shards.

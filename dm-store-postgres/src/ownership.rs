@@ -8,17 +8,23 @@ use tokio_postgres::GenericClient;
 
 use crate::error::from_postgres;
 
-/// The table that holds the schema's version: its name, and the names of its columns in order,
-/// separated by spaces.
-const VERSION_TABLE: (&str, &str) = ("schema_version", "single version");
+/// The table that holds the schema's version.
+const VERSION_TABLE: Table = ("schema_version", "single version");
 
-/// The store's other tables, in the same form.
-const TABLES: [(&str, &str); 8] = [
-    ("acked", "user_id device seq"),
+/// A table: its name, and the names of its columns in order, separated by spaces.
+type Table = (&'static str, &'static str);
+
+const ACKED: Table = ("acked", "user_id device seq");
+const COMMITS: Table = ("commits", "slot token used_at");
+const DEVICES: Table = ("devices", "user_id device number cursor registered_at");
+
+/// The store's other tables in schemas of version 1.
+const TABLES_1: [Table; 8] = [
+    ACKED,
     ("announcements", "publisher told until"),
-    ("commits", "slot token used_at"),
+    COMMITS,
     ("conversations", "id a b opened_at a_number b_number head last_at"),
-    ("devices", "user_id device number cursor registered_at"),
+    DEVICES,
     ("inbox", "seq at message_seq conversation user_id notice origin"),
     (
         "messages",
@@ -29,6 +35,31 @@ const TABLES: [(&str, &str); 8] = [
         "users",
         "id inbox_head inbox_floor oldest_at conversations registrations key_version key key_binding \
          key_published_at",
+    ),
+];
+
+/// The store's other tables in schemas of version 2.
+const TABLES_2: [Table; 10] = [
+    ACKED,
+    COMMITS,
+    (
+        "conversations",
+        "id a b opened_at head last_at a_sent a_bytes a_seen b_sent b_bytes b_seen a_seen_before b_seen_before \
+         fence gate",
+    ),
+    DEVICES,
+    ("gates", "a b gate"),
+    ("inbox", "seq at message_seq conversation user_id notice origin addressee"),
+    (
+        "messages",
+        "seq sender_seq recipient_seq sent_at received_at suite conversation id client_id sender recipient nonce \
+         ephemeral payload sender_number",
+    ),
+    ("record_guards", "owner kind"),
+    ("records", "due revision tag kind owner name value"),
+    (
+        "users",
+        "id inbox_head inbox_floor oldest_at registrations floor_proof revision_head revision_floor fence gate",
     ),
 ];
 
@@ -86,14 +117,15 @@ impl SchemaContents {
         }
     }
 
-    /// Refuses a schema in which a table of the store is missing or has other columns. Further
-    /// relations are allowed.
+    /// Refuses a schema of a version, at least 1, in which a table of the store is missing or has
+    /// other columns. Further relations are allowed.
     ///
     /// # Errors
     /// [`StoreErrorKind::ForeignTables`].
-    pub(crate) fn require_store_tables(&self) -> Result<(), StoreError> {
-        for table in TABLES {
-            if self.relation(table)?.is_none() {
+    pub(crate) fn require_store_tables(&self, version: usize) -> Result<(), StoreError> {
+        let tables: &[Table] = if version == 1 { &TABLES_1 } else { &TABLES_2 };
+        for table in tables {
+            if self.relation(*table)?.is_none() {
                 return Err(foreign_tables(VERSION_TABLE.0, "tables of its version are missing"));
             }
         }
@@ -104,7 +136,7 @@ impl SchemaContents {
     ///
     /// # Errors
     /// [`StoreErrorKind::ForeignTables`] if the relation is not a table or has other columns.
-    fn relation(&self, (name, columns): (&str, &str)) -> Result<Option<&Relation>, StoreError> {
+    fn relation(&self, (name, columns): Table) -> Result<Option<&Relation>, StoreError> {
         match self.0.iter().find(|relation| relation.name == name) {
             Some(found) if found.is_table && found.columns == columns => Ok(Some(found)),
             Some(_) => {

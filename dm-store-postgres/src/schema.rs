@@ -18,7 +18,8 @@ use crate::schema_name::SchemaName;
 
 /// The migrations, in order. Migration *n* leads to version *n*. A released migration never
 /// changes.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0002_records.sql")];
 
 /// The version that this library writes.
 pub(crate) const VERSION: usize = MIGRATIONS.len();
@@ -83,7 +84,7 @@ async fn migrate_with(
         found = version(client).await?;
     }
     if found == Some(as_column(VERSION)) {
-        return SchemaContents::read(client).await?.require_store_tables();
+        return SchemaContents::read(client).await?.require_store_tables(VERSION);
     }
     observe(MigrationPoint::Locking);
     let transaction = client.transaction().await.map_err(from_postgres)?;
@@ -99,8 +100,11 @@ async fn migrate_with(
     if done == 0 {
         contents.refuse_other_relations()?;
     } else {
-        contents.require_store_tables()?;
+        contents.require_store_tables(done)?;
     }
+    // The limits of the database session are for the statements of a batch. A migration builds
+    // indexes, which takes as long as it takes.
+    transaction.batch_execute("SET LOCAL statement_timeout = 0").await.map_err(from_postgres)?;
     for step in MIGRATIONS.iter().skip(done) {
         observe(MigrationPoint::Step);
         // The migrations name the schema `dm`. Without this name, the tables are created in the
@@ -276,7 +280,8 @@ mod tests {
                 | MigrationPoint::Version
                 | MigrationPoint::Commit => "schema_version",
                 MigrationPoint::End => {
-                    "acked announcements commits conversations devices inbox messages schema_version users"
+                    "acked commits conversations devices gates inbox messages record_guards records \
+                     schema_version users"
                 }
             };
             assert_eq!(tables(&database), expected, "killed at {step:?}");

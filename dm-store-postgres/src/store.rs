@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
-    InboxPage, InboxQuery, InboxSeq, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind,
-    StoreStatus, UserId, Write,
+    InboxPage, InboxQuery, InboxSeq, ListedConversation, Outcome, Principal, Record, RecordKey, ScanPage,
+    ScanQuery, Store, StoreError, StoreErrorKind, StoreStatus, UserId, Write,
 };
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{MakeTlsConnect, NoTls, TlsConnect};
@@ -100,15 +100,19 @@ impl Store for PostgresStore {
         task.await.unwrap_or_else(|error| Err(StoreError::new(StoreErrorKind::OutcomeUnknown, error)))
     }
 
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        Ok(self.reader.key(user).await?)
+    async fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        Ok(self.reader.records(&keys).await?)
+    }
+
+    async fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError> {
+        Ok(self.reader.scan(&query).await?)
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         Ok(self.reader.conversation(id).await?)
     }
 
-    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         Ok(self.reader.conversations(&query).await?)
     }
 

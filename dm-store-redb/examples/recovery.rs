@@ -163,7 +163,7 @@ fn pair(users: &[UserId], conversation: u64) -> (UserId, UserId) {
 /// The write that opens conversation `n`.
 fn open(users: &[UserId], n: u64) -> Write {
     let (one, other) = pair(users, n);
-    Write::OpenConversation(OpenConversation {
+    Write::from(OpenConversation {
         id: ConversationId::from_bytes(id(n, 1)),
         participants: Participants::new(one, other).unwrap(),
         opener: Principal::from(one),
@@ -175,12 +175,11 @@ fn open(users: &[UserId], n: u64) -> Write {
 /// not help.
 fn append(users: &[UserId], n: u64) -> Write {
     let conversation = n.wrapping_mul(7_919) % CONVERSATIONS;
-    Write::AppendMessage(AppendMessage {
+    Write::from(AppendMessage {
         id: MessageId::from_bytes(id(n, 2)),
         conversation: ConversationId::from_bytes(id(conversation, 1)),
         sender: Principal::from(pair(users, conversation).0),
         client_id: Some(ClientMessageId::from_bytes(id(n, 3))),
-        recipient_key_version: None,
         sent_at: Timestamp::from_millis(n),
         at: Timestamp::from_millis(n),
         ciphertext: Ciphertext::new(vec![n.to_be_bytes()[7]; PAYLOAD].into(), &[7; 24], None, None).unwrap(),

@@ -16,12 +16,12 @@ pub struct RedbConfig {
     /// An evicted page is read again from the operating system's cache of the file. This field has
     /// no effect on a database that the host opened, which has its own cache.
     pub cache_bytes: usize,
-    /// Memory for the newest numbers of users and conversations, in bytes. Default 20 MiB, which
-    /// holds 65,536 users and 65,536 conversations.
+    /// Memory for the newest numbers of users and conversations, in bytes, with what else a send
+    /// compares. Default 32 MiB, which holds 65,536 users and 65,536 conversations.
     ///
     /// - One user and one conversation together take [`HEAD_BYTES`](Self::HEAD_BYTES). At least one
     ///   user and one conversation are kept.
-    /// - A million users and a million conversations take 305 MiB.
+    /// - A million users and a million conversations take 488 MiB.
     /// - A write to a user or conversation that is not in memory first reads its numbers from the
     ///   file.
     pub heads_bytes: usize,
@@ -45,8 +45,8 @@ pub struct RedbConfig {
     /// The space to keep free on the disk, in bytes. Default 64 MiB. Zero keeps no space free. This
     /// field has an effect on Unix only, and none on a database that the host opened.
     ///
-    /// - While fewer bytes are free, new messages, conversations and keys are refused as
-    ///   [`Full`](dm_core::store::StoreErrorKind::Full) before redb is called.
+    /// - While fewer bytes are free, new messages, conversations, records and posts are refused as
+    ///   [`NoRoom`](dm_core::store::Refusal::NoRoom) before redb is called.
     /// - Reads, acknowledgements and expiry continue.
     /// - Expiry does not make the file smaller. To free space, delete other files or enlarge the
     ///   disk.
@@ -116,7 +116,7 @@ impl Default for RedbConfig {
     fn default() -> Self {
         Self {
             cache_bytes: 64 * 1024 * 1024,
-            heads_bytes: 20 * 1024 * 1024,
+            heads_bytes: 32 * 1024 * 1024,
             recent_entries: at_least_one(65_536),
             recovery: Recovery::Quick,
             reserve_bytes: 64 * 1024 * 1024,

@@ -1,4 +1,4 @@
-//! [`LazyTable`]: a table of redb that is opened at its first use. There are 18 tables and up to 32
+//! [`LazyTable`]: a table of redb that is opened at its first use. There are 19 tables and up to 32
 //! runs. A read or a batch uses only some of them, so it would be wasteful to open all.
 
 use std::borrow::Cow;

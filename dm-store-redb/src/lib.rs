@@ -36,7 +36,9 @@
 //!                           │                                       │
 //!        dm_members (user, conversation) ─► dm_users ◄── dm_inbox (user, seq)
 //!                            dm_user_ids ─►  ▲    ▲      dm_floors, dm_oldest
-//!                dm_keys, dm_announcements ──┘    └── dm_devices (cursor) ◄── dm_acked (user, device, seq)
+//!               dm_revisions (user, rev) ────┘    └── dm_devices (cursor) ◄── dm_acked (user, device, seq)
+//!                            │
+//!  dm_due (kind, time, key) ─► dm_records (owner, kind, name)
 //! ```
 //!
 //! `dm-store-kv` documents the bytes of each table. `dm_sequence` and `dm_inbox` are *main tables*:

@@ -1,14 +1,16 @@
 //! The version of the schema in the database, and the migration to the version of this library.
 
 use dm_core::store::{StoreError, StoreErrorKind};
-use dm_store_kv::{Changes as _, Failure, refuse_newer};
+use dm_store_kv::{Changes as _, Failure, Migration, OldTables, Tables, refuse_newer};
 use redb::{
     Database, MultimapTableHandle as _, ReadTransaction, ReadableDatabase, StorageError, TableHandle as _,
+    WriteTransaction,
 };
 
 use crate::error::from_redb;
 use crate::lazy_table::{LazyTable, Transaction};
-use crate::tables::{self, NAMES, SCHEMA};
+use crate::table_with_runs::TableWithRuns;
+use crate::tables::{self, NAMES, OLD_NAMES, SCHEMA};
 
 /// The version that this library writes.
 ///
@@ -16,7 +18,12 @@ use crate::tables::{self, NAMES, SCHEMA};
 /// - Version 2 has the newest rows of `dm_sequence` and `dm_inbox` in runs.
 /// - Version 3 has the participants in new rows of `dm_conversation_ids`. Older rows stay as they
 ///   are. `dm-store-kv` counts only changes of rows, and calls this version 2.
-pub(crate) const VERSION: u32 = 3;
+/// - Version 4 has records in new tables, and no tables `dm_keys` and `dm_announcements`.
+///   `dm-store-kv` calls this version 3.
+pub(crate) const VERSION: u32 = 4;
+
+/// The number of rows that are changed between two looks at the progress of a migration.
+const ROWS_PER_STEP: usize = 10_000;
 
 /// The key of the version in `dm_schema`.
 pub(crate) const VERSION_KEY: &[u8] = b"version";
@@ -62,18 +69,34 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     {
         // To version 1: all tables are created empty. To version 2: nothing changes, because a log
         // without a row about its runs has no runs. To version 3: nothing changes, because the rows
-        // of both versions can be read. If another handle has migrated since the check above, the
-        // same values are written a second time. The 1 (rows per run) has no effect, because no
-        // row is inserted into a log.
+        // of both versions can be read. To version 4: rows are changed. If another handle has
+        // migrated since the check above, only the version is written a second time. The 1 (rows
+        // per run) has no effect, because no row is inserted into a log.
         let mut tables = tables::write(&transaction, 1)?;
-        let found = version_in(&tables.schema.main)?;
-        refuse_newer(found.unwrap_or(0), VERSION)?;
+        let found = refuse_newer(version_in(&tables.schema.main)?.unwrap_or(0), VERSION)?;
+        if (1..VERSION).contains(&found) {
+            migrate_rows(&transaction, &mut tables)?;
+        }
         tables.schema.insert(VERSION_KEY, &VERSION.to_be_bytes())?;
         for table in tables.all() {
             table.main.table()?;
         }
     }
     transaction.commit().map_err(from_redb)
+}
+
+/// Changes the rows of versions 1 to 3 to those of version 4, and deletes the tables that version 4
+/// does not have.
+fn migrate_rows<'txn>(
+    transaction: &'txn WriteTransaction,
+    tables: &mut Tables<TableWithRuns<&'txn WriteTransaction>>,
+) -> Result<(), Failure> {
+    let table = |name| TableWithRuns { main: LazyTable::new(transaction, name), recent: None };
+    let mut old = OldTables { keys: table(OLD_NAMES.keys), announcements: table(OLD_NAMES.announcements) };
+    let mut migration = Migration::default();
+    while !migration.step(tables, &mut old, ROWS_PER_STEP)? {}
+    old.keys.main.delete()?;
+    old.announcements.main.delete()
 }
 
 /// The version of the schema in the database; zero when no table's name begins with `dm_`. Unless
@@ -88,11 +111,14 @@ fn version(transaction: &ReadTransaction) -> Result<u32, StoreError> {
     }
     let found = version_in(&LazyTable::new(transaction, SCHEMA))?;
     let found = found.ok_or_else(|| foreign(SCHEMA, "it has no schema version"))?;
-    if found <= VERSION {
-        // Opening fails for a table with other types of keys and values.
-        for name in NAMES.all() {
-            LazyTable::new(transaction, name).table()?;
-        }
+    // Opening fails for a missing table, and for one with other types of keys and values.
+    let open = |name| LazyTable::new(transaction, name).table().map(drop);
+    let is_old = |name: &str| ![NAMES.records, NAMES.due, NAMES.revisions].contains(&name);
+    if found == VERSION {
+        NAMES.all().into_iter().try_for_each(open)?;
+    } else if found < VERSION {
+        NAMES.all().into_iter().filter(|name| is_old(name)).try_for_each(open)?;
+        [OLD_NAMES.keys, OLD_NAMES.announcements].into_iter().try_for_each(open)?;
     }
     Ok(found)
 }
@@ -134,7 +160,7 @@ mod tests {
         migrate(&database).unwrap();
         let transaction = database.begin_read().unwrap();
         let names: Vec<_> = transaction.list_tables().unwrap().map(|table| table.name().to_owned()).collect();
-        assert_eq!(names.len(), 18);
+        assert_eq!(names.len(), 19);
         assert!(names.iter().all(|name| name.starts_with("dm_")), "{names:?}");
     }
 

@@ -9,7 +9,7 @@ use redb::WriteTransaction;
 
 use crate::lazy_table::{Guard, LazyTable, Transaction};
 use crate::recent::RecentRows;
-use crate::recent::newest::NewestNumbers;
+use crate::recent::newest::{NewestNumbers, NewestRow};
 use crate::recent::read::{Walk, visit_last_rows};
 
 /// A table of `dm-store-kv`: a main table and its runs, in a read transaction or in the transaction
@@ -19,6 +19,21 @@ pub(crate) struct TableWithRuns<T: Transaction> {
     pub(crate) main: LazyTable<T>,
     /// The runs. `None` for a table that never has runs.
     pub(crate) recent: Option<RecentRows<T>>,
+}
+
+impl<T: Transaction> TableWithRuns<T> {
+    /// The newest row of an owner in runs. `None` if the owner has none there, in a read, and for a
+    /// table without runs.
+    ///
+    /// A batch looks up the numbers of many owners. So `newest` reads all rows in runs at the first
+    /// look-up and keeps the newest number of each owner. A read needs the number of one owner, and
+    /// a walk finds it faster.
+    fn newest_in_runs(&self, owner: u32) -> Result<Option<NewestRow>, Failure> {
+        match &self.recent {
+            Some(recent) if T::IS_BATCH => Ok(recent.newest()?.get(owner)),
+            _ => Ok(None),
+        }
+    }
 }
 
 impl TableWithRuns<&WriteTransaction> {
@@ -59,21 +74,41 @@ impl<T: Transaction> Rows for TableWithRuns<T> {
     }
 
     fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
+        match self.newest_in_runs(owner)? {
+            Some(NewestRow { number, .. }) => Ok((number > after).then_some(number)),
+            None => self.last_row(owner, after, |number, _| Ok(number)),
+        }
+    }
+
+    fn last_row<R>(
+        &self,
+        owner: u32,
+        after: u64,
+        read: impl FnOnce(u64, &[u8]) -> Result<R, Failure>,
+    ) -> Result<Option<R>, Failure> {
+        if let (Some(NewestRow { number, run }), Some(recent)) = (self.newest_in_runs(owner)?, &self.recent) {
+            if number <= after {
+                return Ok(None);
+            }
+            let key = log_key(owner, number);
+            let value = match recent.get_from(run, &key)? {
+                Some(value) => Some(value),
+                // The row is merged.
+                None => self.main.get(&key)?,
+            };
+            return value.map(|value| read(number, &value)).transpose();
+        }
         // No row has the number `u64::MAX`, so it does not matter that the addition saturates.
         let (from, to) = (log_key(owner, after.saturating_add(1)), log_key(owner, u64::MAX));
-        let last = match &self.recent {
-            // A batch looks up the numbers of many owners. So `newest` reads all rows in runs at
-            // the first look-up and keeps the newest number of each owner. A read needs the number
-            // of one owner, and a walk finds it faster.
-            Some(recent) if T::IS_BATCH => {
-                if let Some(number) = recent.newest()?.get(owner) {
-                    return Ok((number > after).then_some(number));
-                }
-                self.main.rows_between(Bound::Included(&from), &to)?.next_back()
-            }
-            _ => self.walk(&from, &to, Order::Descending)?.next(),
+        let last = if T::IS_BATCH {
+            // An owner without a newest row in runs has rows in the main table only.
+            self.main.rows_between(Bound::Included(&from), &to)?.next_back()
+        } else {
+            self.walk(&from, &to, Order::Descending)?.next()
         };
-        last.map(|row| Ok(owner_and_number(&row?.0)?.1)).transpose()
+        let Some(row) = last else { return Ok(None) };
+        let (key, value) = row?;
+        read(owner_and_number(&key)?.1, &value).map(Some)
     }
 
     fn last_of_each(

@@ -13,7 +13,7 @@
 //! - `dm_sequence` and `dm_inbox`: the state of that table's runs, as
 //!   [`Runs::encode`](crate::recent::runs::Runs::encode) writes it. Missing before the first run.
 
-use dm_store_kv::{Failure, Rows as _, Tables};
+use dm_store_kv::{Failure, OldTables, Rows as _, Tables};
 use redb::{ReadTransaction, WriteTransaction};
 
 use crate::lazy_table::{LazyTable, Transaction};
@@ -34,8 +34,6 @@ pub(crate) const NAMES: Tables<&str> = Tables {
     schema: SCHEMA,
     users: "dm_users",
     user_ids: "dm_user_ids",
-    keys: "dm_keys",
-    announcements: "dm_announcements",
     conversations: "dm_conversations",
     conversation_ids: "dm_conversation_ids",
     pairs: "dm_pairs",
@@ -49,7 +47,14 @@ pub(crate) const NAMES: Tables<&str> = Tables {
     oldest: "dm_oldest",
     devices: "dm_devices",
     acked: "dm_acked",
+    records: "dm_records",
+    due: "dm_due",
+    revisions: "dm_revisions",
 };
+
+/// The names of the tables that versions 1 to 3 of the schema have, and later ones do not.
+pub(crate) const OLD_NAMES: OldTables<&str> =
+    OldTables { keys: "dm_keys", announcements: "dm_announcements" };
 
 /// Opens the tables for a read.
 pub(crate) fn read(

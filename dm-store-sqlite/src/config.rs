@@ -24,12 +24,12 @@ pub struct SqliteConfig {
     /// The size of the writing connection's page cache, in bytes. Default 32 MiB. The cache of each
     /// reading connection has an eighth of this size.
     pub cache_bytes: usize,
-    /// Memory for the newest numbers of inboxes and conversations, in bytes. Default 20 MiB, which
-    /// is enough for 65,536 users and 65,536 conversations.
+    /// Memory for the newest numbers of inboxes and conversations, with their fences, gates and
+    /// counts, in bytes. Default 30 MiB, which is enough for 65,536 users and 65,536 conversations.
     ///
     /// - One user and one conversation together take up to [`HEAD_BYTES`](Self::HEAD_BYTES). At
     ///   least one user and one conversation are kept.
-    /// - A million users and a million conversations take up to 305 MiB.
+    /// - A million users and a million conversations take up to 458 MiB.
     /// - A message in a conversation that is not in memory costs one more statement. This statement
     ///   reads the rows of the conversation and of its two users.
     pub heads_bytes: usize,
@@ -46,7 +46,7 @@ pub struct SqliteConfig {
     /// - The first message to a user who is not in memory reads all rows of the small tables once,
     ///   which takes up to a tenth of a second.
     /// - From then on, the store also keeps in memory the newest number of each inbox and
-    ///   conversation that has rows in the small tables: at most 51 bytes per entry, about 13 MiB
+    ///   conversation that has rows in the small tables: at most 59 bytes per entry, about 15 MiB
     ///   by default.
     pub recent_entries: NonZeroUsize,
     /// The number of pages in the write-ahead log (WAL) at which a commit runs a checkpoint:
@@ -65,7 +65,7 @@ pub struct SqliteConfig {
     /// The space to keep free on the disk, in bytes. Default 64 MiB. Zero keeps none. Has an effect
     /// on Unix only.
     ///
-    /// - While fewer bytes are free, new messages, conversations and keys are refused as
+    /// - While fewer bytes are free, new messages, conversations and records are refused as
     ///   [`Full`](dm_core::store::StoreErrorKind::Full) before the file is changed.
     /// - Reads, acknowledgements and expiry continue.
     /// - The database file does not shrink. To free space, delete other files or enlarge the disk.
@@ -96,8 +96,8 @@ const fn at_least_one(n: usize) -> NonZeroUsize {
 
 impl SqliteConfig {
     /// The maximum memory of one user and one conversation together, in bytes. Usually they take
-    /// about 250 bytes.
-    pub const HEAD_BYTES: usize = 320;
+    /// about 430 bytes.
+    pub const HEAD_BYTES: usize = 480;
 }
 
 impl Default for SqliteConfig {
@@ -108,7 +108,7 @@ impl Default for SqliteConfig {
             readers: at_least_one(4),
             busy_timeout: Duration::from_secs(5),
             cache_bytes: 32 * 1024 * 1024,
-            heads_bytes: 20 * 1024 * 1024,
+            heads_bytes: 30 * 1024 * 1024,
             recent_entries: at_least_one(131_072),
             checkpoint_pages: 500,
             max_pages: None,

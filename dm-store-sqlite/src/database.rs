@@ -37,6 +37,12 @@ impl Database {
         self.connection.prepare_cached(&sql)
     }
 
+    /// The texts of all statements that were prepared.
+    #[cfg(test)]
+    pub(crate) fn prepared_statements(&self) -> Vec<String> {
+        self.prepared.borrow().iter().cloned().collect()
+    }
+
     /// The statements that SQLite planned more than once on this connection.
     #[cfg(test)]
     pub(crate) fn replanned_statements(&self) -> Vec<String> {

@@ -44,17 +44,20 @@
 //! dm_conversations ◄── dm_sequence (conversation, seq) ──► dm_messages ◄── dm_inbox (user, seq) ──► dm_users
 //!        ▲                        ▲  merged in bulk        appended           ▲  merged in bulk      ▲
 //!        └─ dm_recent_sequence_0, _1                       by rowid   dm_recent_inbox_0, _1 ─────────┤
-//!                                         dm_acked (device, seq) ──► dm_devices (cursor) ────────────┤
-//!                                                      dm_keys (user, version), dm_announcements ────┘
+//!                                         dm_acked (device, seq) ──► dm_devices (cursor) ────────────┘
 //! ```
 //!
 //! `dm_sequence` and `dm_inbox` are the *main tables*. New rows go into the smaller `dm_recent_…`
 //! tables first, and are merged into the main tables later.
 //!
-//! Three tables are not in the drawing: `dm_client_ids` finds a sender's message by its client id;
-//! `dm_merge` holds the progress of merging and the last writer; `dm_schema` holds the version. The
-//! column `ref` is a short number for a user, conversation, message or device, which other rows use
-//! in place of the id. The columns are documented in `migrations/`.
+//! Five tables are not in the drawing: `dm_records` has the records by owner, kind and name;
+//! `dm_gates` has the gates of pairs without a conversation; `dm_client_ids` finds a sender's message
+//! by its client id; `dm_merge` holds the progress of merging and the last writer; `dm_schema` holds
+//! the version. What a send compares (fences, gates and counts) is in the rows of users,
+//! conversations and new messages, which it reads anyway.
+//!
+//! The column `ref` is a short number for a user, conversation, message or device, which other rows
+//! use in place of the id. The columns are documented in `migrations/`.
 //!
 //! # When the disk fails
 //!
@@ -86,7 +89,8 @@
 //! - `config` is the configuration. `connection` opens the connections. `database` is a connection
 //!   that puts the [`TablePrefix`] into statements.
 //! - `recent` has the small tables of new rows, and merges them into the main tables.
-//! - `write` commits batches, with one file for each kind of write. `read` has the queries.
+//! - `write` commits batches: `rows` has the methods that the core calls, and there is one file for
+//!   each kind of action or effect. `read` has the queries.
 //! - `store` is [`SqliteStore`], which opens these parts.
 //! - `codec` converts values to columns and back, `error` converts errors, `disk` reads the free
 //!   space.

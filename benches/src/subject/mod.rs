@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dm_core::Service;
+use dm_core::{KeyVersion, Service};
 
 use crate::measure::{Measured, Until, closed_loop};
 use crate::options::Options;
@@ -79,6 +79,8 @@ pub(crate) enum Subject {
 
 impl Subject {
     pub(crate) async fn open(kind: Kind, folder: &Path, options: &Options) -> anyhow::Result<Self> {
+        let is_service = kind.engine().is_some() || matches!(kind, Kind::Postgres | Kind::Memory);
+        anyhow::ensure!(is_service || !options.conditions, "only a service has conditions");
         Ok(match kind {
             Kind::SeedPath => Self::SeedPath(Arc::new(SeedPath::open(folder, options)?)),
             Kind::PostgresPath => Self::PostgresPath(Arc::new(PostgresPath::open(options).await?)),
@@ -87,8 +89,14 @@ impl Subject {
             Kind::EngineFjall => Self::Engine(Arc::new(engine_fjall::open(folder, options)?)),
             Kind::Sqlite | Kind::Redb | Kind::Fjall | Kind::Postgres | Kind::Memory => {
                 let data = Data::new(kind, folder);
-                let service = data.builder().await?.start()?;
-                let chats = people::open_chats(&service, options.conversations, options.users).await?;
+                let (conversations, users) = (options.conversations, options.users);
+                let before =
+                    if options.conditions { people::conditions(conversations, users) } else { Vec::new() };
+                let service = data.builder_after(before).await?.start()?;
+                let mut chats = people::open_chats(&service, conversations, users).await?;
+                if options.conditions {
+                    chats.iter_mut().for_each(|chat| chat.key_version = Some(KeyVersion::FIRST));
+                }
                 Self::Service { data, service, chats: Arc::new(chats) }
             }
         })

@@ -60,7 +60,7 @@ async fn opened(data: &Data, options: &Options, after: &str, report: &mut Report
     let list = service.conversations(&sender, 50, None).await?;
     report.add(format!("first list {after}"), millis(), "ms");
     let id = list.conversations.first().context("a conversation")?.conversation.id;
-    people::send(&service, &Chat { id, sender }, 0, options.payload).await;
+    people::send(&service, &Chat { id, sender, key_version: None }, 0, options.payload).await;
     report.add(format!("first send {after}"), millis(), "ms");
     service.shutdown(Duration::from_secs(30)).await;
     Ok(())

@@ -23,9 +23,10 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let commit = commits.median();
 
     let title = format!(
-        "send: {:?}{}, {} in flight, {} bytes, {} conversations of {} people, {preload} messages before",
+        "send: {:?}{}{}, {} in flight, {} bytes, {} conversations of {} people, {preload} messages before",
         options.store,
         if options.cold { " just opened" } else { "" },
+        if options.conditions { ", with conditions" } else { "" },
         options.in_flight,
         options.payload,
         options.conversations,

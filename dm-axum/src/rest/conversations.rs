@@ -7,7 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use dm_core::{ConversationCursor, ConversationState, ServerSequence, Timestamp};
+use dm_core::{ConversationCursor, ConversationState, Counts, ServerSequence, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::BODY_OVERHEAD;
@@ -86,8 +86,8 @@ pub(crate) async fn open(
         .map_err(Problem::from_write_error)?;
     let (status, state) = if opened.created {
         let conversation = opened.conversation;
-        let new = ConversationState { conversation, head: ServerSequence::ZERO, last_activity: None };
-        (StatusCode::CREATED, new)
+        let (head, counts) = (ServerSequence::ZERO, Counts::default());
+        (StatusCode::CREATED, ConversationState { conversation, head, last_activity: None, counts })
     } else {
         (StatusCode::OK, api.service.conversation(&caller.principal, opened.conversation.id).await?)
     };

@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use dm_core::store::{
-    ConversationsQuery, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Outcome, Store, StoreError,
+    Action, Change, ConversationsQuery, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Kind,
+    ListedConversation, Outcome, Put, Record, RecordKey, ScanPage, ScanQuery, Store, StoreError,
     StoreErrorKind, Write,
 };
-use dm_core::{
-    ConversationId, ConversationState, Depth, DeviceState, KeyRecord, MemoryStore, Principal, UserId,
-};
+use dm_core::{ConversationId, ConversationState, Depth, DeviceState, MemoryStore, Principal, UserId};
 use tokio::sync::watch;
 
 #[derive(Clone, Default)]
@@ -69,7 +68,15 @@ impl FaultyStore {
 }
 
 fn is_housekeeping(write: &Write) -> bool {
-    matches!(write, Write::AnnounceKeys(_) | Write::Expire(_))
+    let is_of_job = |change: &Change| match change {
+        Change::Put(Put { key, .. }) | Change::Delete(key) => key.kind == Kind::KEY_ANNOUNCEMENT,
+        _ => false,
+    };
+    match write.action {
+        Action::Expire(_) => true,
+        Action::None => write.changes.iter().all(is_of_job),
+        _ => false,
+    }
 }
 
 #[async_trait]
@@ -88,15 +95,19 @@ impl Store for FaultyStore {
         }
     }
 
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.inner.key(user).await
+    async fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        self.inner.records(keys).await
+    }
+
+    async fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError> {
+        self.inner.scan(query).await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         self.inner.conversation(id).await
     }
 
-    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         if self.unreadable.load(Ordering::Relaxed) {
             return Err(StoreErrorKind::Unavailable.into());
         }

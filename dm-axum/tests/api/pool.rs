@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use dm_core::store::{
-    ConversationsQuery, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Outcome, Store, StoreError, Write,
+    ConversationsQuery, HistoryPage, HistoryQuery, InboxPage, InboxQuery, ListedConversation, Outcome,
+    Record, RecordKey, ScanPage, ScanQuery, Store, StoreError, Write,
 };
-use dm_core::{
-    ConversationId, ConversationState, Depth, DeviceState, KeyRecord, MemoryStore, Principal, UserId,
-};
+use dm_core::{ConversationId, ConversationState, Depth, DeviceState, MemoryStore, Principal, UserId};
 use tokio::sync::Semaphore;
 
 #[derive(Clone)]
@@ -44,15 +43,19 @@ impl Store for PooledStore {
         self.inner.commit(batch).await
     }
 
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.inner.key(user).await
+    async fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        self.inner.records(keys).await
+    }
+
+    async fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError> {
+        self.inner.scan(query).await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         self.inner.conversation(id).await
     }
 
-    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         self.inner.conversations(query).await
     }
 

@@ -2,7 +2,7 @@
 //! session's deliveries that are not acknowledged, its [term](super::term), and its end.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -12,7 +12,7 @@ use crate::device::DeviceId;
 use crate::disconnect::DisconnectReason;
 use crate::ids::MessageId;
 use crate::inbox::InboxEntry;
-use crate::numbers::InboxSeq;
+use crate::numbers::{InboxSeq, Registration};
 use crate::store::AckTarget;
 
 /// Maximum number of hints that wait for one session. If a further hint arrives, all hints are
@@ -37,6 +37,9 @@ pub(crate) enum ConnectionKind {
 pub(crate) struct Connection {
     device: DeviceId,
     kind: ConnectionKind,
+    /// The registration of the device, which is known only after the connection was added. A follower
+    /// has none, so it gets no entry that is for a single device.
+    registration: OnceLock<Registration>,
     /// The start of the session, by the machine's monotonic clock. The service's clock cannot
     /// measure the session's age, because it may be set to another time.
     started: Instant,
@@ -126,7 +129,15 @@ impl Hint {
 impl Connection {
     pub(crate) fn new(device: DeviceId, kind: ConnectionKind, term: Option<Term>) -> Self {
         let state = Mutex::new(State { term, ..State::default() });
-        Self { device, kind, started: Instant::now(), state, changed: Notify::new(), end: Notify::new() }
+        Self {
+            device,
+            kind,
+            registration: OnceLock::new(),
+            started: Instant::now(),
+            state,
+            changed: Notify::new(),
+            end: Notify::new(),
+        }
     }
 
     pub(crate) const fn device(&self) -> &DeviceId {
@@ -135,6 +146,16 @@ impl Connection {
 
     pub(crate) const fn kind(&self) -> ConnectionKind {
         self.kind
+    }
+
+    /// Sets the registration of the device. Later calls change nothing.
+    pub(crate) fn set_registration(&self, registration: Registration) {
+        let _ = self.registration.set(registration);
+    }
+
+    /// The registration of the device; `None` for a follower, and before it is known.
+    pub(crate) fn registration(&self) -> Option<Registration> {
+        self.registration.get().copied()
     }
 
     /// Adds a hint with an entry. If the queue has no room for the hint, all hints are dropped.

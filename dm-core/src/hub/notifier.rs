@@ -11,7 +11,10 @@ use crate::notifier::{Notifier, NotifyError, Reach};
 impl Notifier for Hub {
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
         let deliver = |Notification { user, entry }: &Notification| {
-            self.for_each_connection(*user, entry.origin.as_ref(), |connection| connection.push_entry(entry))
+            self.for_each_connection(*user, |connection| {
+                connection.push_entry(entry);
+                entry.origin.as_ref() != Some(connection.device()) && entry.is_for(connection.registration())
+            })
         };
         Ok(notifications.iter().map(deliver).collect())
     }

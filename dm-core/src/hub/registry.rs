@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::connection::{Connection, ConnectionKind, EndCause};
 use super::term::{SessionId, Term};
 use super::watch::{HubWatch, Watches};
-use crate::device::{DeviceId, Principal};
+use crate::device::Principal;
 use crate::disconnect::NodeId;
 use crate::entropy::{Entropy as _, OsEntropy};
 #[cfg(doc)]
@@ -109,29 +109,28 @@ impl Hub {
     /// delivered the entry read it from the store. A hint with its entry goes through
     /// [`notify`](Notifier::notify).
     pub fn hint(&self, hint: &SeqHint) -> Reach {
-        self.for_each_connection(hint.user, hint.origin.as_ref(), |connection| {
-            connection.push_number(hint.seq, hint.origin.as_ref() == Some(connection.device()));
+        self.for_each_connection(hint.user, |connection| {
+            let is_own = hint.origin.as_ref() == Some(connection.device());
+            connection.push_number(hint.seq, is_own);
+            !is_own
         })
     }
 
     /// Makes the sessions of a user read the store. A notifier between nodes calls this when hints
     /// for the user may have been lost.
     pub fn recheck(&self, user: UserId) {
-        self.for_each_connection(user, None, Connection::fall_behind);
+        self.for_each_connection(user, |connection| {
+            connection.fall_behind();
+            true
+        });
     }
 
     /// Calls a function with every connection of a user. Returns [`Reach::Connected`] if at least
-    /// one connection belongs to another device than `origin`.
-    pub(super) fn for_each_connection(
-        &self,
-        user: UserId,
-        origin: Option<&DeviceId>,
-        call: impl Fn(&Connection),
-    ) -> Reach {
+    /// one of the calls returns true.
+    pub(super) fn for_each_connection(&self, user: UserId, call: impl Fn(&Connection) -> bool) -> Reach {
         let mut reach = Reach::Absent;
         for connection in self.shard(user).get(&user).into_iter().flatten() {
-            call(connection);
-            if origin != Some(connection.device()) {
+            if call(connection) {
                 reach = Reach::Connected;
             }
         }

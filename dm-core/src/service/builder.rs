@@ -10,7 +10,7 @@ use super::inbox_heads::InboxHeads;
 use super::queue::Queue;
 use super::reads::Reads;
 use super::stage::Lifecycle;
-use super::{health, housekeeping, inbox};
+use super::{health, housekeeping, inbox, jobs};
 use crate::config::Config;
 use crate::directory::{Directory, OpenDirectory};
 use crate::entropy::{Entropy, OsEntropy};
@@ -126,6 +126,7 @@ impl ServiceBuilder {
             cursor_moves: Arc::new(tokio::sync::Semaphore::new(inbox::MAX_CURSOR_MOVES)),
         });
         tokio::spawn(housekeeping::run(Arc::downgrade(&inner)));
+        tokio::spawn(jobs::run(Arc::downgrade(&inner)));
         tokio::spawn(health::update_gauges(Arc::downgrade(&inner)));
         Ok(Service { inner })
     }

@@ -6,7 +6,7 @@ use crate::device::Principal;
 use crate::error::Error;
 use crate::ids::ConversationId;
 use crate::participants::Participants;
-use crate::store::{ConversationsQuery, OpenConversation, Outcome, Write};
+use crate::store::{Answer, ConversationOrder, ConversationsQuery, OpenConversation};
 use crate::user::UserId;
 
 /// The answer to [`Service::open_conversation`].
@@ -34,7 +34,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::Invalid`] if the peer is the caller; [`Error::NotFound`] for a peer that the
-    /// [`Directory`](crate::Directory) does not know.
+    /// [`Directory`](crate::Directory) does not know; [`Error::NotAllowed`] if a gate refuses it.
     pub async fn open_conversation(&self, who: &Principal, peer: UserId) -> Result<Opened, Error> {
         let participants = Participants::new(who.user, peer)?;
         let known = self.profiles(vec![peer]).await?;
@@ -44,10 +44,9 @@ impl Service {
         let at = self.now();
         let id = self.new_id(at).into();
         let write = OpenConversation { id, participants, opener: who.clone(), at };
-        match self.submit(Write::OpenConversation(write)).await? {
-            Outcome::ConversationOpened { conversation, created, .. } => Ok(Opened { conversation, created }),
-            _ => Err(outcome_mismatch()),
-        }
+        let done = self.submit(write.into()).await?;
+        let Answer::ConversationOpened(conversation) = done.answer else { return Err(outcome_mismatch()) };
+        Ok(Opened { conversation, created: !done.is_found })
     }
 
     /// A conversation of the caller, with the number and time of its newest message.
@@ -77,8 +76,14 @@ impl Service {
         after: Option<ConversationCursor>,
     ) -> Result<ConversationPage, Error> {
         let limit = limit.clamp(1, self.config().list_page);
-        let query = ConversationsQuery { user: who.user, after, limit: limit.saturating_add(1) };
-        let mut conversations = self.store().conversations(query).await?;
+        let query = ConversationsQuery {
+            user: who.user,
+            order: ConversationOrder::Active { after },
+            kinds: Vec::new(),
+            limit: limit.saturating_add(1),
+        };
+        let listed = self.store().conversations(query).await?;
+        let mut conversations: Vec<_> = listed.into_iter().map(|listed| listed.state).collect();
         let has_more = conversations.len() > limit;
         conversations.truncate(limit);
         let next = conversations.last().filter(|_| has_more).map(ConversationState::cursor);

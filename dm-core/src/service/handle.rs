@@ -20,7 +20,8 @@ use crate::error::Error;
 use crate::hub::Hub;
 use crate::notifier::Notifier;
 use crate::numbers::InboxSeq;
-use crate::store::{Outcome, Refusal, StoreError, StoreErrorKind, Write};
+use crate::record::Tag;
+use crate::store::{Change, Done, Outcome, Refusal, StoreError, StoreErrorKind, Write};
 use crate::time::{Clock, Timestamp};
 use crate::user::UserId;
 
@@ -125,6 +126,10 @@ impl Service {
         uuid_v7(at, &*self.inner.entropy)
     }
 
+    pub(super) fn new_tag(&self) -> Tag {
+        Tag::random(&*self.inner.entropy)
+    }
+
     /// Stops the service within `bound`, and returns when every write is answered. A second call
     /// also returns when every write is answered.
     ///
@@ -159,13 +164,21 @@ impl Service {
         self.inner.inbox_heads.ask(&self.inner.reads, user)
     }
 
-    /// Commits a write, in a batch with others that wait, and returns its outcome. A refusal is
+    /// Commits a write, in a batch with others that wait, and returns its result. A refusal is
     /// returned as an error.
-    pub(super) async fn submit(&self, write: Write) -> Result<Outcome, Error> {
+    pub(super) async fn submit(&self, write: Write) -> Result<Done, Error> {
         match self.outcome(write).await? {
+            Outcome::Done(done) => Ok(done),
             Outcome::Refused(refusal) => Err(self.refusal_error(&refusal)),
-            outcome => Ok(outcome),
         }
+    }
+
+    /// As [`outcome`](Self::outcome), in the lane of jobs, so that no send waits for it.
+    pub(super) async fn job_outcome(&self, write: Write) -> Result<Outcome, Error> {
+        if self.is_draining() {
+            return Err(Error::ShuttingDown);
+        }
+        self.inner.queue.push_job(write).await
     }
 
     /// As [`submit`](Self::submit), but a refusal is returned as an outcome.
@@ -182,13 +195,17 @@ impl Service {
         match *refusal {
             Refusal::NotFound | Refusal::UnknownDevice => Error::NotFound,
             Refusal::ClientIdReused => Error::ClientIdReused,
-            Refusal::StaleKey { current } => Error::StaleKey { current: current.map(Box::new) },
+            Refusal::Gate(_) => Error::NotAllowed,
+            Refusal::Unmet { .. } => Error::Conflict,
+            Refusal::UnknownRegistration { .. } => Error::NotFound,
+            Refusal::TooManyRecords => Error::TooLarge { field: "records", limit: Change::MAX_CLEARED },
+            Refusal::Invalid(invalid) => Error::Invalid(invalid),
             Refusal::TooManyDevices => Error::TooManyDevices { limit: self.config().devices_per_user },
             Refusal::BeyondHead { head } => Error::BeyondHead { head },
             Refusal::NoRoom => Error::Unavailable(StoreErrorKind::Full.into()),
             Refusal::Unsupported => Error::Unavailable(StoreError::new(
                 StoreErrorKind::Engine,
-                "the store does not support this kind of write",
+                "the store does not support this kind of action",
             )),
         }
     }

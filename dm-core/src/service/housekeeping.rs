@@ -1,5 +1,5 @@
-//! The background work of the service: it announces new keys to peers and expires inbox entries, in
-//! small commits between sends.
+//! The background work of the service beside its [jobs](super::jobs): it expires inbox entries, in
+//! small commits between sends, and tries a commit after one that failed.
 
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -10,7 +10,7 @@ use super::handle::{Inner, Service, outcome_mismatch};
 use super::stage::Stage;
 use super::status::Status;
 use crate::error::Error;
-use crate::store::{AnnounceKeys, Availability, Expire, Outcome, Store, Write};
+use crate::store::{Answer, Availability, Done, Expire, Outcome, Store, Write};
 use crate::time::Clock;
 
 /// The pause between a failed commit and the service's own attempt to commit. It doubles after each
@@ -44,28 +44,16 @@ impl Service {
         let before = self.now().before(self.config().inbox_retention);
         let mut expired = Expired::default();
         loop {
-            let step = Write::Expire(Expire { before, limit: self.config().expiry_step });
-            let Outcome::Expired { entries, more } = self.submit(step).await? else {
-                return Err(outcome_mismatch());
+            let step = Expire { before, limit: self.config().expiry_step };
+            let (entries, more) = match self.job_outcome(step.into()).await? {
+                Outcome::Done(Done { answer: Answer::Expired { entries, more }, .. }) => (entries, more),
+                Outcome::Done(_) => return Err(outcome_mismatch()),
+                Outcome::Refused(refusal) => return Err(self.refusal_error(&refusal)),
             };
             expired.entries += entries as u64;
             if !more {
                 metrics::counter!("dm_expired_total").increment(expired.entries);
                 return Ok(expired);
-            }
-        }
-    }
-
-    /// Announces published keys until every peer has its notice. The service does this after each
-    /// publication.
-    async fn announce_keys(&self) -> Result<(), Error> {
-        loop {
-            let step = AnnounceKeys { limit: self.config().announce_step, at: self.now() };
-            let Outcome::KeysAnnounced { more, .. } = self.submit(Write::AnnounceKeys(step)).await? else {
-                return Err(outcome_mismatch());
-            };
-            if !more {
-                return Ok(());
             }
         }
     }
@@ -83,28 +71,37 @@ async fn wait_for_retry(status: &Status, clock: &dyn Clock, store: &dyn Store, p
     }
 }
 
+/// The work of a round of the background task.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// The expiry of inbox entries.
+    Expiry,
+    /// An attempt to commit.
+    Attempt,
+}
+
 /// Does the background work until the service shuts down or is dropped. This task holds no handle
 /// of the service while it waits, so it does not keep the service alive.
 pub(super) async fn run(service: Weak<Inner>) {
-    // The first round does the work that an earlier process left unfinished.
-    let (mut announce, mut expire) = (true, true);
+    let mut work = Work::Expiry;
     let mut pause = RETRY_PAUSE;
-    // This timer is kept over several rounds. If each round started a new timer, frequent other
-    // events would delay expiry for ever.
+    // This timer is kept over several rounds. If each round started a new timer, frequent attempts
+    // would delay expiry for ever.
     let mut next_expiry: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
     loop {
         let Some(inner) = service.upgrade() else { return };
         let service = Service { inner };
-        if announce && let Err(error) = service.announce_keys().await {
-            tracing::warn!(error = %error, "announcing keys to peers failed and is tried again later");
-        }
-        // Expiry also runs if announcing failed. On a full disk announcements are refused, and only
-        // expiry frees space.
-        if expire {
-            next_expiry = None;
-            if let Err(error) = service.expire().await {
-                tracing::warn!(error = %error, "expiring inbox entries failed and is tried again later");
+        match work {
+            Work::Expiry => {
+                next_expiry = None;
+                if let Err(error) = service.expire().await {
+                    tracing::warn!(error = %error, "expiring inbox entries failed and is tried again later");
+                }
             }
+            // A write without changes shows whether the store commits again. The answer is in the
+            // status, so the error is not needed here. Expiry is no part of an attempt: if only
+            // expiry failed, the service would never become ready.
+            Work::Attempt => drop(service.outcome(Write::default()).await),
         }
         let (clock, interval) = (Arc::clone(&service.inner.clock), service.config().expiry_interval);
         let status = Arc::clone(service.inner.queue.status());
@@ -117,15 +114,11 @@ pub(super) async fn run(service: Weak<Inner>) {
             let clock = Arc::clone(&clock);
             Box::pin(async move { clock.sleep(interval).await })
         });
-        tokio::select! {
-            () = status.key_published.notified() => (announce, expire) = (true, false),
-            // The attempt is an announcement. If expiry were part of it, and only expiry failed,
-            // the service would never become ready.
-            () = wait_for_retry(&status, &*clock, &*store, pause) => (announce, expire) = (true, false),
-            // This round also repeats announcements that failed.
-            () = next_expiry => (announce, expire) = (true, true),
+        work = tokio::select! {
+            () = wait_for_retry(&status, &*clock, &*store, pause) => Work::Attempt,
+            () = next_expiry => Work::Expiry,
             // `wait_for` also returns, with an error, when the service was dropped.
             _ = stage.wait_for(|now| *now > Stage::Running) => return,
-        }
+        };
     }
 }

@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::inbox::{Gap, InboxEntry};
 use crate::numbers::InboxSeq;
 use crate::store::{
-    AckTarget, Acknowledge, Acknowledged, Depth, DeviceStart, DeviceState, ForgetDevice, InboxQuery, Outcome,
-    OwnEntries, Refusal, RegisterDevice, StoreErrorKind, Write,
+    AckTarget, Acknowledge, Acknowledged, Answer, Depth, DeviceStart, DeviceState, Done, ForgetDevice,
+    InboxQuery, Outcome, OwnEntries, Refusal, RegisterDevice, Registered, StoreErrorKind,
 };
 
 /// A query for pending entries.
@@ -59,9 +59,9 @@ pub struct Pending {
 /// A fetch with a limit ends early after it has walked this number of entries, shown or not. So the
 /// time of a call is bounded.
 const MAX_LIMITED_SPAN: u64 = 16_384;
-/// Minimum number of entries by which a fetch moves a device's cursor. The device caused or
-/// acknowledged these entries, which follow its cursor. Each move is a commit, so shorter moves are
-/// not worth it.
+/// Minimum number of entries by which a fetch moves a device's cursor. These entries follow the
+/// cursor and are not shown to the device: it caused or acknowledged them, or they are for other
+/// devices. Each move is a commit, so shorter moves are not worth it.
 const MIN_CURSOR_MOVE: u64 = 256;
 /// Maximum number of cursor moves that run at the same time after fetches. Each is a task, and
 /// while the store hangs, every fetch would add one.
@@ -79,7 +79,7 @@ impl Service {
     /// [`Error::TooManyDevices`] for a new device of a user with
     /// [`Config::devices_per_user`](crate::Config::devices_per_user) devices.
     pub async fn pending(&self, who: &Principal, query: PendingQuery) -> Result<Pending, Error> {
-        let cursor = self.register(who, DeviceStart::Oldest).await?;
+        let cursor = self.register(who, DeviceStart::Oldest).await?.cursor;
         let after = query.after.unwrap_or(cursor);
         let max_entries = self.config().pending_page;
         let limit = query.limit.unwrap_or(max_entries).clamp(1, max_entries);
@@ -169,11 +169,11 @@ impl Service {
             return Err(Error::TooLarge { field: "message_ids", limit });
         }
         let write = Acknowledge { who: who.clone(), target: target.clone() };
-        match self.outcome(Write::Acknowledge(write)).await? {
-            Outcome::Acknowledged(acknowledged) => Ok(Some(acknowledged)),
+        match self.outcome(write.into()).await? {
+            Outcome::Done(Done { answer: Answer::Acknowledged(acknowledged), .. }) => Ok(Some(acknowledged)),
             Outcome::Refused(Refusal::UnknownDevice) => Ok(None),
             Outcome::Refused(refusal) => Err(self.refusal_error(&refusal)),
-            _ => Err(outcome_mismatch()),
+            Outcome::Done(_) => Err(outcome_mismatch()),
         }
     }
 
@@ -211,21 +211,18 @@ impl Service {
         // dropped after the device was removed.
         let forgetting = tokio::spawn(async move {
             let write = ForgetDevice { who: Principal::new(user, device.clone()) };
-            let Outcome::DeviceForgotten { existed } = service.submit(Write::ForgetDevice(write)).await?
-            else {
-                return Err(outcome_mismatch());
-            };
+            let forgotten = service.submit(write.into()).await?;
             // The sessions are ended even if the device was not registered, because an earlier call
             // may have removed it without ending its sessions.
             service.disconnect(user, Some(device), DisconnectReason::DeviceForgotten).await;
-            Ok(existed)
+            Ok(!forgotten.is_found)
         });
         // The task ends without an answer only if the runtime ends or the notifier panics.
         forgetting.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown(StoreErrorKind::OutcomeUnknown.into())))
     }
 
-    /// Moves a device's cursor over the entries right after it that the device caused or
-    /// acknowledged, up to the end of one page of the store. After a failure the next fetch makes
+    /// Moves a device's cursor over the entries right after it that the device is not shown, up to
+    /// the end of one page of the store. After a failure the next fetch makes
     /// the move.
     async fn move_cursor_past_own_entries(&self, who: &Principal, cursor: InboxSeq) -> Result<(), Error> {
         // A page has at least one entry, so with these limits it ends at the first entry that is
@@ -244,21 +241,21 @@ impl Service {
         };
         if through.get().saturating_sub(cursor.get()) >= MIN_CURSOR_MOVE {
             let write = Acknowledge { who: who.clone(), target: AckTarget::UpTo(through) };
-            self.submit(Write::Acknowledge(write)).await?;
+            self.submit(write.into()).await?;
         }
         Ok(())
     }
 
-    /// Registers a device if it is new. Returns its cursor.
-    pub(crate) async fn register(&self, who: &Principal, start: DeviceStart) -> Result<InboxSeq, Error> {
+    /// Registers a device if it is new. Returns its cursor and registration.
+    pub(crate) async fn register(&self, who: &Principal, start: DeviceStart) -> Result<Registered, Error> {
         let devices = self.store().devices(who.user).await?;
         if let Some(state) = devices.into_iter().find(|state| state.device == who.device) {
-            return Ok(state.cursor);
+            return Ok(Registered { cursor: state.cursor, registration: state.registration });
         }
         let limit = self.config().devices_per_user;
         let write = RegisterDevice { who: who.clone(), start, limit, at: self.now() };
-        match self.submit(Write::RegisterDevice(write)).await? {
-            Outcome::DeviceRegistered { cursor } => Ok(cursor),
+        match self.submit(write.into()).await?.answer {
+            Answer::DeviceRegistered(registered) => Ok(registered),
             _ => Err(outcome_mismatch()),
         }
     }

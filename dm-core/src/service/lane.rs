@@ -17,10 +17,10 @@ use crate::store::{Outcome, Store, StoreError, StoreErrorKind, Write};
 use crate::time::Clock;
 
 /// A write in the queue, with the caller that waits for its outcome.
-pub(super) struct Job {
+pub(super) struct QueuedWrite {
     pub(super) write: Write,
     pub(super) answer: oneshot::Sender<Result<Outcome, Error>>,
-    /// The job's share of the queue's bytes, which is held until the caller is answered.
+    /// The write's share of the queue's bytes, which is held until the caller is answered.
     pub(super) permit: OwnedSemaphorePermit,
     /// The size of the write, as the queue counts it.
     pub(super) bytes: u32,
@@ -30,9 +30,9 @@ pub(super) struct Job {
 pub(super) struct Lane {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) jobs: mpsc::Receiver<Job>,
-    /// The jobs that were taken from the channel and are not in a batch yet.
-    pub(super) waiting: VecDeque<Job>,
+    pub(super) queue: mpsc::Receiver<QueuedWrite>,
+    /// The writes that were taken from the channel and are not in a batch yet.
+    pub(super) waiting: VecDeque<QueuedWrite>,
     /// The previous batch, until its callers are answered.
     pub(super) unanswered: Option<FinishedBatch>,
     /// The queue of hints for the notifier.
@@ -41,7 +41,7 @@ pub(super) struct Lane {
     pub(super) stage: watch::Receiver<Stage>,
     /// Maximum number of writes in a batch.
     pub(super) max_batch_writes: usize,
-    /// Maximum number of bytes in a batch. A single job may exceed it.
+    /// Maximum number of bytes in a batch. A single write may exceed it.
     pub(super) max_batch_bytes: usize,
 }
 
@@ -60,24 +60,24 @@ struct Caller {
 }
 
 impl Lane {
-    /// Commits batches until the service has stopped, or until every sender of jobs is dropped.
+    /// Commits batches until the service has stopped, or until every sender of writes is dropped.
     pub(super) async fn run(mut self) {
         while self.receive().await {
-            let jobs = self.next_batch();
+            let batch = self.next_batch();
             if *self.stage.borrow() == Stage::Stopped {
-                for job in jobs {
-                    let _ = job.answer.send(Err(Error::ShuttingDown));
+                for write in batch {
+                    let _ = write.answer.send(Err(Error::ShuttingDown));
                 }
             } else {
-                self.write_batch(jobs).await;
+                self.write_batch(batch).await;
             }
         }
     }
 
-    /// Waits until there are jobs for a batch. Returns false when no more jobs can arrive: every
-    /// sender is dropped, or the service is shutting down and the channel is empty.
+    /// Waits until there are writes for a batch. Returns false when no more writes can arrive:
+    /// every sender is dropped, or the service is shutting down and the channel is empty.
     ///
-    /// The callers of the previous batch are answered here if they are more than the jobs that
+    /// The callers of the previous batch are answered here if they are more than the writes that
     /// wait. Otherwise they are answered after the next batch has reached the store.
     async fn receive(&mut self) -> bool {
         self.take_from_channel();
@@ -91,10 +91,10 @@ impl Lane {
         let mut taken = Vec::new();
         while self.waiting.is_empty() {
             let count = tokio::select! {
-                count = self.jobs.recv_many(&mut taken, self.max_batch_writes) => count,
-                // The channel refuses new jobs from now on. Jobs that are in it are still received.
-                () = wait_until_past(&mut self.stage, Stage::Running), if !self.jobs.is_closed() => {
-                    self.jobs.close();
+                count = self.queue.recv_many(&mut taken, self.max_batch_writes) => count,
+                // The channel refuses new writes from now on. Those in it are still received.
+                () = wait_until_past(&mut self.stage, Stage::Running), if !self.queue.is_closed() => {
+                    self.queue.close();
                     continue;
                 }
             };
@@ -106,13 +106,13 @@ impl Lane {
         true
     }
 
-    /// Gives callers who were just answered time to send their next jobs, and takes these jobs. It
-    /// is called only if these callers are the majority of all callers.
+    /// Gives callers who were just answered time to send their next writes, and takes these writes.
+    /// It is called only if these callers are the majority of all callers.
     ///
-    /// The wait ends when `answered_count` jobs wait, when no more jobs arrive, or after
+    /// The wait ends when `answered_count` writes wait, when no more writes arrive, or after
     /// `max_wait`, a quarter of the time of the previous commit.
     ///
-    /// Without this wait, the few jobs that are in the queue become a small batch, the many
+    /// Without this wait, the few writes that are in the queue become a small batch, the many
     /// answered callers have to wait for that batch, and small and large batches alternate.
     /// Measured in alternating runs of `dm-bench send`, with and without the wait:
     ///
@@ -135,21 +135,21 @@ impl Lane {
         }
     }
 
-    /// Takes the jobs that are in the channel, up to the size of a batch.
+    /// Takes the writes that are in the channel, up to the size of a batch.
     fn take_from_channel(&mut self) {
         while self.waiting.len() < self.max_batch_writes
-            && let Ok(job) = self.jobs.try_recv()
+            && let Ok(write) = self.queue.try_recv()
         {
-            self.waiting.push_back(job);
+            self.waiting.push_back(write);
         }
     }
 
-    /// Removes and returns the next jobs, up to the limits of a batch. If any job waits, at least
-    /// one is returned.
-    fn next_batch(&mut self) -> Vec<Job> {
+    /// Removes and returns the next writes, up to the limits of a batch. If any write waits, at
+    /// least one is returned.
+    fn next_batch(&mut self) -> Vec<QueuedWrite> {
         let mut bytes = 0_usize;
-        let fits = |job: &&Job| {
-            bytes = bytes.saturating_add(usize::try_from(job.bytes).unwrap_or(usize::MAX));
+        let fits = |write: &&QueuedWrite| {
+            bytes = bytes.saturating_add(usize::try_from(write.bytes).unwrap_or(usize::MAX));
             bytes <= self.max_batch_bytes
         };
         let count = self.waiting.iter().take_while(fits).count().max(1);
@@ -158,12 +158,12 @@ impl Lane {
 
     /// Commits a batch. Its callers are answered by a later call of
     /// [`answer_finished_batch`](Self::answer_finished_batch).
-    async fn write_batch(&mut self, jobs: Vec<Job>) {
-        let mut writes = Vec::with_capacity(jobs.len());
-        let mut callers = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            writes.push(job.write);
-            callers.push(Caller { answer: job.answer, permit: job.permit });
+    async fn write_batch(&mut self, batch: Vec<QueuedWrite>) {
+        let mut writes = Vec::with_capacity(batch.len());
+        let mut callers = Vec::with_capacity(batch.len());
+        for QueuedWrite { write, answer, permit, bytes: _ } in batch {
+            writes.push(write);
+            callers.push(Caller { answer, permit });
         }
         metrics::histogram!("dm_batch_size").record(u32::try_from(writes.len()).unwrap_or(u32::MAX));
         let started_at = Instant::now();
@@ -214,7 +214,7 @@ impl Lane {
         let Some(FinishedBatch { result, callers, .. }) = self.unanswered.take() else { return };
         match result {
             Ok(outcomes) => {
-                let hints = self.answer(outcomes, callers);
+                let hints = Self::answer(outcomes, callers);
                 if !hints.is_empty() && self.hints.try_send(hints).is_err() {
                     metrics::counter!("dm_notify_dropped_total").increment(1);
                 }
@@ -230,12 +230,11 @@ impl Lane {
     }
 
     /// Answers callers, and returns the hints for the notifier.
-    fn answer(&self, outcomes: Vec<Outcome>, callers: Vec<Caller>) -> Vec<Notification> {
+    fn answer(outcomes: Vec<Outcome>, callers: Vec<Caller>) -> Vec<Notification> {
         let mut hints = Vec::with_capacity(2 * outcomes.len());
         for (mut outcome, Caller { answer, permit: _permit }) in outcomes.into_iter().zip(callers) {
-            hints.append(&mut outcome.take_appended());
-            if matches!(outcome, Outcome::KeyPublished { changed: true, .. }) {
-                self.status.key_published.notify_one();
+            if let Outcome::Done(done) = &mut outcome {
+                hints.append(&mut done.appended);
             }
             // Sending fails if the caller's future was dropped. The write is stored and notified in
             // this case, too.

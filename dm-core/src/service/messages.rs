@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use super::handle::{Service, outcome_mismatch};
+use super::keys::Fence;
 use crate::device::Principal;
 use crate::error::Error;
 use crate::ids::{ClientMessageId, ConversationId};
 use crate::key::KeyVersion;
 use crate::message::{Ciphertext, Message};
 use crate::numbers::InboxSeq;
-use crate::store::{AppendMessage, HistoryPage, HistoryQuery, HistoryRange, Outcome, Write};
+use crate::store::{
+    Answer, AppendMessage, CurrentRecord, Done, Expect, HistoryPage, HistoryQuery, HistoryRange, Outcome,
+    Party, Refusal, Write,
+};
 use crate::time::Timestamp;
 
 /// A message to send.
@@ -60,6 +64,7 @@ impl Service {
     ///   [`Config::max_payload`](crate::Config::max_payload).
     /// - [`Error::ClientIdReused`] when the caller used the client id before, for different
     ///   content.
+    /// - [`Error::NotAllowed`] when a gate refuses the message.
     /// - [`Error::StaleKey`] when the named key version is not the recipient's current one.
     /// - [`Error::OutcomeUnknown`]: send again with the same client id, which stores the message at
     ///   most once.
@@ -78,18 +83,44 @@ impl Service {
             conversation: message.conversation,
             sender: who.clone(),
             client_id: message.client_id,
-            recipient_key_version: message.recipient_key_version,
             sent_at: message.sent_at,
             at,
             ciphertext: message.ciphertext,
         };
-        match self.submit(Write::AppendMessage(write)).await? {
-            Outcome::MessageAppended(appended) => Ok(Sent {
-                message: appended.message,
-                inbox_seq: appended.sender_seq,
-                repeated: appended.repeated,
-            }),
-            _ => Err(outcome_mismatch()),
+        let mut write = Write::from(write);
+        if let Some(version) = message.recipient_key_version {
+            write.expects.push(Expect::Fence { of: Party::Peer, tag: version.tag() });
+        }
+        match self.outcome(write).await? {
+            Outcome::Done(Done { answer: Answer::MessageAppended(appended), is_found, .. }) => {
+                Ok(Sent { message: appended.message, inbox_seq: appended.sender_seq, repeated: is_found })
+            }
+            Outcome::Done(_) => Err(outcome_mismatch()),
+            // The key version is the only condition of a send.
+            Outcome::Refused(Refusal::Unmet { current, .. }) => {
+                Err(self.stale_key(who, message.conversation, current).await)
+            }
+            Outcome::Refused(refusal) => Err(self.refusal_error(&refusal)),
+        }
+    }
+
+    /// The error for a send that names a key version which is not the recipient's current one.
+    /// `current` is the recipient's fence.
+    async fn stale_key(
+        &self,
+        who: &Principal,
+        conversation: ConversationId,
+        current: Option<CurrentRecord>,
+    ) -> Error {
+        let Some(current) = current else { return Error::StaleKey { current: None } };
+        // The refusal does not name the recipient.
+        let recipient = self
+            .conversation(who, conversation)
+            .await
+            .and_then(|state| state.conversation.participants.peer_of(who.user).ok_or(Error::NotFound));
+        match recipient.and_then(|recipient| Fence::from(current).key(recipient)) {
+            Ok(key) => Error::StaleKey { current: Some(Box::new(key)) },
+            Err(error) => error,
         }
     }
 

@@ -6,15 +6,18 @@
 //! crate's front page explains the [terms](crate#terms), such as hint and head.
 //!
 //! - [`stage`], [`status`], [`in_flight`]: the state of a running service.
-//! - [`queue`] has the lanes and chooses one for each write. [`job_sender`] sends to one lane,
+//! - [`queue`] has the lanes and chooses one for each write. [`lane_sender`] sends to one lane,
 //!   within the limits of the queue. [`lane`] commits batches, one after the other.
 //! - [`own_task`], [`reads`], [`inbox_heads`]: reads that run in tasks of their own, so that they
 //!   end even if their callers do not poll them.
 //! - [`handle`] has the [`Service`]. Its calls are in [`messages`], [`conversations`], [`inbox`],
-//!   [`keys`], [`disconnect`] and [`health`]. Its background work is in [`housekeeping`].
+//!   [`keys`], [`disconnect`] and [`health`]. Its background work is in [`housekeeping`] and in
+//!   [`jobs`], which runs jobs such as [`key_announcement`]. [`claim`] lets one node at a time run a
+//!   job.
 //! - [`builder`] builds and starts a service.
 
 mod builder;
+mod claim;
 mod conversations;
 mod disconnect;
 mod handle;
@@ -23,9 +26,11 @@ mod housekeeping;
 mod in_flight;
 mod inbox;
 mod inbox_heads;
-mod job_sender;
+mod jobs;
+mod key_announcement;
 mod keys;
 mod lane;
+mod lane_sender;
 mod messages;
 mod own_task;
 mod queue;

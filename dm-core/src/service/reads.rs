@@ -10,11 +10,11 @@ use super::own_task::OwnTask;
 use crate::conversation::ConversationState;
 use crate::device::Principal;
 use crate::ids::ConversationId;
-use crate::key::KeyRecord;
 use crate::numbers::InboxSeq;
+use crate::record::{Record, RecordKey};
 use crate::store::{
-    ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Store,
-    StoreError,
+    ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery,
+    ListedConversation, ScanPage, ScanQuery, Store, StoreError,
 };
 use crate::time::Clock;
 use crate::user::UserId;
@@ -33,15 +33,19 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    pub(crate) fn key(&self, user: UserId) -> StoreRead<Option<KeyRecord>> {
-        self.run(move |store| async move { store.key(user).await })
+    pub(crate) fn records(&self, keys: Vec<RecordKey>) -> StoreRead<Vec<Option<Record>>> {
+        self.run(move |store| async move { store.records(keys).await })
+    }
+
+    pub(crate) fn scan(&self, query: ScanQuery) -> StoreRead<ScanPage> {
+        self.run(move |store| async move { store.scan(query).await })
     }
 
     pub(crate) fn conversation(&self, id: ConversationId) -> StoreRead<Option<ConversationState>> {
         self.run(move |store| async move { store.conversation(id).await })
     }
 
-    pub(crate) fn conversations(&self, query: ConversationsQuery) -> StoreRead<Vec<ConversationState>> {
+    pub(crate) fn conversations(&self, query: ConversationsQuery) -> StoreRead<Vec<ListedConversation>> {
         self.run(move |store| async move { store.conversations(query).await })
     }
 

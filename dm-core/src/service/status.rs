@@ -20,8 +20,8 @@ pub(super) struct Status {
     pub(super) commit_failed: Notify,
     /// Whether a lane ended in a panic of the store. Such a lane is not started again.
     pub(super) has_lane_panicked: AtomicBool,
-    /// Notified when a new key was published, so that it is announced to peers.
-    pub(super) key_published: Notify,
+    /// Notified when a job was added that is due at once.
+    pub(super) job_added: Notify,
     /// The number of lanes that have not ended.
     pub(super) running_lanes: watch::Sender<usize>,
     /// The batches that the store is committing.

@@ -7,7 +7,7 @@ use crate::device::Principal;
 use crate::error::Error;
 use crate::hub::ConnectionKind;
 use crate::service::Service;
-use crate::store::{DeviceStart, InboxQuery};
+use crate::store::{DeviceStart, InboxQuery, Registered};
 
 impl Service {
     /// Connects a device: the session delivers the pending entries, then
@@ -38,15 +38,17 @@ impl Service {
         // The future is boxed, so that its memory is freed here. Without the box, the task of the
         // host that connects and then runs the session would stay as large as the future of a
         // commit.
-        let cursor = Box::pin(self.register(who, start)).await?;
+        let Registered { cursor, registration } = Box::pin(self.register(who, start)).await?;
+        guard.connection.set_registration(registration);
         Ok(Session::new(self.clone(), who.clone(), guard, cursor))
     }
 
     /// Follows a user's inbox: the session delivers the entries after the newest one. This is for
     /// clients without cursors, such as [seed clients](crate#terms).
     ///
-    /// The session also delivers the device's own entries. It has no window, replaces no other
-    /// session, and delivers no gap and no [`CaughtUp`](crate::Delivery::CaughtUp).
+    /// The session also delivers the device's own entries, but none that is for a single device
+    /// ([`InboxEntry::addressee`](crate::InboxEntry::addressee)). It has no window, replaces no
+    /// other session, and delivers no gap and no [`CaughtUp`](crate::Delivery::CaughtUp).
     ///
     /// Following registers no device and moves no cursor. [`Session::handle`] acknowledges for the
     /// device of `who`. The first acknowledgement registers that device if it is new, and every

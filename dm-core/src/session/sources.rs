@@ -63,7 +63,9 @@ impl Session {
                 self.is_behind = true;
                 return None;
             }
-            if self.is_device() && is_own {
+            // A hint without its entry does not say for whom the entry is. The store is read then.
+            let is_for_others = matches!(&hint, Hint::Entry(entry) if !self.is_addressed(entry));
+            if is_for_others || (self.is_device() && is_own) {
                 self.pass_over(seq);
                 continue;
             }
@@ -94,8 +96,8 @@ impl Session {
         metrics::counter!("dm_delivered_total").increment(1);
     }
 
-    /// Passes over the entries up to `through`, which the device caused or has acknowledged. If
-    /// they are many, moves the device's cursor over them.
+    /// Passes over the entries up to `through`, which the device caused or has acknowledged, or
+    /// which are for other devices. If they are many, moves the device's cursor over them.
     ///
     /// A device that only sends messages has nothing to acknowledge, so its cursor would stay. Each
     /// of its sessions would pass over all its sent messages again. After these have expired, the
@@ -126,7 +128,11 @@ impl Session {
         };
         let page = self.page_read.get_or_insert_with(|| self.service.store().inbox(query)).await;
         self.page_read = None;
-        let page = page.and_then(|page| page.require_progress(self.position)).map_err(SessionEnd::failed)?;
+        let mut page =
+            page.and_then(|page| page.require_progress(self.position)).map_err(SessionEnd::failed)?;
+        // The store compares with the device that has this name now. A follower is no device, and
+        // the session's own device may have been forgotten and another one registered.
+        page.entries.retain(|entry| self.is_addressed(entry));
         self.is_behind = page.through < page.head;
         let gap = page.gap_after(self.position).filter(|_| self.is_device());
         self.page = UndeliveredPage { gap, entries: page.entries.into(), through: page.through };

@@ -173,6 +173,11 @@ impl Session {
     pub(super) fn is_device(&self) -> bool {
         self.guard.connection.kind() == ConnectionKind::Device
     }
+
+    /// Whether an entry is for the session's device, or for all devices of the user.
+    pub(super) fn is_addressed(&self, entry: &InboxEntry) -> bool {
+        entry.is_for(self.guard.connection.registration())
+    }
 }
 
 impl std::fmt::Debug for Session {

@@ -4,6 +4,7 @@
 
 use super::delivery::SessionEnd;
 use super::state::Session;
+use crate::store::DeviceState;
 
 impl Session {
     /// Whether the window has room for a delivery. A follower has no window.
@@ -49,7 +50,12 @@ impl Session {
             () = self.service.wait_for_shutdown() => return Ok(()),
         };
         self.devices_read = None;
-        match devices.map_err(SessionEnd::failed)?.into_iter().find(|state| state.device == self.who.device) {
+        // A device that was registered again under the name is another device.
+        let is_own = |state: &DeviceState| {
+            state.device == self.who.device
+                && Some(state.registration) == self.guard.connection.registration()
+        };
+        match devices.map_err(SessionEnd::failed)?.into_iter().find(is_own) {
             Some(state) => self.guard.connection.remove_acknowledged(state.cursor, None),
             None => self.guard.connection.end_as_forgotten(),
         }

@@ -4,72 +4,28 @@
 
 use std::sync::Arc;
 
+use super::refusal::Refusal;
 use super::write::{
-    AckTarget, Acknowledge, Acknowledged, AppendMessage, Appended, DeviceStart, Outcome, PublishKey, Refusal,
-    RegisterDevice,
+    AckTarget, Acknowledge, Acknowledged, Answer, AppendMessage, Appended, DeviceStart, RegisterDevice,
 };
 use crate::ids::MessageId;
-use crate::key::{KeyRecord, KeyVersion};
 use crate::message::Message;
 use crate::numbers::InboxSeq;
-
-impl PublishKey {
-    /// The user's key record after this write, and whether the record is new. The store has to
-    /// write a new record, and nothing otherwise. `current` is the record before the write; `None`
-    /// for a user without a key.
-    ///
-    /// ```
-    /// # use dm_core::store::{KeyBinding, PublishKey, Timestamp, UserId, X25519Key};
-    /// # let user = UserId::from_stored([1; 32]);
-    /// # let (key, other) = (X25519Key::from_stored([2; 32]), X25519Key::from_stored([3; 32]));
-    /// # let (binding, at) = (KeyBinding::Unproven, Timestamp::from_millis(1));
-    /// # let publish = |key| PublishKey { user, key, binding, at };
-    /// let (first, is_new) = publish(key).record_after(None);
-    /// assert!(is_new && first.version.get() == 1);
-    /// assert_eq!(publish(key).record_after(Some(first)), (first, false));
-    /// assert_eq!(publish(other).record_after(Some(first)).0.version.get(), 2);
-    /// ```
-    #[must_use]
-    pub fn record_after(&self, current: Option<KeyRecord>) -> (KeyRecord, bool) {
-        if let Some(same) = current.filter(|current| current.key == self.key) {
-            return (same, false);
-        }
-        let version = current.map_or(KeyVersion::FIRST, |current| current.version.next());
-        let Self { user, key, binding, at } = *self;
-        (KeyRecord { user, key, version, published_at: at, binding }, true)
-    }
-}
 
 impl AppendMessage {
     /// The answer to a send whose client id the sender used before: the stored message, if this
     /// send is its retry. `stored` is the message with that client id, and `sender_seq` the number
-    /// of its entry in the sender's inbox. A store calls this before
-    /// [`check_key`](Self::check_key). It then writes nothing, whatever this returns.
+    /// of its entry in the sender's inbox. A store calls this before it checks the gates. It then
+    /// writes nothing, whatever this returns.
     ///
     /// # Errors
     /// [`Refusal::ClientIdReused`] when this send does not [repeat](Self::repeats) the stored
     /// message.
-    pub fn retry_answer(&self, stored: Arc<Message>, sender_seq: InboxSeq) -> Result<Outcome, Refusal> {
+    pub fn retry_answer(&self, stored: Arc<Message>, sender_seq: InboxSeq) -> Result<Answer, Refusal> {
         if !self.repeats(&stored) {
             return Err(Refusal::ClientIdReused);
         }
-        let appended = Appended { message: stored, sender_seq, repeated: true, appended: Vec::new() };
-        Ok(Outcome::MessageAppended(appended))
-    }
-
-    /// Checks the key version that the write names against the recipient's current key. A write
-    /// that names no version always passes, so a store may pass `None` for it without reading the
-    /// key.
-    ///
-    /// # Errors
-    /// [`Refusal::StaleKey`] when the versions differ, or the recipient has no key.
-    pub fn check_key(&self, current: Option<KeyRecord>) -> Result<(), Refusal> {
-        match self.recipient_key_version {
-            Some(named) if current.is_none_or(|current| current.version != named) => {
-                Err(Refusal::StaleKey { current })
-            }
-            _ => Ok(()),
-        }
+        Ok(Answer::MessageAppended(Appended { message: stored, sender_seq }))
     }
 }
 
@@ -168,9 +124,8 @@ mod tests {
     use super::*;
     use crate::device::Principal;
     use crate::ids::{ClientMessageId, ConversationId};
-    use crate::key::{KeyBinding, X25519Key};
     use crate::message::Ciphertext;
-    use crate::numbers::ServerSequence;
+    use crate::numbers::{SenderSequence, ServerSequence};
     use crate::testing::user;
     use crate::time::Timestamp;
 
@@ -178,50 +133,28 @@ mod tests {
         InboxSeq::new(n)
     }
 
-    fn send(payload: &'static [u8], named: Option<KeyVersion>) -> AppendMessage {
+    fn send(payload: &'static [u8]) -> AppendMessage {
         AppendMessage {
             id: MessageId::from_bytes([1; 16]),
             conversation: ConversationId::from_bytes([2; 16]),
             sender: user(1).into(),
             client_id: Some(ClientMessageId::from_bytes([3; 16])),
-            recipient_key_version: named,
             sent_at: Timestamp::from_millis(1),
             at: Timestamp::from_millis(2),
             ciphertext: Ciphertext::new(Bytes::from_static(payload), &[0; 24], None, None).unwrap(),
         }
     }
 
-    fn record(version: KeyVersion) -> KeyRecord {
-        KeyRecord {
-            user: user(2),
-            key: X25519Key::from_stored([9; 32]),
-            version,
-            published_at: Timestamp::from_millis(3),
-            binding: KeyBinding::Unproven,
-        }
-    }
-
     #[test]
     fn a_repeat_is_answered_with_the_first_message_and_other_content_is_refused() {
-        let first = Arc::new(send(b"one", None).into_message(ServerSequence::new(5)));
-        let again = AppendMessage { id: MessageId::from_bytes([9; 16]), ..send(b"one", None) };
-        let Ok(Outcome::MessageAppended(answer)) = again.retry_answer(Arc::clone(&first), seq(7)) else {
+        let first = Arc::new(send(b"one").into_message(ServerSequence::new(5), SenderSequence::new(2)));
+        let again = AppendMessage { id: MessageId::from_bytes([9; 16]), ..send(b"one") };
+        let Ok(Answer::MessageAppended(answer)) = again.retry_answer(Arc::clone(&first), seq(7)) else {
             panic!("a repeat is refused");
         };
         assert_eq!((answer.message, answer.sender_seq), (Arc::clone(&first), seq(7)));
-        assert!(answer.repeated && answer.appended.is_empty());
-        let refused = send(b"two", None).retry_answer(first, seq(7)).unwrap_err();
+        let refused = send(b"two").retry_answer(first, seq(7)).unwrap_err();
         assert_eq!(refused, Refusal::ClientIdReused);
-    }
-
-    #[test]
-    fn only_a_named_version_is_checked_and_only_the_current_one_is_accepted() {
-        let (first, second) = (KeyVersion::FIRST, KeyVersion::FIRST.next());
-        let current = Some(record(second));
-        assert_eq!(send(b"x", None).check_key(current), Ok(()));
-        assert_eq!(send(b"x", Some(second)).check_key(current), Ok(()));
-        assert_eq!(send(b"x", Some(first)).check_key(current), Err(Refusal::StaleKey { current }));
-        assert_eq!(send(b"x", Some(first)).check_key(None), Err(Refusal::StaleKey { current: None }));
     }
 
     #[test]

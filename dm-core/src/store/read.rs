@@ -3,25 +3,64 @@
 
 use std::sync::Arc;
 
-use crate::conversation::ConversationCursor;
+use crate::conversation::{ConversationCursor, ConversationState};
 use crate::device::{DeviceId, Principal};
 use crate::ids::ConversationId;
 use crate::inbox::{Event, Gap, GapReason, InboxEntry};
 use crate::message::Message;
-use crate::numbers::{InboxSeq, ServerSequence};
+use crate::numbers::{InboxSeq, Registration, ServerSequence};
+use crate::proof::CursorProof;
+use crate::record::{Kind, Record};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::time::Timestamp;
 use crate::user::UserId;
 
 /// A query for a page of a user's conversations.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ConversationsQuery {
     /// The user whose conversations are listed.
     pub user: UserId,
-    /// Only conversations after this cursor; `None` starts at the top of the list.
-    pub after: Option<ConversationCursor>,
+    /// The order of the list, and its start.
+    pub order: ConversationOrder,
+    /// The kinds of the user's records to read with each conversation; at most
+    /// [`MAX_KINDS`](Self::MAX_KINDS).
+    pub kinds: Vec<Kind>,
     /// Maximum number of conversations.
     pub limit: usize,
+}
+
+impl ConversationsQuery {
+    /// Maximum number of kinds. A store may leave out the records of further ones.
+    pub const MAX_KINDS: usize = 8;
+}
+
+/// The order of a list of conversations, and the position after which it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConversationOrder {
+    /// The most recently active first, in the order of [`ConversationCursor`]. A conversation moves
+    /// with each message, so it may be in two pages or in none.
+    Active {
+        /// Only conversations after this cursor; `None` starts at the top of the list.
+        after: Option<ConversationCursor>,
+    },
+    /// The one with the smallest id first. The ids that the service makes begin with the time of
+    /// opening, so this is about the order of opening. It never changes, so every conversation that
+    /// exists at the first page is in exactly one page.
+    Opened {
+        /// Only conversations after this one; `None` starts at the first.
+        after: Option<ConversationId>,
+    },
+}
+
+/// A conversation in a list, with the records that the query asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedConversation {
+    /// The conversation.
+    pub state: ConversationState,
+    /// The records of the listing user that are about the conversation: of the kinds of the query,
+    /// in their order, each under the [id](crate::record::Name) of the conversation as its name.
+    /// Kinds without such a record are left out.
+    pub records: Vec<Record>,
 }
 
 /// A query for a page of a conversation's messages.
@@ -67,7 +106,8 @@ pub struct InboxQuery {
     pub who: Principal,
     /// Only entries with a higher number than this.
     pub after: InboxSeq,
-    /// The entries to include, by the device that caused them.
+    /// The entries to include, by the device that caused them. Entries that are addressed to
+    /// another registration are left out in any case.
     pub own: OwnEntries,
     /// Maximum number of entries.
     pub limit: usize,
@@ -114,14 +154,16 @@ impl InboxQuery {
         Self { who: user.into(), after: InboxSeq::ZERO, own: OwnEntries::Include, limit: 1, max_bytes: 1 }
     }
 
-    /// Whether the page includes an entry, by the device that caused it. The store itself leaves
-    /// out the entries that the device acknowledged.
+    /// Whether the page includes an entry, by the device that caused it and the one that it is
+    /// addressed to. `registration` is that of the querying device; `None` if it is not registered.
+    /// The store itself leaves out the entries that the device acknowledged.
     #[must_use]
-    pub fn shows(&self, entry: &InboxEntry) -> bool {
-        match entry.event {
-            Event::Message(_) => self.own.shows_message(&self.who.device, entry.origin.as_ref()),
-            Event::Notice(_) => self.own.shows_notice(&self.who.device, entry.origin.as_ref()),
-        }
+    pub fn shows(&self, entry: &InboxEntry, registration: Option<Registration>) -> bool {
+        entry.is_for(registration)
+            && match entry.event {
+                Event::Message(_) => self.own.shows_message(&self.who.device, entry.origin.as_ref()),
+                Event::Notice(_) => self.own.shows_notice(&self.who.device, entry.origin.as_ref()),
+            }
     }
 }
 
@@ -141,6 +183,9 @@ pub struct InboxPage {
     pub head: InboxSeq,
     /// The number of the newest expired entry; zero if none has expired.
     pub floor: InboxSeq,
+    /// The [proof](InboxEntry::proof) of the newest expired entry; `None` if none has expired, or
+    /// if it expired before stores kept proofs.
+    pub floor_proof: Option<CursorProof>,
 }
 
 impl InboxPage {
@@ -174,6 +219,8 @@ pub struct DeviceState {
     pub cursor: InboxSeq,
     /// The time at which it was registered.
     pub registered_at: Timestamp,
+    /// The number of its registration.
+    pub registration: Registration,
 }
 
 /// The numbers of entries that are pending for a device.

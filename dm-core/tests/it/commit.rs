@@ -8,7 +8,8 @@ use tokio::task::JoinSet;
 
 use crate::common::gate::{Fault, GatedStore};
 use crate::common::{
-    World, ciphertext, client_id, let_tasks_run, message, numbers, payload, poll_once, texts, user, who,
+    World, ciphertext, client_id, derived_key, let_tasks_run, message, numbers, payload, poll_once, texts,
+    user, who,
 };
 
 /// A gated store, a world on it, and an open conversation of users 1 and 2.
@@ -399,6 +400,25 @@ async fn callers_wait_when_the_queue_is_full() {
     assert!(tasks.join_all().await.iter().all(Result::is_ok));
     let batches = &store.batches()[before..];
     assert!(batches.iter().all(|size| *size <= 3), "{batches:?}");
+}
+
+#[tokio::test]
+async fn conditions_count_in_the_queue() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |config| {
+        config.max_payload = 1_000;
+        config.queue_bytes = 4_000;
+    });
+    let chat = world.open(1, 2).await;
+    let key = world.dm.publish_key(&who(2), derived_key(2)).await.unwrap();
+    let_tasks_run().await;
+    let before = store.batches().len();
+    // Each send counts 1,120 bytes, and 256 for the key version that it names.
+    let send = SendMessage { recipient_key_version: Some(key.version), ..message(chat, &"x".repeat(1_000)) };
+    let tasks = start(&world, (0..20).map(|_| send.clone()));
+    assert!(tasks.join_all().await.iter().all(Result::is_ok));
+    let batches = &store.batches()[before..];
+    assert!(batches.iter().all(|size| *size <= 2), "{batches:?}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Conversations, history and keys, through the calls of a host.
+//! Conversations and history, through the calls of a host.
 
 use std::time::Duration;
 
@@ -7,8 +7,7 @@ use dm_core::store::*;
 use dm_core::*;
 
 use crate::common::{
-    self, START, World, ciphertext, derived_key, is_message, is_not_found, let_tasks_run, message, payload,
-    seq, user, who,
+    self, START, World, ciphertext, is_message, is_not_found, message, payload, seq, user, who,
 };
 
 #[tokio::test]
@@ -165,75 +164,6 @@ async fn a_message_is_read_as_it_was_sent() {
     assert_eq!(message.sent_at, Timestamp::from_millis(u64::MAX));
     assert_eq!(message.received_at, START);
     assert_eq!(message.client_id, Some(common::client_id(4)));
-}
-
-#[tokio::test]
-async fn a_new_key_gets_the_next_version_and_the_current_key_changes_nothing() {
-    let world = World::configured(|config| config.key_policy = KeyPolicy::AcceptUnproven);
-    assert!(is_not_found(world.dm.key(user(1)).await));
-    let first = world.dm.publish_key(&who(1), derived_key(1)).await.unwrap();
-    assert_eq!((first.version.get(), first.binding), (1, KeyBinding::Derived));
-    world.clock.advance(Duration::from_secs(1));
-    assert_eq!(world.dm.publish_key(&who(1), derived_key(1)).await.unwrap(), first);
-    let second = world.dm.publish_key(&who(1), derived_key(9)).await.unwrap();
-    assert_eq!((second.version.get(), second.binding), (2, KeyBinding::Unproven));
-    assert_eq!(world.dm.key(user(1)).await.unwrap(), second);
-    // Publishing an older key again makes a new version, too.
-    assert_eq!(world.dm.publish_key(&who(1), derived_key(1)).await.unwrap().version.get(), 3);
-}
-
-#[tokio::test]
-async fn a_key_not_derived_from_the_callers_identity_is_refused_by_default() {
-    let world = World::new();
-    let refused = world.dm.publish_key(&who(1), derived_key(2)).await;
-    assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
-    assert!(is_not_found(world.dm.key(user(1)).await));
-}
-
-#[tokio::test]
-async fn only_peers_with_a_conversation_get_a_notice_of_a_new_key() {
-    let world = World::configured(|config| {
-        config.announce_step = 2;
-        config.key_policy = KeyPolicy::AcceptUnproven;
-    });
-    for peer in 2..=6 {
-        world.open(1, peer).await;
-    }
-    world.open(7, 2).await;
-    let record = world.dm.publish_key(&who(1), derived_key(1)).await.unwrap();
-    let_tasks_run().await;
-    let told = async |n| {
-        let entries = world.pending(&who(n)).await;
-        entries.iter().filter(|e| e.event == Event::Notice(Notice::PeerKeyChanged(record))).count()
-    };
-    for peer in 2..=6 {
-        assert_eq!(told(peer).await, 1);
-    }
-    assert_eq!(told(7).await, 0);
-    assert_eq!(told(1).await, 0);
-}
-
-#[tokio::test]
-async fn a_message_for_an_older_key_version_is_refused_with_the_new_key_and_not_stored() {
-    let world = World::configured(|config| config.key_policy = KeyPolicy::AcceptUnproven);
-    let chat = world.open(1, 2).await;
-    let naming = |version| SendMessage { recipient_key_version: Some(version), ..message(chat, "x") };
-    let unpublished = world.dm.send(&who(1), naming(KeyVersion::FIRST)).await;
-    assert!(matches!(unpublished, Err(Error::StaleKey { current: None })));
-    let first = world.dm.publish_key(&who(2), derived_key(2)).await.unwrap();
-    let sent = SendMessage { client_id: Some(common::client_id(1)), ..naming(first.version) };
-    world.dm.send(&who(1), sent.clone()).await.unwrap();
-    let second = world.dm.publish_key(&who(2), derived_key(9)).await.unwrap();
-    match world.dm.send(&who(1), naming(first.version)).await {
-        Err(Error::StaleKey { current: Some(current) }) => assert_eq!(*current, second),
-        other => panic!("{other:?}"),
-    }
-    assert!(
-        world.dm.send(&who(1), sent).await.unwrap().repeated,
-        "the repeat of an accepted send is accepted"
-    );
-    assert!(world.dm.send(&who(1), naming(second.version)).await.is_ok());
-    assert_eq!(world.dm.conversation(&who(1), chat).await.unwrap().head.get(), 2);
 }
 
 #[tokio::test]

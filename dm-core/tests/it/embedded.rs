@@ -5,15 +5,20 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use dm_core::store::{
-    Acknowledge, AppendMessage, Availability, Embedded, Outcome, Refusal, Room, Store, StoreError,
-    StoreErrorKind, Write,
+    Acknowledge, AppendMessage, Availability, Embedded, Outcome, Owner, Record, RecordKey, Refusal, Room,
+    Store, StoreError, StoreErrorKind, Write,
 };
-use dm_core::{AckTarget, ConversationId, Error, InboxSeq, KeyRecord, MessageId, Service, Timestamp};
+use dm_core::{AckTarget, ConversationId, Error, InboxSeq, MessageId, Service, Timestamp};
 
 use tokio::task::JoinHandle;
 
 use crate::common::engine::{Next, Reader, Script, expire};
 use crate::common::{ciphertext, message, poll_once, user, who};
+
+/// The key of a record, for reads whose answer does not matter.
+fn a_key() -> Vec<RecordKey> {
+    vec![RecordKey::fence(Owner::User(user(1)))]
+}
 
 /// A store whose attempts to reopen wait for a result from the test.
 struct Reopening {
@@ -41,10 +46,10 @@ impl Reopening {
     }
 
     /// Starts a read, which is held in the engine.
-    async fn held_read(&self) -> JoinHandle<Result<Option<KeyRecord>, StoreError>> {
+    async fn held_read(&self) -> JoinHandle<Result<Vec<Option<Record>>, StoreError>> {
         self.script.hold_reads(true);
         let store = self.store.clone();
-        let read = tokio::spawn(async move { store.key(user(1)).await });
+        let read = tokio::spawn(async move { store.records(a_key()).await });
         while self.script.reading() == 0 {
             tokio::task::yield_now().await;
         }
@@ -56,7 +61,7 @@ impl Reopening {
     }
 
     async fn read(&self) -> Result<(), StoreErrorKind> {
-        self.store.key(user(1)).await.map(drop).map_err(|error| error.kind())
+        self.store.records(a_key()).await.map(drop).map_err(|error| error.kind())
     }
 
     /// Makes the next attempt succeed, and waits until the store is open.
@@ -106,7 +111,7 @@ async fn a_panic_while_reopening_closes_the_store() {
         tokio::task::yield_now().await;
     }
     assert_eq!(store.commit(vec![expire()]).await.unwrap_err().kind(), StoreErrorKind::Closed);
-    assert_eq!(store.key(user(1)).await.unwrap_err().kind(), StoreErrorKind::Closed);
+    assert_eq!(store.records(a_key()).await.unwrap_err().kind(), StoreErrorKind::Closed);
 }
 
 #[tokio::test]
@@ -117,7 +122,7 @@ async fn a_store_without_a_way_to_reopen_is_closed_after_an_unknown_outcome() {
     script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
     assert_eq!(store.commit(vec![expire()]).await.unwrap_err().kind(), StoreErrorKind::OutcomeUnknown);
     assert_eq!(store.commit(vec![expire()]).await.unwrap_err().kind(), StoreErrorKind::Closed);
-    assert_eq!(store.key(user(1)).await.unwrap_err().kind(), StoreErrorKind::Closed);
+    assert_eq!(store.records(a_key()).await.unwrap_err().kind(), StoreErrorKind::Closed);
     assert_eq!(store.status().availability, Availability::Closed);
 }
 
@@ -135,7 +140,7 @@ async fn a_refused_read_of_a_store_without_a_way_to_reopen_fails_as_closed() {
     let mut committing = Box::pin(store.commit(vec![expire()]));
     assert!(poll_once(&mut committing).await.is_none());
     script.refuse_reads(true);
-    assert_eq!(store.key(user(1)).await.unwrap_err().kind(), StoreErrorKind::Closed);
+    assert_eq!(store.records(a_key()).await.unwrap_err().kind(), StoreErrorKind::Closed);
     drop(go_on);
     committing.await.unwrap();
 }
@@ -198,7 +203,7 @@ async fn running_reads_end_before_the_engine_is_reopened() {
     assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Unavailable);
     assert!(world.begins.try_recv().is_err(), "the engine was opened while a read used the old one");
     world.script.hold_reads(false);
-    assert!(read.await.unwrap().unwrap().is_none(), "the read is answered");
+    assert_eq!(read.await.unwrap().unwrap(), [None], "the read is answered");
     assert_eq!(world.begins.recv().unwrap(), (0, 0));
     world.reopens().await;
 }
@@ -236,16 +241,16 @@ fn append() -> Write {
 
 fn append_of(payload: &str) -> Write {
     let at = Timestamp::from_millis(5);
-    Write::AppendMessage(AppendMessage {
+    let append = AppendMessage {
         id: MessageId::from_bytes([1; 16]),
         conversation: ConversationId::from_bytes([2; 16]),
         sender: who(1),
         client_id: None,
-        recipient_key_version: None,
         sent_at: at,
         at,
         ciphertext: ciphertext(payload),
-    })
+    };
+    append.into()
 }
 
 const MIB: u64 = 1024 * 1024;
@@ -256,7 +261,7 @@ async fn below_the_reserve_only_writes_that_take_no_room_are_committed() {
     let (store, free, _) = on_a_disk(&script, MIB);
     free.store(MIB / 2, Ordering::SeqCst);
     let acknowledge = Acknowledge { who: who(1), target: AckTarget::UpTo(InboxSeq::ZERO) };
-    let batch = vec![append(), Write::Acknowledge(acknowledge), append(), expire()];
+    let batch = vec![append(), acknowledge.into(), append(), expire()];
     let outcomes = store.commit(batch).await.unwrap();
     for (n, outcome) in outcomes.iter().enumerate() {
         let is_refused = matches!(outcome, Outcome::Refused(Refusal::NoRoom));
@@ -264,7 +269,7 @@ async fn below_the_reserve_only_writes_that_take_no_room_are_committed() {
     }
     assert_eq!((outcomes.len(), script.commits()), (4, 1));
     assert_eq!(store.status().room, Room::Low);
-    store.key(user(1)).await.unwrap();
+    store.records(a_key()).await.unwrap();
     // A batch whose writes are all refused does not reach the engine.
     let outcomes = store.commit(vec![append()]).await.unwrap();
     assert!(matches!(outcomes[..], [Outcome::Refused(Refusal::NoRoom)]), "{outcomes:?}");

@@ -152,13 +152,17 @@ async fn expiry_runs_on_time_while_keys_are_published() {
 async fn expiry_goes_on_while_announcements_fail() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
+    world.open(1, 2).await;
     let_tasks_run().await;
     let before = expiries(&store);
-    // The next commit announces keys, and the one after it expires entries.
-    store.next_commit(Fault::Fail(StoreErrorKind::Full));
-    world.clock.advance(60 * SECOND);
-    let_tasks_run().await;
-    assert_eq!(expiries(&store), before + 1);
+    store.fail(Kind::Posts, Some(StoreErrorKind::Full));
+    world.dm.publish_key(&who(1), derived_key(1)).await.unwrap();
+    for rounds in 1..=3 {
+        world.clock.advance(60 * SECOND);
+        let_tasks_run().await;
+        assert_eq!(expiries(&store), before + rounds);
+    }
+    assert!(store.kinds().iter().flatten().filter(|kind| **kind == Kind::Posts).count() > 1, "it was tried");
 }
 
 #[tokio::test]
@@ -166,11 +170,7 @@ async fn a_failed_expiry_alone_does_not_keep_the_service_unready() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let_tasks_run().await;
-    // Three times, announcing keys succeeds and then expiry fails.
-    for _ in 0..3 {
-        store.next_commit(Fault::None);
-        store.next_commit(Fault::Fail(StoreErrorKind::Engine));
-    }
+    store.fail(Kind::Expire, Some(StoreErrorKind::Engine));
     world.clock.advance(60 * SECOND);
     let_tasks_run().await;
     assert!(!world.dm.health().committing);

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use dm_core::store::Store;
@@ -61,6 +62,10 @@ async fn a_held_read_does_not_delay_other_reads() {
 async fn a_read_that_is_dropped_while_it_waits_does_not_reach_the_store() {
     let (store, gate) = one_read_at_a_time();
     let world = World::with(store, |_| ());
+    // The service reads the jobs that are due when it starts. One read runs at a time, so that one
+    // has ended after this one.
+    gate.entered().await;
+    assert!(common::is_not_found(world.dm.key(user(9)).await));
     gate.close();
     let other = world.dm.clone();
     let other = tokio::spawn(async move { other.key(user(9)).await });
@@ -96,7 +101,11 @@ async fn a_session_continues_its_read_after_the_future_of_next_is_dropped() {
 /// A session with a window of one delivery. A notice is delivered and not acknowledged, so the
 /// window is full. The next entry is the message `next`.
 async fn with_a_full_window(store: impl Store) -> (World, ConversationId, Session) {
-    let world = World::with(store, |config| config.window = 1);
+    let world = World::with(store, |config| {
+        config.window = 1;
+        // The service's own reads are less frequent.
+        config.poll_interval = Duration::from_secs(5);
+    });
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "next").await;
     let mut session = world.connect(&who(2)).await;

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use dm_core::store::{
-    ConversationsQuery, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Outcome, Store, StoreError,
-    StoreErrorKind, Write,
+    ConversationsQuery, HistoryPage, HistoryQuery, InboxPage, InboxQuery, ListedConversation, Outcome,
+    Record, RecordKey, ScanPage, ScanQuery, Store, StoreError, StoreErrorKind, Write,
 };
 use dm_core::{
-    AckTarget, ConversationId, ConversationState, Delivery, Depth, DeviceState, Error, KeyRecord,
-    MemoryStore, MessageId, Principal, SessionEnd, UserId,
+    AckTarget, ConversationId, ConversationState, Delivery, Depth, DeviceState, Error, MemoryStore,
+    MessageId, Principal, SessionEnd, UserId,
 };
 
 use crate::common::{DAY, World, on, seq, who};
@@ -64,15 +64,19 @@ impl Store for StuckPages {
         self.0.commit(batch).await
     }
 
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.0.key(user).await
+    async fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        self.0.records(keys).await
+    }
+
+    async fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError> {
+        self.0.scan(query).await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         self.0.conversation(id).await
     }
 
-    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         self.0.conversations(query).await
     }
 

@@ -39,15 +39,19 @@ impl Store for ShortPages {
         self.inner.commit(batch).await
     }
 
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.inner.key(user).await
+    async fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        self.inner.records(keys).await
+    }
+
+    async fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError> {
+        self.inner.scan(query).await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         self.inner.conversation(id).await
     }
 
-    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         self.inner.conversations(query).await
     }
 

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use dm_core::notify::NodeId;
 use dm_core::{
-    Ciphertext, ClientMessageId, ConversationId, DeviceId, InboxSeq, Message, MessageId, ServerSequence,
-    Suite, Timestamp, UserId,
+    Ciphertext, ClientMessageId, ConversationId, DeviceId, InboxSeq, Message, MessageId, Registration,
+    SenderSequence, ServerSequence, Suite, Timestamp, UserId,
 };
 
 use super::stamp::{Nonce, Stamp, Undecodable};
@@ -42,6 +42,11 @@ impl<'a> Fields<'a> {
         Ok((seq, self.device()?))
     }
 
+    /// The registration that an entry is for; `None` if the entry is for all devices.
+    pub(super) fn addressee(&mut self) -> Result<Option<Registration>, Undecodable> {
+        Ok(Some(self.u64().map(Registration::new)?).filter(|number| *number != Registration::ZERO))
+    }
+
     /// A device; `None` if the field stands for no device.
     pub(super) fn device(&mut self) -> Result<Option<DeviceId>, Undecodable> {
         Ok(match self.take()? {
@@ -75,6 +80,7 @@ impl<'a> Fields<'a> {
         let conversation = ConversationId::from_bytes(self.take()?);
         let sequence = ServerSequence::new(self.u64()?);
         let sender = UserId::from_bytes(self.take()?).map_err(|_| Undecodable)?;
+        let sender_sequence = SenderSequence::new(self.u64()?);
         let (sent_at, received_at) = (self.time()?, self.time()?);
         let [flags] = self.take()?;
         if flags > CLIENT_ID | SUITE | EPHEMERAL {
@@ -89,7 +95,17 @@ impl<'a> Fields<'a> {
         let payload = bytes.slice_ref(self.take_remaining());
         let ciphertext = Ciphertext::new(payload, &nonce, ephemeral.as_ref().map(|key| &key[..]), suite)
             .map_err(|_| Undecodable)?;
-        Ok(Message { id, conversation, sequence, sender, client_id, sent_at, received_at, ciphertext })
+        Ok(Message {
+            id,
+            conversation,
+            sequence,
+            sender,
+            sender_sequence,
+            client_id,
+            sent_at,
+            received_at,
+            ciphertext,
+        })
     }
 
     /// The remaining bytes.

@@ -8,7 +8,7 @@ use super::stamp::{Stamp, Undecodable};
 use crate::mac::TAG_LEN;
 
 /// The version of the frame format. Frames of other versions are refused.
-pub(super) const VERSION: u8 = 3;
+pub(super) const VERSION: u8 = 4;
 
 /// Encodes the frames of a node, whose id is in every frame.
 #[derive(Clone, Copy, Debug)]

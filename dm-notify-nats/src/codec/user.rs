@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use dm_core::notify::SessionClaim;
-use dm_core::{DeviceId, Event, InboxEntry, InboxSeq, Message, Notice, UserId};
+use dm_core::{DeviceId, Event, InboxEntry, InboxSeq, Message, Notice, Registration, UserId};
 
 use super::fields::{CLIENT_ID, EPHEMERAL, SUITE};
 use super::frame::{Frame, Writer, put_device};
@@ -52,6 +52,7 @@ impl Writer {
         let mut out = self.start(ENTRY, entry.cost().min(max_bytes) + 64);
         put_seq_and_origin(&mut out, entry.seq, entry.origin.as_ref());
         out.extend(entry.at.as_millis().to_be_bytes());
+        out.extend(entry.addressee.unwrap_or(Registration::ZERO).get().to_be_bytes());
         match &entry.event {
             // A payload that is too long is not copied first.
             Event::Message(message) if message.ciphertext.payload().len() > max_bytes => {
@@ -96,13 +97,13 @@ impl Frame<UserContent> {
             Ok(match kind {
                 ENTRY => {
                     let (seq, origin) = fields.seq_and_origin()?;
-                    let at = fields.time()?;
+                    let (at, addressee) = (fields.time()?, fields.addressee()?);
                     let event = match fields.take()? {
                         [MESSAGE] => Event::Message(fields.message(bytes)?.into()),
                         [NOTICE] => Event::Notice(notice(fields.take_remaining(), user)?),
                         _ => return Err(Undecodable),
                     };
-                    UserContent::Entry(InboxEntry { seq, at, origin, event })
+                    UserContent::Entry(InboxEntry { seq, at, origin, addressee, event })
                 }
                 NUMBER => {
                     let (seq, origin) = fields.seq_and_origin()?;
@@ -130,6 +131,7 @@ fn put_message(out: &mut Vec<u8>, message: &Message) {
     out.extend(message.conversation.as_bytes());
     out.extend(message.sequence.get().to_be_bytes());
     out.extend(message.sender.as_bytes());
+    out.extend(message.sender_sequence.get().to_be_bytes());
     out.extend(message.sent_at.as_millis().to_be_bytes());
     out.extend(message.received_at.as_millis().to_be_bytes());
     let flag = |is_set: bool, bit: u8| if is_set { bit } else { 0 };

@@ -1,7 +1,9 @@
 //! Hints between two nodes on one store, with a bus that repeats, reorders and garbles them.
 
 use bytes::Bytes;
-use dm_core::{Delivery, MemoryStore};
+use dm_core::notify::Notifier as _;
+use dm_core::store::{Notice, OtherNotice, Outcome, Post, Store as _, Write};
+use dm_core::{Delivery, Event, MemoryStore, Timestamp};
 use dm_notify_nats::NatsConfig;
 use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
@@ -52,6 +54,34 @@ async fn all_devices_but_the_origin_get_a_message_on_any_node() {
     for session in [&mut on_phone, &mut on_desk, &mut on_pad] {
         assert_eq!(text(session).await, "answer");
     }
+}
+
+#[tokio::test]
+async fn an_entry_for_one_device_reaches_that_device_only_on_any_node() {
+    let server = Server::start();
+    let store = MemoryStore::new();
+    let here = Node::new(&store, &server).await;
+    let there = Node::new(&store, &server).await;
+    let chat = here.open(1, 2).await;
+    here.flushed(2).await;
+    let mut phone = there.connect(&on(2, "phone")).await;
+    let mut desk = there.connect(&on(2, "desk")).await;
+    wait_until("the node is subscribed", || subscriptions(&server) == 1).await;
+    let devices = there.dm.devices(&who(2)).await.unwrap();
+    let addressee = devices.iter().find(|state| state.device.as_str() == "phone").unwrap().registration;
+    let notice = Notice::Other(OtherNotice::new(vec![200; Notice::MAX_LEN]).unwrap());
+    let at = Timestamp::from_millis(5);
+    let post = Post { to: user(2), addressee: Some(addressee), origin: None, at, notice: notice.clone() };
+    let outcomes = store.commit(vec![Write::default().post(post)]).await.unwrap();
+    let [Outcome::Done(done)] = &outcomes[..] else { panic!("{outcomes:?}") };
+    here.nats.notify(&done.appended).await.unwrap();
+
+    let Delivery::Entry(entry) = next(&mut phone).await else { panic!("an entry") };
+    assert_eq!((entry.addressee, entry.event), (Some(addressee), Event::Notice(notice)));
+    here.send(&who(1), chat, "for both").await;
+    assert_eq!(text(&mut phone).await, "for both");
+    assert_eq!(text(&mut desk).await, "for both");
+    there.received(2).await;
 }
 
 #[tokio::test]

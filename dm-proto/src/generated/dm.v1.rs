@@ -270,13 +270,13 @@ pub struct DmDelivery {
     /// The time of the event, Unix milliseconds of the server's clock.
     #[prost(uint64, tag = "2")]
     pub at: u64,
-    /// The event.
+    /// The event. Absent if the event has no message in this version, as with a host's own notices.
     #[prost(oneof = "dm_delivery::Event", tags = "3, 4, 5")]
     pub event: ::core::option::Option<dm_delivery::Event>,
 }
 /// Nested message and enum types in `DmDelivery`.
 pub mod dm_delivery {
-    /// The event.
+    /// The event. Absent if the event has no message in this version, as with a host's own notices.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Event {
         /// A message, received or sent from another device.

@@ -8,7 +8,7 @@ use dm_core::store::*;
 use dm_store_fjall::{FjallConfig, FjallStore};
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
-use crate::common::{self, append, at, numbers, open, register, user, who, whole_inbox};
+use crate::common::{self, answer, append, expire, numbers, open, register, user, who, whole_inbox};
 
 // The numbers of tables, which are the first bytes of keys.
 const USER_IDS: u8 = 2;
@@ -96,7 +96,7 @@ async fn numbers_continue_after_all_entries_expired_and_the_store_was_reopened()
     let folder = tempfile::tempdir().unwrap();
     let store = FjallStore::open(folder.path()).unwrap();
     store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
-    store.commit(vec![Write::Expire(Expire { before: at(100), limit: 100 })]).await.unwrap();
+    store.commit(vec![expire(100, 100)]).await.unwrap();
     assert!(numbers(&store, 1).await.is_empty());
     drop(store);
     let store = FjallStore::open(folder.path()).unwrap();
@@ -115,8 +115,8 @@ async fn expiry_in_small_steps_removes_the_same_entries_as_one_large_step() {
     store.commit(batch).await.unwrap();
     let mut removed = 0;
     for limit in [0, 1, 2, 3, 4, 5, 6, 7, 8] {
-        let outcome = store.commit(vec![Write::Expire(Expire { before: at(15), limit })]).await.unwrap();
-        let Outcome::Expired { entries, more } = outcome[0] else { panic!("{outcome:?}") };
+        let outcome = store.commit(vec![expire(15, limit)]).await.unwrap();
+        let Some(&Answer::Expired { entries, more }) = answer(&outcome[0]) else { panic!("{outcome:?}") };
         assert!(entries <= limit);
         removed += entries;
         assert_eq!(more, removed < 32, "after {removed}");
@@ -130,13 +130,13 @@ async fn expiry_in_small_steps_removes_the_same_entries_as_one_large_step() {
 async fn entries_with_older_times_than_expired_entries_expire() {
     let folder = tempfile::tempdir().unwrap();
     let store = FjallStore::open(folder.path()).unwrap();
-    let expire = |before| vec![Write::Expire(Expire { before: at(before), limit: 100 })];
     store.commit(vec![open(1, 1, 2), append(1, 1, 1, 500)]).await.unwrap();
-    store.commit(expire(501)).await.unwrap();
+    store.commit(vec![expire(501, 100)]).await.unwrap();
     // These times are before those of the expired entries, as after the clock was set back.
     store.commit(vec![append(1, 1, 2, 7)]).await.unwrap();
-    let outcome = store.commit(expire(8)).await.unwrap();
-    assert!(matches!(outcome[0], Outcome::Expired { entries: 2, more: false }), "{outcome:?}");
+    let outcome = store.commit(vec![expire(8, 100)]).await.unwrap();
+    let answer = answer(&outcome[0]);
+    assert!(matches!(answer, Some(Answer::Expired { entries: 2, more: false })), "{answer:?}");
     assert!(numbers(&store, 1).await.is_empty());
 }
 

@@ -10,5 +10,6 @@
 mod common;
 mod conformance;
 mod files;
+mod fixtures;
 mod names;
 mod notes;

@@ -1,52 +1,15 @@
-//! Notes, which are copies of the newest numbers in rows, and folders of schema version 1, which
-//! has no notes.
+//! Notes, which are copies of the newest numbers in rows, and folders of older schema versions. Version
+//! 1 has no notes.
 
 use std::path::Path;
 
 use dm_core::store::*;
 use dm_store_fjall::{FjallConfig, FjallStore};
-use fjall::{Database, KeyspaceCreateOptions, PersistMode};
+use fjall::Database;
 
-use crate::common::{append, at, conversation, numbers, open, user, who, whole_inbox};
+use crate::common::older::{CONVERSATION_IDS, FLOORS, back_to_version_1, back_to_version_2, values};
+use crate::common::{append, conversation, expire, numbers, open, user, who, whole_inbox};
 use crate::files::copy;
-
-// The numbers of tables, which are the first bytes of keys.
-const SCHEMA: u8 = 0;
-const CONVERSATION_IDS: u8 = 6;
-const FLOORS: u8 = 14;
-
-/// Calls `look` with the keyspace `dm_rows` of a closed folder, and closes the folder again.
-fn rows<T>(folder: &Path, look: impl FnOnce(&fjall::Keyspace) -> T) -> T {
-    let database = Database::builder(folder).open().unwrap();
-    let found = look(&database.keyspace("dm_rows", KeyspaceCreateOptions::default).unwrap());
-    database.persist(PersistMode::SyncAll).unwrap();
-    found
-}
-
-/// The values of a table's rows, in the order of their keys.
-fn values(folder: &Path, table: u8) -> Vec<Vec<u8>> {
-    rows(folder, |rows| rows.prefix([table]).map(|row| row.value().unwrap().to_vec()).collect())
-}
-
-/// Changes a folder to version 1 of the schema: the row of a conversation's id has only the ref,
-/// and a user without expired entries has no row in `floors`.
-fn back_to_version_1(folder: &Path) {
-    rows(folder, |rows| {
-        for table in [CONVERSATION_IDS, FLOORS] {
-            let found: Vec<_> = rows.prefix([table]).map(|row| row.into_inner().unwrap()).collect();
-            for (key, value) in found {
-                let old = &value[..if table == FLOORS { 8 } else { 4 }];
-                if table == FLOORS && old == [0; 8] {
-                    rows.remove(key).unwrap();
-                } else {
-                    rows.insert(key, old).unwrap();
-                }
-            }
-        }
-        rows.insert([&[SCHEMA], b"version".as_slice()].concat(), 1_u32.to_be_bytes()).unwrap();
-    });
-    std::fs::write(folder.join("dm_schema"), "1\n").unwrap();
-}
 
 /// The number of the newest message of conversation 1.
 async fn head(store: &FjallStore) -> u64 {
@@ -58,7 +21,7 @@ async fn head(store: &FjallStore) -> u64 {
 async fn written(folder: &Path) {
     let store = FjallStore::open(folder).unwrap();
     store.commit(vec![open(1, 1, 2), append(1, 1, 1, 1)]).await.unwrap();
-    store.commit(vec![Write::Expire(Expire { before: at(2), limit: 100 })]).await.unwrap();
+    store.commit(vec![expire(2, 100)]).await.unwrap();
     store.commit(vec![append(1, 1, 2, 5), append(1, 2, 3, 5)]).await.unwrap();
 }
 
@@ -68,10 +31,10 @@ async fn closing_a_store_writes_notes_of_the_newest_numbers() {
     written(folder.path()).await;
     let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
     for floor in values(folder.path(), FLOORS) {
-        assert_eq!((number(&floor[..8]), number(&floor[12..])), (2, 4));
+        assert_eq!((number(&floor[..8]), number(&floor[12..20])), (2, 4));
     }
     let ids = values(folder.path(), CONVERSATION_IDS);
-    assert_eq!((ids.len(), number(&ids[0][80..])), (1, 3));
+    assert_eq!((ids.len(), number(&ids[0][80..88])), (1, 3));
 }
 
 #[tokio::test]
@@ -94,26 +57,60 @@ async fn no_number_is_given_twice_after_a_kill_with_outdated_notes() {
 }
 
 #[tokio::test]
-async fn a_folder_of_version_1_can_be_read_and_written() {
-    for marker in ["1\n", "2\n"] {
+async fn folders_of_older_versions_can_be_read_and_written() {
+    let backs = [("1\n", back_to_version_1 as fn(&Path)), ("2\n", back_to_version_2)];
+    // A migration writes the marker first, and may be killed right after it.
+    for (marker, back) in backs.into_iter().chain(backs.map(|(_, back)| ("3\n", back))) {
         let folder = tempfile::tempdir().unwrap();
         written(folder.path()).await;
-        back_to_version_1(folder.path());
-        // A migration writes the marker first, and may be killed right after it.
+        back(folder.path());
         std::fs::write(folder.path().join("dm_schema"), marker).unwrap();
 
         let store = FjallStore::open(folder.path()).unwrap();
         assert_eq!((numbers(&store, 1).await, head(&store).await), (vec![3, 4], 3));
+        migrated(&store).await;
         let state = store.conversation(conversation(1)).await.unwrap().unwrap();
         assert_eq!(state.conversation.participants, Participants::new(user(1), user(2)).unwrap());
         store.commit(vec![append(1, 1, 4, 6), open(2, 1, 3)]).await.unwrap();
         assert_eq!(numbers(&store, 1).await, [3, 4, 5, 6]);
         assert_eq!(store.inbox(whole_inbox(who(2))).await.unwrap().head.get(), 5);
+        let state = store.conversation(conversation(1)).await.unwrap().unwrap();
+        assert_eq!((state.head.get(), state.uncounted().get(), state.counts.total()), (4, 3, 1));
         drop(store);
-        assert_eq!(std::fs::read_to_string(folder.path().join("dm_schema")).unwrap(), "2\n");
+        assert_eq!(std::fs::read_to_string(folder.path().join("dm_schema")).unwrap(), "3\n");
         let lengths: Vec<_> = values(folder.path(), CONVERSATION_IDS).iter().map(Vec::len).collect();
-        assert_eq!(lengths, [88; 2], "closing the store added a note to the old row");
+        // The row of the first conversation has counts of 6 bytes after the flags.
+        assert_eq!(lengths, [95, 88], "closing the store added a note to the old row");
     }
+}
+
+/// Checks what the migration made of the rows that `back_to_version_2` adds.
+async fn migrated(store: &FjallStore) {
+    let (first, other) = if user(1) < user(2) { (user(1), user(2)) } else { (user(2), user(1)) };
+    let job = RecordKey::new(Owner::User(first), Kind::KEY_ANNOUNCEMENT, Name::EMPTY);
+    let fence = |user| RecordKey::fence(Owner::User(user));
+    let records = store.records(vec![fence(first), fence(other), job]).await.unwrap();
+    let key = KeyRecord::from_value(first, &records[0].as_ref().unwrap().value).unwrap();
+    assert_eq!((key.version.get(), key.key.as_bytes()), (2, &[12; 32]));
+    assert!(records[1].is_none());
+    assert_eq!(records[2].as_ref().unwrap().due, Some(Timestamp::from_millis(0)));
+}
+
+#[tokio::test]
+async fn a_migration_that_was_killed_before_its_end_is_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dm");
+    written(&path).await;
+    back_to_version_2(&path);
+    let before = values(&path, FLOORS);
+    drop(FjallStore::open(&path).unwrap());
+    // The rows are migrated, but the version was not written.
+    crate::common::older::set_version(&path, 2);
+    let store = FjallStore::open(&path).unwrap();
+    migrated(&store).await;
+    assert_eq!((numbers(&store, 1).await, head(&store).await), (vec![3, 4], 3));
+    drop(store);
+    assert_eq!(values(&path, FLOORS).len(), before.len());
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The rows of `devices`.
+//! The rows of `devices`. The number of a device's registration is in the row's key.
 
 use dm_core::store::{DeviceId, InboxSeq, Timestamp};
 

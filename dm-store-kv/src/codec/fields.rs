@@ -1,6 +1,6 @@
 //! [`Fields`]: reads the fields of a row.
 
-use dm_core::store::{DeviceId, InboxSeq, Timestamp, UserId};
+use dm_core::store::{Counts, DeviceId, InboxSeq, Tag, Timestamp, UserId};
 
 use crate::failure::Failure;
 
@@ -67,6 +67,32 @@ impl<'a> Fields<'a> {
         self.bytes().map(UserId::from_stored)
     }
 
+    pub(crate) fn tag(&mut self) -> Result<Tag, Failure> {
+        self.bytes().map(Tag::from_bytes)
+    }
+
+    /// A number as unsigned LEB128.
+    pub(super) fn leb128(&mut self) -> Result<u64, Failure> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.u8()?;
+            let part = u64::from(byte & 0x7f);
+            value |= part << shift;
+            if byte < 0x80 {
+                // The tenth byte has room for a single bit.
+                return if value >> shift == part { Ok(value) } else { Err(WRONG_NUMBER) };
+            }
+        }
+        Err(WRONG_NUMBER)
+    }
+
+    pub(crate) fn counts(&mut self) -> Result<Counts, Failure> {
+        let (counts, rest) =
+            Counts::decode(self.0).map_err(|_| Failure::Damaged("a row has counts that are not allowed"))?;
+        self.0 = rest;
+        Ok(counts)
+    }
+
     /// All remaining bytes.
     pub(crate) const fn remaining(self) -> &'a [u8] {
         self.0
@@ -85,6 +111,17 @@ impl<'a> Fields<'a> {
         self.0 = rest;
         Ok(field)
     }
+}
+
+const WRONG_NUMBER: Failure = Failure::Damaged("a row has a number that is too large");
+
+/// Appends a number as unsigned LEB128.
+pub(super) fn push_leb128(value: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        value.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    value.push((number & 0x7f) as u8);
 }
 
 /// Decodes the name of a device.

@@ -1,14 +1,18 @@
 //! The keys of rows. A *ref* is a 4-byte number that stands for a user, a conversation or a device.
 
-use dm_core::store::{ClientMessageId, Timestamp};
+use dm_core::store::{ClientMessageId, ConversationId, Timestamp};
 
 use crate::codec::fields::Fields;
 use crate::failure::Failure;
 
-/// A key of two refs, in the tables `pairs`, `members` and `devices`. In the table `keys` the
-/// second number is the version of the user's key.
+/// A key of two refs, in the tables `pairs` and `devices`.
 pub(crate) fn refs_key(first: u32, second: u32) -> [u8; 8] {
     joined([first.to_be_bytes().as_slice(), &second.to_be_bytes()])
+}
+
+/// A key in `members`: a user, and the id of a conversation of the user.
+pub(crate) fn member_key(user: u32, conversation: ConversationId) -> [u8; 20] {
+    joined([user.to_be_bytes().as_slice(), conversation.as_bytes()])
 }
 
 /// A key in a log: the ref of the row's owner, and the row's number. A log is the table `sequence`,

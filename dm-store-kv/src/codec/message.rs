@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use dm_core::store::{
-    Ciphertext, ClientMessageId, ConversationId, InboxSeq, Message, MessageId, ServerSequence, Suite, UserId,
+    Ciphertext, ClientMessageId, ConversationId, InboxSeq, Message, MessageId, SenderSequence,
+    ServerSequence, Suite, UserId,
 };
 
-use crate::codec::fields::Fields;
+use crate::codec::fields::{Fields, push_leb128};
 use crate::failure::Failure;
 
 /// The first fields of a row of `messages`: the refs of the conversation and its users, the
@@ -24,6 +25,7 @@ pub(crate) struct MessageHeader {
 const CLIENT_ID: u8 = 1;
 const SUITE: u8 = 2;
 const EPHEMERAL: u8 = 4;
+const SENDER_SEQUENCE: u8 = 8;
 
 impl MessageHeader {
     /// Encodes the whole row of a message.
@@ -43,8 +45,12 @@ impl MessageHeader {
         value.push(
             flag(message.client_id.is_some(), CLIENT_ID)
                 | flag(ciphertext.suite().is_some(), SUITE)
-                | flag(ciphertext.ephemeral().is_some(), EPHEMERAL),
+                | flag(ciphertext.ephemeral().is_some(), EPHEMERAL)
+                | flag(message.sender_sequence != SenderSequence::ZERO, SENDER_SEQUENCE),
         );
+        if message.sender_sequence != SenderSequence::ZERO {
+            push_leb128(&mut value, message.sender_sequence.get());
+        }
         if let Some(id) = message.client_id {
             value.extend(id.as_bytes());
         }
@@ -72,6 +78,11 @@ impl MessageHeader {
         })
     }
 
+    /// Decodes the id of the message from `value`, which has the bytes of its row after the header.
+    pub(crate) fn message_id(value: &mut Fields<'_>) -> Result<MessageId, Failure> {
+        value.bytes().map(MessageId::from_bytes)
+    }
+
     /// Decodes the message from `value`, which has the bytes of its row after the header.
     /// `conversation` and `sender` are the id and the user that the refs in the header stand for.
     pub(crate) fn message(
@@ -80,13 +91,18 @@ impl MessageHeader {
         sender: UserId,
         mut value: Fields<'_>,
     ) -> Result<Message, Failure> {
-        let id = MessageId::from_bytes(value.bytes()?);
+        let id = Self::message_id(&mut value)?;
         let sent_at = value.time()?;
         let received_at = value.time()?;
         let flags = value.u8()?;
-        if flags > CLIENT_ID | SUITE | EPHEMERAL {
+        if flags > CLIENT_ID | SUITE | EPHEMERAL | SENDER_SEQUENCE {
             return Err(Failure::Damaged("a message has unknown flags"));
         }
+        let sender_sequence = if flags & SENDER_SEQUENCE == 0 {
+            SenderSequence::ZERO
+        } else {
+            SenderSequence::new(value.leb128()?)
+        };
         let client_id =
             if flags & CLIENT_ID == 0 { None } else { Some(ClientMessageId::from_bytes(value.bytes()?)) };
         let suite = if flags & SUITE == 0 { None } else { Some(Suite(value.u32()?)) };
@@ -99,6 +115,7 @@ impl MessageHeader {
             conversation,
             sequence: self.sequence,
             sender,
+            sender_sequence,
             client_id,
             sent_at,
             received_at,

@@ -1,9 +1,12 @@
 //! Rows are decoded to the encoded values, and rows that the library does not write are refused.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use dm_core::store::{
-    Ciphertext, ClientMessageId, ConversationId, DeviceId, InboxSeq, KeyBinding, KeyRecord, KeyVersion,
-    Message, MessageId, Participants, ServerSequence, Suite, Timestamp, UserId, X25519Key,
+    Ceiling, Ciphertext, ClientMessageId, ConversationId, Counts, CursorProof, DeviceId, Event, Gate,
+    InboxEntry, InboxSeq, Message, MessageId, Notice, OtherNotice, Participants, Registration,
+    SenderSequence, ServerSequence, Side, Suite, Tag, Timestamp, UserGate, UserId,
 };
 
 use super::*;
@@ -18,18 +21,27 @@ fn keys_sort_as_their_numbers_do() {
 }
 
 #[test]
-fn an_entry_of_any_origin_is_encoded_and_decoded() {
+fn an_entry_of_any_origin_and_addressee_is_encoded_and_decoded() {
     let long: DeviceId = "x".repeat(64).parse().unwrap();
+    let notice = || Event::Notice(Notice::Other(OtherNotice::new(vec![200]).unwrap()));
+    let message = || Event::Message(Arc::new(message(false, false, false)));
     for origin in [None, Some(DeviceId::default()), Some("a".parse().unwrap()), Some(long)] {
-        let at = Timestamp::from_millis(u64::MAX);
-        let bytes = EntryRow::encode(at, origin.as_ref(), Content::Message(7));
-        let row = EntryRow::decode(Fields::new(&bytes)).unwrap();
-        assert_eq!((row.at, row.origin), (at, origin));
-        assert!(matches!(row.content, Content::Message(7)));
-        for len in 0..bytes.len() {
-            assert!(EntryRow::decode(Fields::new(&bytes[..len])).is_err());
+        for (event, addressee) in
+            [(message(), None), (notice(), None), (notice(), Some(Registration::new(5)))]
+        {
+            let (seq, at, is_message) =
+                (InboxSeq::ZERO, Timestamp::from_millis(u64::MAX), matches!(event, Event::Message(_)));
+            let entry = InboxEntry { seq, at, origin: origin.clone(), addressee, event };
+            let bytes = EntryRow::encode(&entry, 7);
+            let row = EntryRow::decode(Fields::new(&bytes)).unwrap();
+            assert_eq!((row.at, &row.origin, row.addressee), (at, &origin, addressee));
+            assert_eq!(matches!(row.content, Content::Message(7)), is_message);
+            for len in 0..bytes.len() {
+                assert!(EntryRow::decode(Fields::new(&bytes[..len])).is_err());
+            }
+            let longer = [bytes.as_slice(), &[0]].concat();
+            assert_eq!(EntryRow::decode(Fields::new(&longer)).is_err(), is_message);
         }
-        assert!(EntryRow::decode(Fields::new(&[bytes.as_slice(), &[0]].concat())).is_err());
     }
 }
 
@@ -46,7 +58,8 @@ fn decoding_a_truncated_message_fails() {
 #[test]
 fn a_message_with_any_of_its_optional_fields_is_encoded_and_decoded() {
     for flags in 0..8 {
-        let message = message(flags & 1 != 0, flags & 2 != 0, flags & 4 != 0);
+        let mut message = message(flags & 1 != 0, flags & 2 != 0, flags & 4 != 0);
+        message.sender_sequence = SenderSequence::new([0, 1, 127, 128, u64::MAX][flags % 5]);
         let (found, back) = decode(&header().encode(&message)).unwrap();
         assert_eq!(back, message);
         let fields = |header: MessageHeader| {
@@ -64,7 +77,7 @@ fn decoding_a_message_with_unknown_flags_fails() {
     // The offset of the flags: behind three refs, three numbers, an id and two times.
     let offset = 3 * 4 + 3 * 8 + 16 + 2 * 8;
     assert_eq!(bytes[offset], 0);
-    bytes[offset] = 8;
+    bytes[offset] = 16;
     assert!(matches!(decode(&bytes), Err(Failure::Damaged("a message has unknown flags"))));
 }
 
@@ -72,43 +85,66 @@ fn decoding_a_message_with_unknown_flags_fails() {
 fn decoding_a_row_of_a_wrong_length_fails() {
     let id = ConversationId::from_bytes([1; 16]);
     let time = Timestamp::from_millis(2);
-    let record = KeyRecord {
-        user: UserId::from_stored([3; 32]),
-        key: X25519Key::from_stored([4; 32]),
-        version: KeyVersion::FIRST,
-        published_at: time,
-        binding: KeyBinding::Unproven,
-    };
     assert_decodes_in_its_length_only(&ConversationRow { id, a: 1, b: 2, opened_at: time }.encode(), |row| {
         ConversationRow::decode(row).is_ok()
     });
-    assert_decodes_in_its_length_only(&SequenceRow { message: 1, at: time }.encode(), |row| {
-        SequenceRow::decode(row).is_ok()
-    });
-    let announcement = Announcement { user: 1, after: 2, until: 3 };
-    assert_decodes_in_its_length_only(&announcement.encode(), |row| Announcement::decode(row).is_ok());
-    assert_decodes_in_its_length_only(&key_value(&record), |row| key_record(record.user, 1, row).is_ok());
+    for row in [PairRow::Conversation(7), PairRow::Gate(gate())] {
+        assert_eq!(PairRow::decode(Fields::new(&row.encode())).unwrap(), row);
+        assert_decodes_in_its_length_only(&row.encode(), |row| PairRow::decode(row).is_ok());
+    }
 }
 
 #[test]
-fn rows_decode_with_and_without_a_note_and_in_no_other_length() {
-    let details = ConversationDetails {
-        refs: [1, 2],
-        participants: Participants::new(UserId::from_stored([3; 32]), UserId::from_stored([4; 32])).unwrap(),
-        note: Some(Note { epoch: 5, number: 7 }),
-    };
-    let named = ConversationIdRow { conversation_ref: 6, details: Some(details) }.encode();
+fn rows_decode_with_and_without_their_optional_fields_and_in_no_other_length() {
     let lengths = |row: &[u8], reads: &dyn Fn(Fields<'_>) -> bool| -> Vec<usize> {
         let longer = [row, &[0]].concat();
         (0..=longer.len()).filter(|len| reads(Fields::new(&longer[..*len]))).collect()
     };
-    assert_eq!(lengths(&named, &|row| ConversationIdRow::decode(row).is_ok()), [4, 76, 88]);
-    let back = ConversationIdRow::decode(Fields::new(&named)).unwrap();
-    assert_eq!(back.encode(), named);
+    let conversation_lengths =
+        |row: &[u8]| lengths(row, &|row: Fields<'_>| ConversationIdRow::decode(row).is_ok());
+    let note = ConversationNote { note: Note { epoch: 5, number: 7 }, counts: Counts::default() };
+    let details = ConversationDetails {
+        refs: [1, 2],
+        participants: Participants::new(UserId::from_stored([3; 32]), UserId::from_stored([4; 32])).unwrap(),
+        note: Some(note),
+        fence: None,
+        gate: Gate::default(),
+    };
+    let row = |details| ConversationIdRow { conversation_ref: 6, details: Some(details) }.encode();
+    assert_eq!(conversation_lengths(&row(details)), [4, 76, 88]);
+    let (fence, counts) = (Some(Tag::from_bytes([8; 16])), Counts::default().after_message(Side::A, 300));
+    let full = ConversationDetails {
+        note: Some(ConversationNote { counts, ..note }),
+        fence,
+        gate: gate(),
+        ..details
+    };
+    // The flags, the fence, the gate of 34 bytes, and counts of 7 bytes.
+    assert_eq!(conversation_lengths(&row(full)), [4, 76, 88, 146]);
+    for details in [full, ConversationDetails { note: None, ..full }, details] {
+        let back = ConversationIdRow::decode(Fields::new(&row(details))).unwrap();
+        assert_eq!(back.encode(), row(details));
+        let back = back.details.unwrap();
+        assert_eq!((back.note, back.fence, back.gate), (details.note, details.fence, details.gate));
+    }
 
-    let floor = FloorRow { floor: InboxSeq::new(7), note: Some(Note { epoch: 8, number: 9 }) };
-    assert_eq!(lengths(&floor.encode(), &|row| FloorRow::decode(row).is_ok()), [8, 20]);
-    assert_eq!(FloorRow::decode(Fields::new(&floor.encode())).unwrap(), floor);
+    let floor_lengths = |row: &[u8]| lengths(row, &|row: Fields<'_>| FloorRow::decode(row).is_ok());
+    let floor =
+        FloorRow { floor: InboxSeq::new(7), note: Some(Note { epoch: 8, number: 9 }), ..FloorRow::default() };
+    assert_eq!(floor_lengths(&floor.encode()), [8, 20]);
+    let proof = Some(CursorProof::from_stored(0));
+    let closed = UserGate { is_closed: true, ceiling: Some(InboxSeq::new(u64::MAX)) };
+    let full = FloorRow { proof, fence, gate: closed, ..floor };
+    assert_eq!(floor_lengths(&full.encode()), [8, 20, 53]);
+    for row in [floor, full, FloorRow { note: None, ..full }, FloorRow { proof, ..FloorRow::default() }] {
+        assert_eq!(FloorRow::decode(Fields::new(&row.encode())).unwrap(), row);
+    }
+
+    let sequence = SequenceRow { message: 1, at: Timestamp::from_millis(2), counts };
+    assert_eq!(lengths(&sequence.encode(), &|row| SequenceRow::decode(row).is_ok()), [16, 23]);
+    for row in [sequence, SequenceRow { counts: Counts::default(), ..sequence }] {
+        assert_eq!(SequenceRow::decode(Fields::new(&row.encode())).unwrap(), row);
+    }
 }
 
 #[test]
@@ -135,6 +171,12 @@ fn decode(bytes: &[u8]) -> Result<(MessageHeader, Message), Failure> {
     Ok((header, header.message(message.conversation, message.sender, fields)?))
 }
 
+/// A gate with closing bits and both ceilings.
+fn gate() -> Gate {
+    let ceiling = |messages| Some(Ceiling { messages: SenderSequence::new(messages), bytes: 9 });
+    Gate { closed: 3, ceiling_a: ceiling(1), ceiling_b: ceiling(2) }
+}
+
 /// A header in which each field has another value.
 fn header() -> MessageHeader {
     MessageHeader {
@@ -154,6 +196,7 @@ fn message(client_id: bool, suite: bool, ephemeral: bool) -> Message {
         conversation: ConversationId::from_bytes([2; 16]),
         sequence: header().sequence,
         sender: UserId::from_stored([4; 32]),
+        sender_sequence: SenderSequence::ZERO,
         client_id: client_id.then(|| ClientMessageId::from_bytes([5; 16])),
         sent_at: Timestamp::from_millis(6),
         received_at: Timestamp::from_millis(7),

@@ -2,7 +2,8 @@
 //! a device.
 
 use dm_core::store::{
-    Depth, DeviceId, DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, Principal, UserId,
+    Depth, DeviceId, DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, Principal,
+    Registration, UserId,
 };
 
 use super::MessageReader;
@@ -67,18 +68,26 @@ impl<T: Rows> Tables<T> {
         Ok(None)
     }
 
-    /// The ref and the row of each device of a user, in order of registration.
+    /// The ref and the row of each device of a user, in order of registration. The ref is the
+    /// number of the device's registration.
     pub(crate) fn user_devices(
         &self,
         user_ref: u32,
     ) -> Result<impl Iterator<Item = Result<(u32, DeviceRow), Failure>>, Failure> {
-        let rows = self.devices.scan(&refs_key(user_ref, 0), &refs_key(user_ref, u32::MAX))?;
+        let rows = self.devices.scan(&refs_key(user_ref, 1), &refs_key(user_ref, u32::MAX))?;
         Ok(rows.map(|row| {
             let (key, value) = row?;
             let mut key = Fields::new(&key);
             key.skip_ref()?;
             Ok((key.last(Fields::u32)?, DeviceRow::decode(Fields::new(&value))?))
         }))
+    }
+
+    /// The number of the newest registration of a user that may not be found as a device, because
+    /// the device was forgotten; zero if there is none.
+    pub(crate) fn forgotten_registration(&self, user_ref: u32) -> Result<u32, Failure> {
+        let newest = self.devices.find(&refs_key(user_ref, 0), |value| value.last(Fields::u32))?;
+        Ok(newest.unwrap_or(0))
     }
 
     /// The marks of a device above the entry `after`. The device has no marks up to its cursor.
@@ -115,13 +124,16 @@ impl<T: Rows> Tables<T> {
 /// one.
 pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<InboxPage, Failure> {
     let none = InboxSeq::ZERO;
-    let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
+    let mut page =
+        InboxPage { entries: Vec::new(), through: none, head: none, floor: none, floor_proof: None };
     let Some(user_ref) = tables.user_ref(query.who.user)? else { return Ok(page) };
     let user = tables.user_head(user_ref, None)?;
-    (page.floor, page.head) = (user.floor, user.head);
+    (page.floor, page.floor_proof, page.head) = (user.floor, user.proof, user.head);
     page.through = page.head;
 
-    let mut marks = match tables.device(user_ref, &query.who.device)? {
+    let device = tables.device(user_ref, &query.who.device)?;
+    let registration = device.as_ref().map(|(device_ref, _)| Registration::new((*device_ref).into()));
+    let mut marks = match device {
         Some((device_ref, row)) => Some(tables.marks(user_ref, device_ref, query.after.max(row.cursor))?),
         None => None,
     };
@@ -137,10 +149,13 @@ pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<In
             page.through = seq;
         }
         let origin = row.origin.as_ref();
-        let is_shown = match row.content {
-            Content::Message(_) => query.own.shows_message(&query.who.device, origin),
-            Content::Notice(_) => query.own.shows_notice(&query.who.device, origin),
-        };
+        // The message of an entry that is left out is not read, so `InboxQuery::shows`, which takes
+        // a whole entry, cannot be used here.
+        let is_shown = row.is_for(registration)
+            && match row.content {
+                Content::Message(_) => query.own.shows_message(&query.who.device, origin),
+                Content::Notice(_) => query.own.shows_notice(&query.who.device, origin),
+            };
         let is_acknowledged = match &mut marks {
             Some(marks) => marks.contains(seq)?,
             None => false,
@@ -158,7 +173,8 @@ pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<In
             Content::Message(row) => Event::Message(messages.read(row)?.1),
             Content::Notice(notice) => Event::Notice(notice),
         };
-        let entry = InboxEntry { seq, at: row.at, origin: row.origin, event };
+        let EntryRow { at, origin, addressee, .. } = row;
+        let entry = InboxEntry { seq, at, origin, addressee, event };
         bytes = bytes.saturating_add(entry.cost());
         if bytes > query.max_bytes
             && let Some(last) = page.entries.last()
@@ -177,8 +193,9 @@ pub(super) fn devices(tables: &Tables<impl Rows>, user: UserId) -> Result<Vec<De
     tables
         .user_devices(user_ref)?
         .map(|found| {
-            let DeviceRow { device, cursor, registered_at } = found?.1;
-            Ok(DeviceState { device, cursor, registered_at })
+            let (device_ref, DeviceRow { device, cursor, registered_at }) = found?;
+            let registration = Registration::new(device_ref.into());
+            Ok(DeviceState { device, cursor, registered_at, registration })
         })
         .collect()
 }
@@ -192,14 +209,17 @@ pub(super) fn head(tables: &Tables<impl Rows>, user: UserId) -> Result<InboxSeq,
 }
 
 /// The number of messages and of notices that are pending for a device: entries above its cursor
-/// that it has not acknowledged and did not cause. An unknown device counts as a device with cursor
+/// that it has not acknowledged, did not cause, and that are not for another device. An unknown device counts as a device with cursor
 /// zero that has acknowledged nothing.
 pub(super) fn depth(tables: &Tables<impl Rows>, who: &Principal) -> Result<Depth, Failure> {
     let mut depth = Depth::default();
     let Some(user_ref) = tables.user_ref(who.user)? else { return Ok(depth) };
-    let (cursor, mut marks) = match tables.device(user_ref, &who.device)? {
-        Some((device_ref, row)) => (row.cursor, Some(tables.marks(user_ref, device_ref, row.cursor)?)),
-        None => (InboxSeq::ZERO, None),
+    let (cursor, registration, mut marks) = match tables.device(user_ref, &who.device)? {
+        Some((device_ref, row)) => {
+            let marks = tables.marks(user_ref, device_ref, row.cursor)?;
+            (row.cursor, Some(Registration::new(device_ref.into())), Some(marks))
+        }
+        None => (InboxSeq::ZERO, None, None),
     };
     let after = cursor.max(tables.floor(user_ref)?);
     for entry in tables.entries_after(user_ref, after)? {
@@ -208,7 +228,7 @@ pub(super) fn depth(tables: &Tables<impl Rows>, who: &Principal) -> Result<Depth
             Some(marks) => marks.contains(seq)?,
             None => false,
         };
-        if is_acknowledged || row.origin.as_ref() == Some(&who.device) {
+        if is_acknowledged || row.origin.as_ref() == Some(&who.device) || !row.is_for(registration) {
             continue;
         }
         match row.content {

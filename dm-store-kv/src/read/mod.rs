@@ -4,22 +4,19 @@ mod conversations;
 mod history;
 mod inbox;
 mod messages;
-mod newest_message;
+mod records;
 
 use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, EngineReader, HistoryPage,
-    HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Principal, ServerSequence, StoreError,
-    Timestamp, UserId,
+    HistoryQuery, InboxPage, InboxQuery, InboxSeq, ListedConversation, Principal, Record, RecordKey,
+    ScanPage, ScanQuery, StoreError, UserId,
 };
-
-use newest_message::decode_newest_message;
 
 pub(crate) use inbox::marked_entry;
 pub(crate) use messages::MessageReader;
 
-use crate::codec::{self, Fields, log_key};
 use crate::failure::Failure;
-use crate::rows::{Rows, RowsExt as _};
+use crate::rows::Rows;
 use crate::tables::Tables;
 
 /// Opens committed states of an engine's tables, for a [`Reader`]. An engine implements this trait.
@@ -55,15 +52,19 @@ impl<S> std::fmt::Debug for Reader<S> {
 }
 
 impl<S: Snapshots> EngineReader for Reader<S> {
-    fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        Ok(self.0.read(|tables| tables.key(user))?)
+    fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        Ok(self.0.read(|tables| keys.iter().map(|key| tables.record(key)).collect())?)
+    }
+
+    fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError> {
+        Ok(self.0.read(|tables| records::scan(tables, &query))?)
     }
 
     fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         Ok(self.0.read(|tables| conversations::conversation(tables, id))?)
     }
 
-    fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         Ok(self.0.read(|tables| conversations::conversations(tables, &query))?)
     }
 
@@ -85,28 +86,5 @@ impl<S: Snapshots> EngineReader for Reader<S> {
 
     fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
         Ok(self.0.read(|tables| inbox::depth(tables, &who))?)
-    }
-}
-
-impl<T: Rows> Tables<T> {
-    /// A user's current key; `None` if the user has published none.
-    pub(crate) fn key(&self, user: UserId) -> Result<Option<KeyRecord>, Failure> {
-        let Some(user_ref) = self.user_ref(user)? else { return Ok(None) };
-        let (from, to) = (codec::refs_key(user_ref, 0), codec::refs_key(user_ref, u32::MAX));
-        self.keys.last_in(&from, &to, |mut key, value| {
-            key.skip_ref()?;
-            codec::key_record(user, key.last(Fields::u32)?, value)
-        })
-    }
-
-    /// The number of a conversation's newest message and the time at which it was received; zero
-    /// and `None` before the first message.
-    pub(crate) fn newest_message(
-        &self,
-        conversation_ref: u32,
-    ) -> Result<(ServerSequence, Option<Timestamp>), Failure> {
-        let (from, to) = (log_key(conversation_ref, 0), log_key(conversation_ref, u64::MAX));
-        let newest = self.sequence.last_in(&from, &to, decode_newest_message)?;
-        Ok(newest.unwrap_or((ServerSequence::ZERO, None)))
     }
 }

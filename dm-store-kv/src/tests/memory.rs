@@ -1,9 +1,8 @@
 //! An engine in memory that counts its calls.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, RwLock};
 
 use crate::failure::Failure;
 use crate::rows::{Changes, Order, Rows};
@@ -29,21 +28,21 @@ pub(super) enum Table {
 /// The tables of a store in memory, and the count of calls on all of them.
 pub(super) struct Memory {
     tables: Tables<SharedTable>,
-    calls: Rc<Cell<Calls>>,
+    calls: Arc<Mutex<Calls>>,
 }
 
 /// A table. Clones share its rows.
 #[derive(Clone, Default)]
 pub(super) struct SharedTable {
-    rows: Rc<RefCell<Map>>,
-    calls: Rc<Cell<Calls>>,
+    rows: Arc<RwLock<Map>>,
+    calls: Arc<Mutex<Calls>>,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        let calls = Rc::<Cell<Calls>>::default();
+        let calls = Arc::<Mutex<Calls>>::default();
         let new = |_name: &'static str| {
-            Ok::<_, Failure>(SharedTable { rows: Rc::default(), calls: Rc::clone(&calls) })
+            Ok::<_, Failure>(SharedTable { rows: Arc::default(), calls: Arc::clone(&calls) })
         };
         let tables = Tables::try_new(new).unwrap();
         Self { tables, calls }
@@ -55,12 +54,17 @@ impl Memory {
         self.tables.clone()
     }
 
+    /// The rows of a table, in the order of their keys.
+    pub(super) fn rows(table: &SharedTable) -> Vec<(Vec<u8>, Vec<u8>)> {
+        table.rows.read().unwrap().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
     pub(super) fn calls(&self) -> Calls {
-        self.calls.get()
+        *self.calls.lock().unwrap()
     }
 
     pub(super) fn reset_calls(&self) {
-        self.calls.set(Calls::default());
+        *self.calls.lock().unwrap() = Calls::default();
     }
 
     /// Truncates the values of all rows of a table to `bytes`.
@@ -69,15 +73,13 @@ impl Memory {
             Table::ConversationIds => &self.tables.conversation_ids,
             Table::Floors => &self.tables.floors,
         };
-        table.rows.borrow_mut().values_mut().for_each(|row| row.truncate(bytes));
+        table.rows.write().unwrap().values_mut().for_each(|row| row.truncate(bytes));
     }
 }
 
 impl SharedTable {
     fn count(&self, count: impl FnOnce(&mut Calls)) {
-        let mut calls = self.calls.get();
-        count(&mut calls);
-        self.calls.set(calls);
+        count(&mut self.calls.lock().unwrap());
     }
 }
 
@@ -88,7 +90,7 @@ impl Rows for SharedTable {
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
         self.count(|calls| calls.gets += 1);
-        Ok(self.rows.borrow().get(key).cloned())
+        Ok(self.rows.read().unwrap().get(key).cloned())
     }
 
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Self::Walk<'_>, Failure> {
@@ -96,7 +98,7 @@ impl Rows for SharedTable {
         let mut found = Vec::new();
         if from <= to {
             let between = (Bound::Included(from), Bound::Included(to));
-            let rows = self.rows.borrow();
+            let rows = self.rows.read().unwrap();
             found.extend(rows.range::<[u8], _>(between).map(|(key, value)| Ok((key.clone(), value.clone()))));
         }
         if order == Order::Descending {
@@ -109,12 +111,12 @@ impl Rows for SharedTable {
 impl Changes for SharedTable {
     fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
         self.count(|calls| calls.inserts += 1);
-        self.rows.borrow_mut().insert(key.to_vec(), value.to_vec());
+        self.rows.write().unwrap().insert(key.to_vec(), value.to_vec());
         Ok(())
     }
 
     fn remove(&mut self, key: &[u8]) -> Result<(), Failure> {
-        self.rows.borrow_mut().remove(key);
+        self.rows.write().unwrap().remove(key);
         Ok(())
     }
 }

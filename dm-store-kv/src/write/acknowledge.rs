@@ -2,31 +2,52 @@
 //! device's cursor, gets a *mark*, which is a row of `acked`.
 
 use dm_core::store::{
-    AckDecision, AckState, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Refusal,
+    AckDecision, AckState, Acknowledge, Acknowledged, Answer, InboxSeq, MessageId, Prepared, Refusal, Stop,
 };
 
-use super::{BatchWriter, WriteError};
+use super::BatchWriter;
 use crate::codec::{Content, DeviceRow, Fields, MessageHeader, mark_key, refs_key};
 use crate::failure::Failure;
 use crate::read::marked_entry;
 use crate::rows::{Changes, Order, RowsExt as _};
 
+/// An acknowledgement whose checks have passed.
+pub(super) struct AcknowledgePlan {
+    user_ref: u32,
+    device_ref: u32,
+    device: DeviceRow,
+    /// The number of the newest entry that expired.
+    floor: InboxSeq,
+    decision: AckDecision,
+}
+
 impl<T: Changes> BatchWriter<'_, T> {
-    /// Acknowledges entries, and returns the device's new cursor.
-    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, WriteError> {
+    /// Checks an acknowledgement, and decides what it changes.
+    pub(super) fn plan_acknowledgement(
+        &mut self,
+        write: &Acknowledge,
+    ) -> Result<Prepared<AcknowledgePlan>, Stop<Failure>> {
         let user = self.heads.user(self.tables, write.who.user)?.ok_or(Refusal::UnknownDevice)?;
         let (user_ref, head) = (user.user_ref, user.head);
         let (device_ref, device) =
             self.tables.device(user_ref, &write.who.device)?.ok_or(Refusal::UnknownDevice)?;
         let floor = self.tables.floor(user_ref)?;
         let state = AckState { cursor: device.cursor, head, floor };
-        let entry_about = |id| Ok::<_, WriteError>(self.entry_about(user_ref, id)?);
-        let AckDecision { done, marks } = write.decide(state, entry_about)?;
+        let entry_about = |id| Ok::<_, Stop<Failure>>(self.entry_about(user_ref, id)?);
+        let decision = write.decide(state, entry_about)?;
+        let plan = AcknowledgePlan { user_ref, device_ref, device, floor, decision };
+        Ok(Prepared::Ready(plan))
+    }
+
+    /// Acknowledges entries, and returns the device's new cursor.
+    pub(super) fn acknowledge(&mut self, plan: AcknowledgePlan) -> Result<Answer, Failure> {
+        let AcknowledgePlan { user_ref, device_ref, device, floor, decision } = plan;
+        let AckDecision { done, marks } = decision;
         for seq in marks {
             self.tables.acked.insert(&mark_key(user_ref, device_ref, seq.get()), &[])?;
         }
         let cursor = self.advance_cursor(user_ref, device_ref, &device, done.cursor, floor)?;
-        Ok(Outcome::Acknowledged(Acknowledged { cursor, ..done }))
+        Ok(Answer::Acknowledged(Acknowledged { cursor, ..done }))
     }
 
     /// The number of a message's entry in a user's inbox; zero if the message does not exist or is
@@ -54,7 +75,8 @@ impl<T: Changes> BatchWriter<'_, T> {
     ///
     /// Entries that the device caused need no acknowledgement. A notice or a missing entry counts
     /// as acknowledged if an entry above it is acknowledged: an acknowledgement by message id
-    /// cannot name a notice or a missing entry, and deliveries are in order.
+    /// cannot name a notice or a missing entry, and deliveries are in order. Entries that are
+    /// addressed to other devices are notices.
     fn advance_cursor(
         &mut self,
         user_ref: u32,

@@ -2,34 +2,69 @@
 
 use std::sync::Arc;
 
-use dm_core::store::{AppendMessage, Appended, InboxSeq, Message, Outcome, Refusal, UserId};
+use dm_core::store::{
+    Answer, AppendMessage, Appended, Counts, Event, InboxSeq, Message, Notification, Prepared, Refusal, Side,
+    Stop, UserId,
+};
 
-use super::{BatchWriter, WriteError};
+use super::BatchWriter;
+use super::inbox::new_entry;
 use crate::codec::{Fields, MessageHeader, SequenceRow, client_id_key, log_key};
 use crate::failure::Failure;
-use crate::heads::{ConversationHead, UserHead};
+use crate::head::{ConversationHead, UserHead};
 use crate::read::MessageReader;
 use crate::rows::{Changes, RowsExt as _};
 
+/// An append whose checks have passed.
+pub(super) struct AppendPlan {
+    write: AppendMessage,
+    side: Side,
+    conversation: ConversationHead,
+    sender: UserHead,
+    recipient: UserHead,
+    /// The counts of the conversation with the message.
+    counts: Counts,
+}
+
+impl AppendPlan {
+    pub(super) fn recipient(&self) -> UserId {
+        self.conversation.participants.participant(self.side.other())
+    }
+}
+
 impl<T: Changes> BatchWriter<'_, T> {
-    /// Appends a message. A retry with the same client id appends nothing and returns the first
-    /// message.
-    pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, WriteError> {
+    /// Checks an append. The message of an earlier send with the same client id is found.
+    pub(super) fn plan_append(
+        &mut self,
+        write: AppendMessage,
+    ) -> Result<Prepared<AppendPlan>, Stop<Failure>> {
         let conversation =
             self.heads.conversation(self.tables, write.conversation)?.ok_or(Refusal::NotFound)?;
         let sender_id = write.sender.user;
-        let recipient_id = conversation.participants.peer_of(sender_id).ok_or(Refusal::NotFound)?;
+        let side = conversation.participants.side(sender_id).ok_or(Refusal::NotFound)?;
+        let recipient_id = conversation.participants.participant(side.other());
         let sender = self.participant(sender_id)?;
         if let Some((message, sender_seq)) = self.earlier_message(&write, sender)? {
-            return Ok(write.retry_answer(message, sender_seq)?);
+            return Ok(Prepared::Found(write.retry_answer(message, sender_seq)?));
         }
-        if write.recipient_key_version.is_some() {
-            write.check_key(self.tables.key(recipient_id)?)?;
-        }
+        let counts = conversation.counts.after_message(side, write.ciphertext.len() as u64);
+        conversation.check_message(side, &counts)?;
+        sender.check_message(sender_id)?;
         let recipient = self.participant(recipient_id)?;
+        recipient.check_message(recipient_id)?;
+        Ok(Prepared::Ready(AppendPlan { write, side, conversation, sender, recipient, counts }))
+    }
 
-        let (at, device) = (write.at, write.sender.device.clone());
-        let message = Arc::new(write.into_message(conversation.head.next()));
+    /// Appends a message.
+    pub(super) fn append_message(
+        &mut self,
+        plan: AppendPlan,
+        appended: &mut Vec<Notification>,
+    ) -> Result<Answer, Failure> {
+        let recipient_id = plan.recipient();
+        let AppendPlan { write, side, mut conversation, sender, recipient, counts } = plan;
+        let (sender_id, at, device) = (write.sender.user, write.at, write.sender.device.clone());
+        let message = Arc::new(write.into_message(conversation.head.next(), counts.side(side).sent));
         let header = MessageHeader {
             conversation: conversation.conversation_ref,
             sender: sender.user_ref,
@@ -38,17 +73,16 @@ impl<T: Changes> BatchWriter<'_, T> {
             sender_seq: sender.head.next(),
             recipient_seq: recipient.head.next(),
         };
-        let row = self.insert_message(&message, header)?;
-        let sent = self.append_message_entry((sender_id, sender), at, Some(&device), row, &message)?;
-        let received = self.append_message_entry((recipient_id, recipient), at, None, row, &message)?;
-        let conversation = ConversationHead { head: message.sequence, is_noted: false, ..conversation };
+        let row = self.insert_message(&message, header, counts)?;
+        let event = || Event::Message(Arc::clone(&message));
+        let sent = new_entry(at, Some(device), event());
+        let received = new_entry(at, None, event());
+        appended.reserve_exact(2);
+        appended.push(self.append_entry_of((sender_id, sender), sent, row)?);
+        appended.push(self.append_entry_of((recipient_id, recipient), received, row)?);
+        (conversation.head, conversation.counts, conversation.is_noted) = (message.sequence, counts, false);
         self.heads.update_conversation(self.tables, message.conversation, conversation)?;
-        Ok(Outcome::MessageAppended(Appended {
-            message,
-            sender_seq: header.sender_seq,
-            repeated: false,
-            appended: vec![sent, received],
-        }))
+        Ok(Answer::MessageAppended(Appended { message, sender_seq: header.sender_seq }))
     }
 
     /// The head of a participant of a conversation. A user without a ref is a [`Failure::Damaged`],
@@ -75,12 +109,17 @@ impl<T: Changes> BatchWriter<'_, T> {
         Ok(Some((message, header.sender_seq)))
     }
 
-    /// Inserts all rows of a message except those in the inboxes. Returns the number of its row in
-    /// `messages`.
-    fn insert_message(&mut self, message: &Message, header: MessageHeader) -> Result<u64, Failure> {
+    /// Inserts all rows of a message except those in the inboxes. `counts` are those of the
+    /// conversation with the message. Returns the number of its row in `messages`.
+    fn insert_message(
+        &mut self,
+        message: &Message,
+        header: MessageHeader,
+        counts: Counts,
+    ) -> Result<u64, Failure> {
         let row = self.heads.take_row_number(self.tables)?;
         let key = row.to_be_bytes();
-        let sequence_row = SequenceRow { message: row, at: message.received_at };
+        let sequence_row = SequenceRow { message: row, at: message.received_at, counts };
         let tables = &mut self.tables;
         tables.messages.insert(&key, &header.encode(message))?;
         tables.message_ids.insert(message.id.as_bytes(), &key)?;

@@ -1,12 +1,12 @@
 //! Expiring the oldest entries of inboxes. The *floor* of an inbox is the number of its newest
 //! expired entry.
 
-use dm_core::store::{Expire, InboxSeq, Outcome, Timestamp};
+use dm_core::store::{Answer, CursorProof, Expire, InboxSeq, Timestamp, UserId};
 
-use super::{BatchWriter, WriteError};
-use crate::codec::{Fields, FloorRow, log_key, oldest_key};
+use super::BatchWriter;
+use crate::codec::{Content, EntryRow, Fields, FloorRow, MessageHeader, log_key, oldest_key};
 use crate::failure::Failure;
-use crate::rows::Changes;
+use crate::rows::{Changes, RowsExt as _};
 
 /// A row of `oldest`: an inbox that has entries, and the time at which its first one was queued.
 #[derive(Clone, Copy)]
@@ -18,14 +18,14 @@ struct OldestRow {
 impl<T: Changes> BatchWriter<'_, T> {
     /// Expires at most `limit` entries that were queued before the time `before`, and begins with
     /// the inbox that has the oldest entry.
-    pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, WriteError> {
+    pub(super) fn expire(&mut self, write: &Expire) -> Result<Answer, Failure> {
         let mut entries = 0;
         while entries < write.limit
             && let Some(oldest) = self.next_to_expire(write.before)?
         {
             entries += self.expire_inbox(oldest, write.before, write.limit - entries)?;
         }
-        Ok(Outcome::Expired { entries, more: self.next_to_expire(write.before)?.is_some() })
+        Ok(Answer::Expired { entries, more: self.next_to_expire(write.before)?.is_some() })
     }
 
     /// The inbox whose first entry is the oldest of all; `None` if no entry is older than `before`.
@@ -42,8 +42,9 @@ impl<T: Changes> BatchWriter<'_, T> {
     fn expire_inbox(&mut self, oldest: OldestRow, before: Timestamp, limit: usize) -> Result<usize, Failure> {
         let user_ref = oldest.user_ref;
         let user = self.tables.user_by_ref(user_ref)?;
-        let FloorRow { floor: old_floor, note } = self.tables.floor_row(user_ref)?;
-        let (mut removed, mut floor, mut next) = (0, None, None);
+        let row = self.tables.floor_row(user_ref)?;
+        let old_floor = row.floor;
+        let (mut removed, mut newest, mut next) = (0, None, None);
         for entry in self.tables.entries_after(user_ref, old_floor)? {
             let (seq, row) = entry?;
             if removed == limit || row.at >= before {
@@ -51,11 +52,13 @@ impl<T: Changes> BatchWriter<'_, T> {
                 break;
             }
             removed += 1;
-            floor = Some(seq);
+            newest = Some((seq, row));
         }
         // If no entry is removed, the row of `oldest` would stay, and `expire` would find it
         // forever.
-        let floor = floor.ok_or(Failure::Damaged("an inbox has no entry as old as its row in `oldest`"))?;
+        let (floor, entry) =
+            newest.ok_or(Failure::Damaged("an inbox has no entry as old as its row in `oldest`"))?;
+        let proof = self.proof(user, floor, &entry)?;
 
         self.tables
             .inbox
@@ -63,8 +66,8 @@ impl<T: Changes> BatchWriter<'_, T> {
         // The user's head in memory has the old floor, so it is dropped. If there was a head in
         // memory and the engine has notes, the new row gets a note of the head's number. Otherwise
         // it gets the old row's note.
-        let new_note = self.heads.remove_user(user).and_then(|head| self.heads.note(head.get()));
-        let row = FloorRow { floor, note: new_note.or(note) };
+        let new_note = self.heads.remove_user(user).and_then(|known| self.heads.note(known.head.get()));
+        let row = FloorRow { floor, note: new_note.or(row.note), proof: Some(proof), ..row };
         self.tables.floors.insert(&user_ref.to_be_bytes(), &row.encode())?;
         self.tables.oldest.remove(&oldest_key(oldest.at, user_ref))?;
         if let Some(at) = next {
@@ -79,6 +82,22 @@ impl<T: Changes> BatchWriter<'_, T> {
             self.remove_marks(user_ref, device_ref, cursor, floor)?;
         }
         Ok(removed)
+    }
+
+    /// The proof of an entry of a user's inbox. For an entry about a message, this reads the
+    /// message's row.
+    fn proof(&self, user: UserId, seq: InboxSeq, entry: &EntryRow) -> Result<CursorProof, Failure> {
+        match &entry.content {
+            Content::Notice(notice) => Ok(CursorProof::new(user, seq, entry.at, &notice.encode())),
+            Content::Message(row) => {
+                let id = self.tables.messages.find(&row.to_be_bytes(), |mut value| {
+                    MessageHeader::decode(&mut value)?;
+                    MessageHeader::message_id(&mut value)
+                })?;
+                let id = id.ok_or(Failure::Damaged("a message has no row in the table `messages`"))?;
+                Ok(CursorProof::new(user, seq, entry.at, id.as_bytes()))
+            }
+        }
     }
 
     /// Inserts the row in `oldest` for an inbox whose first entry was queued at the time `at`.

@@ -30,21 +30,26 @@ const MAX_START: u64 = i64::MAX.cast_unsigned() - MAX_EXAMINED;
 /// If more entries follow the page, the last row is the first of these, so the server sends at most
 /// one entry more than the page holds. The second entry is always sent, even if the first one alone
 /// fills the page, because it shows where the page ends. The column `cost` is the entry's
-/// [`cost`](InboxEntry::cost): the length of the payload plus 248 for a message, 256 for a notice.
+/// [`cost`](InboxEntry::cost): the length of the payload plus 248 for a message; for a notice its
+/// length plus 128, at least 256.
 pub(crate) fn statement() -> String {
     format!(
-        "SELECT {MESSAGE_COLUMNS}, e.seq, e.at, e.notice, e.origin, u.inbox_head, u.inbox_floor
+        "SELECT {MESSAGE_COLUMNS}, e.seq, e.at, e.notice, e.origin, e.addressee,
+                u.inbox_head, u.inbox_floor, u.floor_proof
          FROM users u
          LEFT JOIN LATERAL (
              SELECT f.*, sum(f.cost) OVER w - f.cost AS before, row_number() OVER w AS place
              FROM (
-                 SELECT i.*, coalesce(octet_length(p.payload) + 248, 256) AS cost
+                 SELECT i.*, coalesce(octet_length(p.payload) + 248,
+                                      greatest(octet_length(i.notice) + 128, 256)) AS cost
                  FROM inbox i
                  LEFT JOIN messages p ON p.conversation = i.conversation AND p.seq = i.message_seq
                  WHERE i.user_id = u.id AND i.seq > greatest($4::bigint, u.inbox_floor)
                    AND i.seq <= least(greatest($4::bigint, u.inbox_floor), {MAX_START}) + {MAX_EXAMINED}
                    AND ($3::text IS NULL OR i.origin IS DISTINCT FROM $3)
                    AND (NOT $7::bool OR (i.origin IS NULL AND i.message_seq IS NOT NULL))
+                   AND (i.addressee IS NULL OR i.addressee = (SELECT d.number FROM devices d
+                                                              WHERE d.user_id = u.id AND d.device = $2))
                    AND NOT EXISTS (SELECT FROM acked k
                                    WHERE k.user_id = u.id AND k.device = $2 AND k.seq = i.seq)
                  ORDER BY i.seq LIMIT $5
@@ -63,16 +68,15 @@ pub(crate) const INBOX_HEADS: &str = "SELECT coalesce(
     ) FROM unnest($1::bytea[]) WITH ORDINALITY AS asked(id, place) ORDER BY asked.place";
 
 /// Reads a user's devices, in the order in which they were registered.
-pub(crate) const DEVICES: &str =
-    "SELECT d.device, d.cursor, d.registered_at FROM devices d WHERE d.user_id = $1 ORDER BY d.number";
+pub(crate) const DEVICES: &str = "SELECT d.device, d.cursor, d.registered_at, d.number FROM devices d WHERE d.user_id = $1 ORDER BY d.number";
 
 /// Counts the messages and the notices that are pending for a device. Entries that the device
-/// caused are never pending.
+/// caused, and those that are for another registration, are never pending.
 pub(crate) const DEPTH: &str = "SELECT count(i.message_seq), count(i.notice)
     FROM users u
     LEFT JOIN devices d ON d.user_id = u.id AND d.device = $2
     JOIN inbox i ON i.user_id = u.id AND i.seq > greatest(u.inbox_floor, d.cursor)
-    WHERE u.id = $1 AND i.origin IS DISTINCT FROM $3
+    WHERE u.id = $1 AND i.origin IS DISTINCT FROM $3 AND (i.addressee IS NULL OR i.addressee = d.number)
       AND NOT EXISTS (SELECT FROM acked k WHERE k.user_id = u.id AND k.device = $2 AND k.seq = i.seq)";
 
 /// The device whose own entries the page leaves out, in the form of the column `origin`. `None` if
@@ -88,10 +92,12 @@ pub(super) fn excluded_origin(query: &InboxQuery) -> Option<&str> {
 /// The page, from the rows of [`statement`]; empty, with all numbers zero, if there are no rows.
 pub(super) fn page(query: &InboxQuery, rows: &[Row]) -> Result<InboxPage, Fault> {
     let zero = InboxSeq::ZERO;
-    let mut page = InboxPage { entries: Vec::new(), through: zero, head: zero, floor: zero };
+    let mut page =
+        InboxPage { entries: Vec::new(), through: zero, head: zero, floor: zero, floor_proof: None };
     let Some(first) = rows.first() else { return Ok(page) };
-    page.head = codec::get_seq(first, MESSAGE_COLUMN_COUNT + 4)?;
-    page.floor = codec::get_seq(first, MESSAGE_COLUMN_COUNT + 5)?;
+    page.head = codec::get_seq(first, MESSAGE_COLUMN_COUNT + 5)?;
+    page.floor = codec::get_seq(first, MESSAGE_COLUMN_COUNT + 6)?;
+    page.floor_proof = codec::get_proof(first, MESSAGE_COLUMN_COUNT + 7)?;
     let last_examined = query.after.max(page.floor).get().saturating_add(MAX_EXAMINED);
     page.through = page.head.min(InboxSeq::new(last_examined));
     let mut bytes = 0_usize;
@@ -124,6 +130,7 @@ fn entry(row: &Row) -> Result<InboxEntry, Fault> {
         seq: codec::get_seq(row, MESSAGE_COLUMN_COUNT)?,
         at: codec::get_time(row, MESSAGE_COLUMN_COUNT + 1)?,
         origin: codec::get_origin(row, MESSAGE_COLUMN_COUNT + 3)?,
+        addressee: codec::get_addressee(row, MESSAGE_COLUMN_COUNT + 4)?,
         event,
     })
 }
@@ -134,5 +141,6 @@ pub(super) fn device(row: &Row) -> Result<DeviceState, Fault> {
         device: codec::get_device(row, 0)?,
         cursor: codec::get_seq(row, 1)?,
         registered_at: codec::get_time(row, 2)?,
+        registration: codec::get_registration(row, 3)?,
     })
 }

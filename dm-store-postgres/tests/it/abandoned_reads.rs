@@ -53,7 +53,7 @@ async fn a_read_that_is_not_polled_blocks_no_other_read() {
     for read in READS {
         let mut held = read(dm.clone());
         let lock = holder.transaction().await.unwrap();
-        lock.batch_execute("LOCK TABLE dm.users").await.unwrap();
+        lock.batch_execute("LOCK TABLE dm.records").await.unwrap();
         let other = dm.clone();
         let other = tokio::spawn(async move { other.key(user(9)).await });
         wait_until(&database, ONE_SESSION_WAITS).await;
@@ -103,7 +103,7 @@ async fn no_read_waits_for_the_statement_of_a_dropped_read() {
     let dm = Service::builder(store).start().unwrap();
     let mut holder = connect(&database).await;
     let lock = holder.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE dm.users").await.unwrap();
+    lock.batch_execute("LOCK TABLE dm.records").await.unwrap();
     let other = dm.clone();
     let dropped = tokio::spawn(async move { other.key(user(9)).await });
     wait_until(&database, ONE_SESSION_WAITS).await;

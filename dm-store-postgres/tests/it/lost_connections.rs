@@ -11,7 +11,7 @@ use tokio_postgres::NoTls;
 use crate::common::harness::fresh;
 use crate::common::proxy::{Mode, Proxy};
 use crate::common::{
-    self, ONE_SESSION_WAITS, append_as, connect, count_messages, open, texts, user, wait_until,
+    self, ONE_SESSION_WAITS, append_as, connect, conversation, count_messages, open, texts, wait_until,
 };
 
 fn one_send(id: u64) -> Vec<Write> {
@@ -120,7 +120,7 @@ async fn a_commit_whose_answer_was_lost_is_reported_as_committed() {
     let (store, proxy, _folder) = store_behind_proxy(&database, &PostgresConfig::default()).await;
     proxy.set(Mode::DropCommitAnswer);
     let outcomes = store.commit(one_send(1)).await.unwrap();
-    assert!(matches!(&outcomes[..], [Outcome::MessageAppended(appended)] if !appended.repeated));
+    assert!(matches!(&outcomes[..], [Outcome::Done(done)] if !done.is_found));
     assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["1".to_owned()], 1));
 }
 
@@ -150,7 +150,7 @@ async fn assert_unknown_and_retry_returns_message(config: &PostgresConfig, mode:
     let mut retry = append_as(1, 1, 1, 7);
     retry.id = common::message(2);
     let outcomes = store.commit(vec![retry.into()]).await.unwrap();
-    assert!(matches!(&outcomes[..], [Outcome::MessageAppended(appended)] if appended.repeated));
+    assert!(matches!(&outcomes[..], [Outcome::Done(done)] if done.is_found));
     assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["1".to_owned()], 1));
 }
 
@@ -186,7 +186,7 @@ async fn a_commit_that_is_not_answered_in_time_is_resolved_as_committed_and_its_
     let (store, proxy, _folder) = store_behind_proxy(&database, &short_network_timeout()).await;
     proxy.set(Mode::StallAfterCommit);
     let outcomes = store.commit(one_send(1)).await.unwrap();
-    assert!(matches!(&outcomes[..], [Outcome::MessageAppended(appended)] if !appended.repeated));
+    assert!(matches!(&outcomes[..], [Outcome::Done(done)] if !done.is_found));
     proxy.client_closed().await;
     assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["1".to_owned()], 1));
 }
@@ -202,12 +202,12 @@ async fn a_commit_without_answer_or_resolution_is_unknown_and_a_retry_returns_th
 async fn a_read_fails_in_time_when_the_server_stops_answering() {
     let database = fresh();
     let (store, proxy, _folder) = store_behind_proxy(&database, &short_network_timeout()).await;
-    assert!(store.key(user(1)).await.unwrap().is_none());
+    assert!(store.conversation(conversation(9)).await.unwrap().is_none());
     proxy.set(Mode::Stall);
-    assert_eq!(store.key(user(1)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    assert_eq!(store.conversation(conversation(9)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
     proxy.client_closed().await;
     proxy.set(Mode::Forward);
-    assert!(store.key(user(1)).await.unwrap().is_none());
+    assert!(store.conversation(conversation(9)).await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! Several nodes on one database.
 
-use dm_core::store::{Outcome, Participants, Principal, Store, StoreErrorKind, Write};
+use dm_conformance::outcome;
+use dm_core::store::{OpenConversation, Outcome, Participants, Principal, Store, StoreErrorKind, Write};
 use dm_store_postgres::PostgresStore;
 use dm_test_servers::postgres::Cluster;
 
@@ -20,7 +21,7 @@ async fn ten_nodes_that_start_at_once_create_the_schema_once() {
     for node in nodes {
         stores.push(node.await.unwrap().unwrap());
     }
-    assert_eq!(database.sql("SELECT version FROM dm.schema_version"), "1");
+    assert_eq!(database.sql("SELECT version FROM dm.schema_version"), "2");
     stores[0].commit(vec![open(1, 1, 2)]).await.unwrap();
     assert!(stores[9].conversation(conversation(1)).await.unwrap().is_some());
 }
@@ -74,8 +75,7 @@ async fn batches_of_three_nodes_in_opposite_orders_cause_no_deadlock() {
                         batch.reverse();
                     }
                     let outcomes = store.commit(batch).await.unwrap();
-                    let appended = |outcome: &Outcome| matches!(outcome, Outcome::MessageAppended(_));
-                    assert!(outcomes.iter().all(appended));
+                    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Done(_))));
                 }
             })
         })
@@ -115,15 +115,12 @@ async fn two_nodes_that_open_a_conversation_at_once_create_one() {
     for n in 0..20_u64 {
         let (a, b) = (user(2 * n), user(2 * n + 1));
         let open = |id: u64, opener| {
-            vec![Write::OpenConversation(dm_core::store::OpenConversation {
-                id: conversation(id),
-                participants: Participants::new(a, b).unwrap(),
-                opener: Principal::from(opener),
-                at: common::harness::time(1),
-            })]
+            let participants = Participants::new(a, b).unwrap();
+            let (opener, at) = (Principal::from(opener), common::harness::time(1));
+            vec![OpenConversation { id: conversation(id), participants, opener, at }.into()]
         };
         let (mine, theirs) = tokio::join!(one.commit(open(1_000 + n, a)), other.commit(open(2_000 + n, b)));
-        let (mine, theirs) = (opened(&mine.unwrap()), opened(&theirs.unwrap()));
+        let (mine, theirs) = (opened(mine.unwrap()), opened(theirs.unwrap()));
         assert_eq!(mine.0, theirs.0);
         assert!(mine.1 != theirs.1, "exactly one call opened it");
         assert_eq!(count_messages(&one, 2 * n).await, 0);
@@ -132,9 +129,7 @@ async fn two_nodes_that_open_a_conversation_at_once_create_one() {
 }
 
 /// The id of the conversation, and whether this call opened it.
-fn opened(outcomes: &[Outcome]) -> (dm_core::ConversationId, bool) {
-    match outcomes {
-        [Outcome::ConversationOpened { conversation, created, .. }] => (conversation.id, *created),
-        outcomes => panic!("{outcomes:?}"),
-    }
+fn opened(mut outcomes: Vec<Outcome>) -> (dm_core::ConversationId, bool) {
+    let (conversation, is_new) = outcome::opened(&outcome::done(outcomes.remove(0)));
+    (conversation.id, is_new)
 }

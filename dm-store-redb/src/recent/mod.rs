@@ -65,7 +65,7 @@ use dm_store_kv::{Failure, owner_and_number};
 use redb::WriteTransaction;
 
 use crate::lazy_table::{Guard, LazyTable, RowsBetween, Transaction};
-use crate::recent::newest::NewestNumbers;
+use crate::recent::newest::{NewestNumbers, NewestRow};
 use crate::recent::runs::{MergeProgress, RUNS_PER_GENERATION, Runs};
 
 /// A bound above every key of a log.
@@ -141,14 +141,32 @@ impl<T: Transaction> RecentRows<T> {
             let Some(rows) = self.rows_between(run, &[], &END)? else { continue };
             for row in rows {
                 let (owner, number) = owner_and_number(&row?.0)?;
+                let row = NewestRow { number, run: self.run_number(run) };
                 if run < self.merging_count() {
-                    newest.insert_merging(owner, number);
+                    newest.insert_merging(owner, row);
                 } else {
-                    newest.insert_growing(owner, number);
+                    newest.insert_growing(owner, row);
                 }
             }
         }
         Ok(newest)
+    }
+
+    /// The lowest 32 bits of the number of the run with the index `run`.
+    fn run_number(&self, run: usize) -> u32 {
+        low_bits(self.runs.oldest.wrapping_add(run as u64))
+    }
+
+    /// The value of a row in the run with the number `run`, whose key is `key`; `None` if the run
+    /// is deleted, or if the row is merged or removed.
+    pub(crate) fn get_from(&self, run: u32, key: &[u8]) -> Result<Option<Guard<'_>>, Failure> {
+        let index = run.wrapping_sub(low_bits(self.runs.oldest));
+        let Some(mut rows) =
+            usize::try_from(index).ok().map(|run| self.rows_between(run, key, key)).transpose()?.flatten()
+        else {
+            return Ok(None);
+        };
+        rows.next().map(|row| Ok(row?.1)).transpose()
     }
 
     /// The value of a key in the runs; `None` if no run has the key, or if the key's row is merged.
@@ -179,7 +197,7 @@ impl RecentRows<&WriteTransaction> {
         runs.rows_since_merge += 1;
         if let Some(newest) = self.newest.get_mut() {
             let (owner, number) = owner_and_number(key)?;
-            newest.insert_growing(owner, number);
+            newest.insert_growing(owner, NewestRow { number, run: low_bits(runs.end.wrapping_sub(1)) });
         }
         // A run exists, because the code above creates one if the growing generation has none.
         let newest_run = self.run_tables.last_mut().ok_or(Failure::Damaged("the newest run is missing"))?;
@@ -197,6 +215,12 @@ impl RecentRows<&WriteTransaction> {
         }
         Ok(())
     }
+}
+
+/// The lowest 32 bits of a number.
+#[expect(clippy::cast_possible_truncation, reason = "the lowest bits are what is asked for")]
+const fn low_bits(number: u64) -> u32 {
+    number as u32
 }
 
 /// The table of the run with this number.

@@ -7,7 +7,7 @@ use dm_core::store::*;
 use dm_store_redb::{Recovery, RedbConfig, RedbStore};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle};
 
-use crate::common::{self, append, at, numbers, open, register, user, who, whole_inbox};
+use crate::common::{self, answer, append, expire, numbers, open, register, user, who, whole_inbox};
 
 const SCHEMA: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("dm_schema");
 
@@ -51,7 +51,7 @@ async fn numbers_continue_after_all_entries_expired_and_the_store_was_reopened()
     let path = folder.path().join("dm.redb");
     let store = RedbStore::open(&path).unwrap();
     store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
-    store.commit(vec![Write::Expire(Expire { before: at(100), limit: 100 })]).await.unwrap();
+    store.commit(vec![expire(100, 100)]).await.unwrap();
     assert!(numbers(&store, 1).await.is_empty());
     drop(store);
     let store = RedbStore::open(&path).unwrap();
@@ -70,8 +70,8 @@ async fn expiry_in_small_steps_removes_the_same_entries_as_one_large_step() {
     store.commit(batch).await.unwrap();
     let mut removed = 0;
     for limit in [0, 1, 2, 3, 4, 5, 6, 7, 8] {
-        let outcome = store.commit(vec![Write::Expire(Expire { before: at(15), limit })]).await.unwrap();
-        let Outcome::Expired { entries, more } = outcome[0] else { panic!("{outcome:?}") };
+        let outcome = store.commit(vec![expire(15, limit)]).await.unwrap();
+        let Some(&Answer::Expired { entries, more }) = answer(&outcome[0]) else { panic!("{outcome:?}") };
         assert!(entries <= limit);
         removed += entries;
         assert_eq!(more, removed < 32, "after {removed}");

@@ -11,6 +11,7 @@
 mod common;
 mod conformance;
 mod files;
+mod fixtures;
 mod long_inboxes;
 mod migration;
 mod names;

@@ -86,9 +86,9 @@ fn a_file_whose_table_another_program_replaced_is_refused_and_unchanged() {
     let path = folder.path().join("dm.redb");
     drop(RedbStore::open(&path).unwrap());
     host(&path, |transaction| {
-        let keys = TableDefinition::<&[u8], &[u8]>::new("dm_keys");
+        let keys = TableDefinition::<&[u8], &[u8]>::new("dm_members");
         transaction.delete_table(keys).unwrap();
-        drop(transaction.open_table(TableDefinition::<u64, &str>::new("dm_keys")).unwrap());
+        drop(transaction.open_table(TableDefinition::<u64, &str>::new("dm_members")).unwrap());
     });
-    assert_refused(&path, "dm_keys");
+    assert_refused(&path, "dm_members");
 }

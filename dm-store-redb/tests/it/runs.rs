@@ -10,8 +10,8 @@ use dm_core::store::*;
 use dm_store_redb::{RedbConfig, RedbStore};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
-use crate::common::older::{back_to_version_1, back_to_version_2, runs};
-use crate::common::{append, at, conversation, numbers, open, user, who, whole_inbox};
+use crate::common::older::{back_to_version_1, back_to_version_2, back_to_version_3, runs};
+use crate::common::{append, conversation, expire, numbers, open, user, who, whole_inbox};
 
 type Table<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
 
@@ -29,7 +29,9 @@ fn config(recent_entries: usize) -> RedbConfig {
 
 #[tokio::test]
 async fn files_of_older_versions_can_be_read_and_written() {
-    for (version, back) in [(1, back_to_version_1 as fn(&Path)), (2, back_to_version_2)] {
+    for (version, back) in
+        [(1, back_to_version_1 as fn(&Path)), (2, back_to_version_2), (3, back_to_version_3)]
+    {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm.redb");
         let store = small(&path);
@@ -43,17 +45,42 @@ async fn files_of_older_versions_can_be_read_and_written() {
         assert_eq!(runs(&path).is_empty(), version == 1);
 
         let store = small(&path);
-        assert_eq!(store.inbox(whole_inbox(who(2))).await.unwrap().entries, before);
+        let entries = store.inbox(whole_inbox(who(2))).await.unwrap().entries;
+        assert_eq!(entries.iter().map(without_sender_sequence).collect::<Vec<_>>(), entries);
+        assert_eq!(entries, before.iter().map(without_sender_sequence).collect::<Vec<_>>());
+        migrated(&store).await;
         let opened = store.conversation(conversation(1)).await.unwrap().unwrap();
         assert_eq!(opened.conversation.participants, Participants::new(user(1), user(2)).unwrap());
         for id in 51..=60 {
             store.commit(vec![append(1, 1, id, id)]).await.unwrap();
         }
         assert_eq!(numbers(&store, 1).await, (1..=61).collect::<Vec<_>>());
-        assert_eq!(store.conversation(conversation(1)).await.unwrap().unwrap().head.get(), 60);
+        let state = store.conversation(conversation(1)).await.unwrap().unwrap();
+        assert_eq!((state.head.get(), state.uncounted().get(), state.counts.total()), (60, 50, 10));
         drop(store);
         assert!(!runs(&path).is_empty());
     }
+}
+
+/// Checks what the migration made of the rows that `back_to_version_3` adds.
+async fn migrated(store: &RedbStore) {
+    let (first, other) = if user(1) < user(2) { (user(1), user(2)) } else { (user(2), user(1)) };
+    let job = RecordKey::new(Owner::User(first), Kind::KEY_ANNOUNCEMENT, Name::EMPTY);
+    let fence = |user| RecordKey::fence(Owner::User(user));
+    let records = store.records(vec![fence(first), fence(other), job]).await.unwrap();
+    let key = KeyRecord::from_value(first, &records[0].as_ref().unwrap().value).unwrap();
+    assert_eq!((key.version.get(), key.key.as_bytes()), (2, &[12; 32]));
+    assert!(records[1].is_none());
+    assert_eq!(records[2].as_ref().unwrap().due, Some(Timestamp::from_millis(0)));
+}
+
+/// The entry without the number of its message among those of the sender.
+pub(crate) fn without_sender_sequence(entry: &InboxEntry) -> InboxEntry {
+    let mut entry = entry.clone();
+    if let Event::Message(message) = &mut entry.event {
+        Arc::make_mut(message).sender_sequence = SenderSequence::ZERO;
+    }
+    entry
 }
 
 #[tokio::test]
@@ -86,8 +113,7 @@ async fn expired_entries_do_not_reappear_when_runs_are_merged() {
     for id in 1..=100 {
         store.commit(vec![append(1, 1, id, id)]).await.unwrap();
         if id % 7 == 0 {
-            let expire = Expire { before: at(id - 2), limit: 100 };
-            store.commit(vec![Write::Expire(expire)]).await.unwrap();
+            store.commit(vec![expire(id - 2, 100)]).await.unwrap();
             assert_eq!(numbers(&store, 2).await, [id - 1, id, id + 1], "after {id}");
         }
     }
@@ -144,8 +170,7 @@ async fn the_newest_row_is_found_in_each_table_and_after_another_store_wrote_it(
         let store = &stores[usize::from(id % 20 < 10)];
         store.commit(vec![append(n, 2 * n, id, id)]).await.unwrap();
         if id.is_multiple_of(90) {
-            let expire = Expire { before: at(id - 30), limit: 1_000 };
-            store.commit(vec![Write::Expire(expire)]).await.unwrap();
+            store.commit(vec![expire(id - 30, 1_000)]).await.unwrap();
         }
     }
     let mut messages = 0;

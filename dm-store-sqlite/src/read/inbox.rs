@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use dm_core::store::{
-    Depth, DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, Notice, OwnEntries, Principal,
-    UserId,
+    CursorProof, Depth, DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, Notice, OwnEntries,
+    Principal, Registration, UserId,
 };
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Result, Row, params};
@@ -26,18 +26,23 @@ use crate::recent::runs::Runs;
 /// next page after [`InboxPage::through`].
 const MAX_EXAMINED: i64 = 4_096;
 
-/// The `ref`s of the user and the device that ask for a page.
+/// The user and the device that ask for a page.
+#[derive(Clone, Copy)]
 struct ReaderRefs {
+    /// The `ref` of the user.
     user: i64,
-    /// `None` if the device is not registered.
+    /// The `ref` of the device; `None` if it is not registered.
     device: Option<i64>,
+    /// The number of the device's registration.
+    registration: Option<i64>,
 }
 
 /// A page of an inbox: the entries after `query.after` that the device has not acknowledged
 /// individually and that `query.own` does not exclude. The page is empty if the user has no row.
 pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPage> {
     let zero = InboxSeq::ZERO;
-    let mut page = InboxPage { entries: Vec::new(), through: zero, head: zero, floor: zero };
+    let mut page =
+        InboxPage { entries: Vec::new(), through: zero, head: zero, floor: zero, floor_proof: None };
     let runs = Runs::read(connection)?;
     let Some(reader) = find_reader(connection, &runs, &query.who, &mut page)? else { return Ok(page) };
     let after = codec::u64_to_i64(query.after.max(page.floor).get());
@@ -51,9 +56,10 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
         OwnEntries::ReceivedOnly => "r.origin IS +?5 AND r.message IS NOT NULL",
     };
     let statement = format!(
-        "SELECT r.seq, r.at, r.message, r.notice, r.origin
+        "SELECT r.seq, r.at, r.message, r.notice, r.origin, r.addressee
          FROM {{table}} r
          WHERE {{run_condition}} AND r.user = +?2 AND r.seq > +?3 AND r.seq <= +?4 AND {shown}
+           AND (r.addressee IS NULL OR r.addressee = +?7)
            AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?6 AND k.seq = r.seq)
          ORDER BY r.seq"
     );
@@ -66,7 +72,10 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
         connection,
         runs.inbox_sources(reader.user, after),
         |source| source.inbox_sql(&statement),
-        |source| (source.run_number(), reader.user, source.after, until, skipped_origin, reader.device),
+        |source| {
+            let ReaderRefs { user, device, registration } = reader;
+            (source.run_number(), user, source.after, until, skipped_origin, device, registration)
+        },
         |row| {
             let entry = entry(connection, row)?;
             bytes = bytes.saturating_add(entry.cost());
@@ -83,37 +92,42 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
     Ok(page)
 }
 
-/// An entry, from the columns `seq, at, message, notice, origin`.
+/// An entry, from the columns `seq, at, message, notice, origin, addressee`.
 fn entry(connection: &Database, row: &Row<'_>) -> Result<InboxEntry> {
     Ok(InboxEntry {
         seq: codec::get_seq(row, 0)?,
         at: codec::get_time(row, 1)?,
         origin: codec::get_origin(row, 4)?,
+        addressee: codec::get_registration(row, 5)?,
         event: event(connection, row)?,
     })
 }
 
-/// Finds the user and the device, and sets the page's `head` and `floor`. `None` if the user is not
-/// known.
+/// Finds the user and the device, and sets the page's `head`, `floor` and `floor_proof`. `None` if
+/// the user is not known.
 fn find_reader(
     connection: &Database,
     runs: &Runs,
     who: &Principal,
     page: &mut InboxPage,
 ) -> Result<Option<ReaderRefs>> {
-    let found: Option<(i64, i64, i64, Option<i64>)> = connection
+    let found = connection
         .prepare_cached(
-            "SELECT u.ref, u.inbox_floor, u.inbox_head, d.ref
+            "SELECT u.ref, u.inbox_floor, u.inbox_head, u.floor_proof, d.ref, d.registration
              FROM dm_users u LEFT JOIN dm_devices d ON d.user = u.ref AND d.device = +?2 WHERE u.pubkey = +?1",
         )?
         .query_row(params![who.user.as_bytes(), who.device.as_str()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            let reader = ReaderRefs { user: row.get(0)?, device: row.get(4)?, registration: row.get(5)? };
+            let (floor, merged_head): (i64, i64) = (row.get(1)?, row.get(2)?);
+            let proof: Option<i64> = row.get(3)?;
+            Ok((reader, floor, merged_head, proof))
         })
         .optional()?;
-    let Some((user, floor, merged_head, device)) = found else { return Ok(None) };
+    let Some((reader, floor, merged_head, proof)) = found else { return Ok(None) };
     page.floor = InboxSeq::new(floor.cast_unsigned());
-    page.head = newest_number(connection, runs, (user, floor, merged_head))?;
-    Ok(Some(ReaderRefs { user, device }))
+    page.floor_proof = proof.map(|proof| CursorProof::from_stored(proof.cast_unsigned()));
+    page.head = newest_number(connection, runs, (reader.user, floor, merged_head))?;
+    Ok(Some(reader))
 }
 
 /// The message or the notice of an entry, from the columns of [`entry`].
@@ -163,42 +177,47 @@ fn newest_number(
 pub(super) fn devices(connection: &Database, user: UserId) -> Result<Vec<DeviceState>> {
     connection
         .prepare_cached(
-            "SELECT d.device, d.cursor, d.registered_at FROM dm_users u JOIN dm_devices d ON d.user = u.ref
-             WHERE u.pubkey = +?1 ORDER BY d.ref",
+            "SELECT d.device, d.cursor, d.registered_at, d.registration
+             FROM dm_users u JOIN dm_devices d ON d.user = u.ref WHERE u.pubkey = +?1 ORDER BY d.registration",
         )?
         .query_map([user.as_bytes()], |row| {
             Ok(DeviceState {
                 device: codec::get_device(row, 0)?,
                 cursor: codec::get_seq(row, 1)?,
                 registered_at: codec::get_time(row, 2)?,
+                registration: Registration::new(codec::get_number(row, 3)?),
             })
         })?
         .collect()
 }
 
 /// The counts of messages and of notices in an inbox that a device neither caused nor acknowledged.
-/// For a device that is not registered, all entries that it has not caused are counted.
+/// For a device that is not registered, all entries that it has not caused are counted. Entries for
+/// other registrations are not counted.
 pub(super) fn depth(connection: &Database, who: &Principal) -> Result<Depth> {
-    let mut depth = Depth { messages: 0, notices: 0 };
-    let user: Option<(i64, i64, Option<i64>, Option<i64>)> = connection
+    let mut depth = Depth::default();
+    let user = connection
         .prepare_cached(
-            "SELECT u.ref, u.inbox_floor, d.ref, d.cursor
+            "SELECT u.ref, u.inbox_floor, d.cursor, d.ref, d.registration
              FROM dm_users u LEFT JOIN dm_devices d ON d.user = u.ref AND d.device = +?2 WHERE u.pubkey = +?1",
         )?
         .query_row(params![who.user.as_bytes(), who.device.as_str()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            let reader = ReaderRefs { user: row.get(0)?, device: row.get(3)?, registration: row.get(4)? };
+            let (floor, cursor): (i64, Option<i64>) = (row.get(1)?, row.get(2)?);
+            Ok((reader, floor.max(cursor.unwrap_or(0))))
         })
         .optional()?;
-    let Some((user_ref, floor, device_ref, cursor)) = user else { return Ok(depth) };
+    let Some((ReaderRefs { user, device, registration }, after)) = user else { return Ok(depth) };
     let statement = "SELECT count(r.message), count(*) - count(r.message) FROM {table} r
                      WHERE {run_condition} AND r.user = +?2 AND r.seq > +?3 AND r.origin IS NOT +?4
+                       AND (r.addressee IS NULL OR r.addressee = +?6)
                        AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?5 AND k.seq = r.seq)";
     let origin = codec::origin(Some(&who.device));
     for_each_row(
         connection,
-        Runs::read(connection)?.inbox_sources(user_ref, floor.max(cursor.unwrap_or(0))),
+        Runs::read(connection)?.inbox_sources(user, after),
         |source| source.inbox_sql(statement),
-        |source| (source.run_number(), user_ref, source.after, origin, device_ref),
+        |source| (source.run_number(), user, source.after, origin, device, registration),
         |row| {
             depth.messages += codec::get_number(row, 0)?;
             depth.notices += codec::get_number(row, 1)?;

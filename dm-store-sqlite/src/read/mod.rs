@@ -7,23 +7,25 @@
 //! [`recent`]: crate::recent
 //! [`recent::read`]: crate::recent::read
 
+mod activity;
 mod conversations;
 mod history;
 mod inbox;
 #[cfg(test)]
 mod planning_tests;
+pub(crate) mod records;
+mod state;
 
 use std::num::NonZeroUsize;
 
 use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, EngineReader, HistoryPage,
-    HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Principal, StoreError, UserId,
+    HistoryQuery, InboxPage, InboxQuery, InboxSeq, ListedConversation, Principal, Record, RecordKey,
+    ScanPage, ScanQuery, StoreError, UserId,
 };
-use rusqlite::{OptionalExtension, Result};
+use rusqlite::Result;
 
-use crate::codec;
 use crate::connection::ReaderPool;
-use crate::database::Database;
 use crate::recent::activity::RunTimes;
 
 /// The reads of a store, which use its pool of connections.
@@ -39,15 +41,19 @@ impl Reader {
 }
 
 impl EngineReader for Reader {
-    fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.pool.read(|connection| key(connection, user))
+    fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        self.pool.read(|connection| keys.iter().map(|key| records::record(connection, key)).collect())
+    }
+
+    fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError> {
+        self.pool.read(|connection| records::scan(connection, &query))
     }
 
     fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         self.pool.read(|connection| conversations::conversation(connection, id))
     }
 
-    fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         self.pool.read(|connection| conversations::conversations(connection, &self.run_times, &query))
     }
 
@@ -75,15 +81,4 @@ impl EngineReader for Reader {
     fn max_concurrent_reads(&self) -> NonZeroUsize {
         self.pool.size()
     }
-}
-
-/// A user's current key record; `None` if the user has published no key.
-pub(crate) fn key(connection: &Database, user: UserId) -> Result<Option<KeyRecord>> {
-    connection
-        .prepare_cached(
-            "SELECT k.key, k.version, k.published_at, k.binding FROM dm_users u JOIN dm_keys k ON k.user = u.ref
-             WHERE u.pubkey = +?1 ORDER BY k.version DESC LIMIT 1",
-        )?
-        .query_row([user.as_bytes()], |row| codec::key_record(user, row, 0))
-        .optional()
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, PoisonError};
 
-use dm_core::store::{ConversationsQuery, Timestamp};
+use dm_core::store::{ConversationCursor, Timestamp};
 use rusqlite::{OptionalExtension, Result};
 
 use crate::codec;
@@ -24,12 +24,21 @@ const MANY_ROWS: usize = 512;
 #[derive(Default)]
 pub(crate) struct RunTimes(Mutex<HashMap<RunId, Timestamp>>);
 
+/// The newest message of a conversation about which the user has an entry in a run.
+#[derive(Clone, Copy)]
+pub(crate) struct RecentMessage {
+    pub(crate) seq: i64,
+    pub(crate) at: Timestamp,
+    /// The run of the entry.
+    pub(crate) run: RunId,
+}
+
 /// The newest message of each conversation about which the user has entries in runs.
 pub(crate) struct RecentActivity {
-    /// The number and the time of the newest message, by the `ref` of the conversation. If the
-    /// user's entries in runs include a message of a conversation, they include its newest message,
-    /// because the oldest entries expire first.
-    pub(crate) newest: HashMap<i64, (i64, Timestamp)>,
+    /// The newest message, by the `ref` of the conversation. If the user's entries in runs include
+    /// a message of a conversation, they include its newest message, because the oldest entries
+    /// expire first.
+    pub(crate) newest: HashMap<i64, RecentMessage>,
     /// Whether older runs were skipped. A conversation whose newest message is in a skipped run is
     /// not on the page.
     pub(crate) is_partial: bool,
@@ -38,7 +47,8 @@ pub(crate) struct RecentActivity {
 }
 
 impl RecentActivity {
-    /// Reads the user's entries in the runs of both generations. Entries that are merged are read
+    /// Reads the user's entries in the runs of both generations, for a page of up to `limit`
+    /// conversations after a cursor. Entries that are merged are read
     /// as well, because an entry may be merged earlier than the row of its message in the
     /// conversation.
     pub(crate) fn read(
@@ -46,7 +56,8 @@ impl RecentActivity {
         runs: &Runs,
         run_times: &RunTimes,
         user_ref: i64,
-        query: &ConversationsQuery,
+        after: Option<ConversationCursor>,
+        limit: usize,
     ) -> Result<Self> {
         let mut recent = Self { newest: HashMap::new(), is_partial: false, min_activity: None };
         // Runs are read from the newest to the oldest, and the entries of a run also. So the first
@@ -55,7 +66,7 @@ impl RecentActivity {
         while let Some(run) = remaining_runs.pop() {
             let rows = recent.add_run(connection, user_ref, run)?;
             if rows >= MANY_ROWS {
-                recent.min_activity = recent.min_activity_of_page(query);
+                recent.min_activity = recent.min_activity_of_page(after, limit);
                 if recent.min_activity.is_some()
                     && run_times.newest_time(connection, &remaining_runs)? < recent.min_activity
                 {
@@ -78,7 +89,7 @@ impl RecentActivity {
         let mut count = 0;
         while let Some(row) = rows.next()? {
             if let Entry::Vacant(first) = self.newest.entry(row.get(0)?) {
-                first.insert((row.get(1)?, codec::get_time(row, 2)?));
+                first.insert(RecentMessage { seq: row.get(1)?, at: codec::get_time(row, 2)?, run });
             }
             count += 1;
         }
@@ -87,13 +98,13 @@ impl RecentActivity {
 
     /// The last activity of the page's last conversation. `None` if the conversations in `newest`
     /// do not fill the page.
-    fn min_activity_of_page(&self, query: &ConversationsQuery) -> Option<Timestamp> {
-        let before = query.after.map(|after| after.last_activity);
-        let times = self.newest.values().map(|(_, at)| *at);
+    fn min_activity_of_page(&self, after: Option<ConversationCursor>, limit: usize) -> Option<Timestamp> {
+        let before = after.map(|after| after.last_activity);
+        let times = self.newest.values().map(|message| message.at);
         let mut times: Vec<Timestamp> =
             times.filter(|at| before.is_none_or(|before| Some(*at) < before)).collect();
         // In ascending order, this is the index of the page's last time.
-        let index = times.len().checked_sub(query.limit)?;
+        let index = times.len().checked_sub(limit)?;
         (index < times.len()).then(|| *times.select_nth_unstable(index).1)
     }
 }

@@ -79,10 +79,11 @@ fn merge_entries(
     after: MergeProgress,
     limit: i64,
 ) -> Result<MergeProgress> {
-    let columns = "user, seq, at, message, notice, origin";
+    let columns = "user, seq, at, message, notice, origin, addressee";
     let mut select = connection.prepare_cached(&rows_by_key("inbox", table, "user", columns))?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO dm_inbox (user, seq, at, message, notice, origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO dm_inbox (user, seq, at, message, notice, origin, addressee)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     let mut select_floor = connection.prepare_cached("SELECT inbox_floor FROM dm_users WHERE ref = ?1")?;
     let mut update_head = connection.prepare_cached("UPDATE dm_users SET inbox_head = ?2 WHERE ref = ?1")?;
@@ -104,7 +105,8 @@ fn merge_entries(
                 row.get::<_, i64>(2)?,
                 row.get::<_, Option<i64>>(3)?,
                 ToSqlOutput::Borrowed(row.get_ref(4)?),
-                ToSqlOutput::Borrowed(row.get_ref(5)?)
+                ToSqlOutput::Borrowed(row.get_ref(5)?),
+                row.get::<_, Option<i64>>(6)?
             ])?;
         }
         last = Some(key);
@@ -124,26 +126,34 @@ fn merge_messages(
     after: MergeProgress,
     limit: i64,
 ) -> Result<MergeProgress> {
-    let columns = "conversation, seq, message, at";
+    let columns = "conversation, seq, message, at, counts";
     let mut select = connection.prepare_cached(&rows_by_key("sequence", table, "conversation", columns))?;
     let mut insert = connection
         .prepare_cached("INSERT INTO dm_sequence (conversation, seq, message) VALUES (?1, ?2, ?3)")?;
-    let mut update_head =
-        connection.prepare_cached("UPDATE dm_conversations SET head = ?2, last_at = ?3 WHERE ref = ?1")?;
+    let mut update_head = connection
+        .prepare_cached("UPDATE dm_conversations SET head = ?2, last_at = ?3, counts = ?4 WHERE ref = ?1")?;
+    // The encoded counts after the last message; empty if that message is not counted.
+    let mut counts: Vec<u8> = Vec::new();
+    let mut update_head = |(key, at): (MergeProgress, i64), counts: &[u8]| {
+        let counts = (!counts.is_empty()).then_some(counts);
+        update_head.execute(params![key.owner_ref, key.seq, at, counts])
+    };
     let mut rows = select.query(params![after.owner_ref, after.seq, limit])?;
     let mut last: Option<(MergeProgress, i64)> = None;
     let mut merged = 0;
     while let Some(row) = rows.next()? {
         let key = row_key(row)?;
-        if let Some((last, at)) = last.filter(|(last, _)| last.owner_ref != key.owner_ref) {
-            update_head.execute([last.owner_ref, last.seq, at])?;
+        if let Some(last) = last.filter(|(last, _)| last.owner_ref != key.owner_ref) {
+            update_head(last, &counts)?;
         }
         insert.execute([key.owner_ref, key.seq, row.get(2)?])?;
         last = Some((key, row.get(3)?));
+        counts.clear();
+        counts.extend_from_slice(row.get_ref(4)?.as_blob_or_null()?.unwrap_or_default());
         merged += 1;
     }
-    if let Some((last, at)) = last {
-        update_head.execute([last.owner_ref, last.seq, at])?;
+    if let Some(last) = last {
+        update_head(last, &counts)?;
     }
     Ok(progress_after(last.map(|(key, _)| key), merged, limit))
 }

@@ -53,7 +53,7 @@ use rusqlite::Result;
 
 use crate::codec;
 use crate::database::Database;
-use crate::recent::newest::NewestNumbers;
+use crate::recent::newest::{NewestNumbers, TableRun};
 use crate::recent::runs::{RUNS, Runs};
 
 /// The writer's state of the runs. It is always equal to the state in the file.
@@ -104,12 +104,13 @@ impl RecentRows {
         Ok(self.newest(connection)?.entry(user_ref))
     }
 
-    /// The number of a conversation's newest message in runs. `None` if it has no message in runs.
+    /// The number of a conversation's newest message in runs, and the run that holds it. `None` if
+    /// the conversation has no message in runs.
     pub(crate) fn newest_message(
         &mut self,
         connection: &Database,
         conversation_ref: i64,
-    ) -> Result<Option<i64>> {
+    ) -> Result<Option<(i64, TableRun)>> {
         Ok(self.newest(connection)?.message(conversation_ref))
     }
 
@@ -123,8 +124,9 @@ impl RecentRows {
 
     /// Updates the state after a message was inserted into the current run.
     pub(crate) fn record_message(&mut self, conversation_ref: i64, seq: i64) {
+        let run = (self.runs.growing_table(), self.current_run());
         if let Some(newest) = &mut self.newest {
-            newest.insert_message(self.runs.growing_table(), conversation_ref, seq);
+            newest.insert_message(run, conversation_ref, seq);
         }
     }
 

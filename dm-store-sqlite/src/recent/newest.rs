@@ -7,6 +7,9 @@ use rusqlite::Result;
 
 use crate::database::Database;
 
+/// The run that holds a row: the index (0 or 1) of the tables, and the number of the run in them.
+pub(crate) type TableRun = (i64, i64);
+
 /// The newest number of each inbox and of each conversation that has rows in runs.
 ///
 /// A look-up in memory replaces a look-up in each of up to 32 runs (16 in each generation). There
@@ -18,8 +21,8 @@ pub(crate) struct NewestNumbers([GenerationNumbers; 2]);
 struct GenerationNumbers {
     /// By the `ref` of the user.
     entries: HashMap<i64, i64>,
-    /// By the `ref` of the conversation.
-    messages: HashMap<i64, i64>,
+    /// The newest number and its run, by the `ref` of the conversation.
+    messages: HashMap<i64, (i64, i64)>,
 }
 
 impl NewestNumbers {
@@ -30,12 +33,17 @@ impl NewestNumbers {
 
     /// The number of a user's newest entry in runs, which may have expired.
     pub(crate) fn entry(&self, user_ref: i64) -> Option<i64> {
-        self.newest(|generation| generation.entries.get(&user_ref))
+        let [even, odd] = &self.0;
+        even.entries.get(&user_ref).max(odd.entries.get(&user_ref)).copied()
     }
 
-    /// The number of a conversation's newest message in runs.
-    pub(crate) fn message(&self, conversation_ref: i64) -> Option<i64> {
-        self.newest(|generation| generation.messages.get(&conversation_ref))
+    /// The number of a conversation's newest message in runs, and the run that holds it.
+    pub(crate) fn message(&self, conversation_ref: i64) -> Option<(i64, TableRun)> {
+        let [even, odd] = &self.0;
+        let message = |generation: &GenerationNumbers, table| {
+            generation.messages.get(&conversation_ref).map(|(seq, run)| (*seq, (table, *run)))
+        };
+        message(even, 0).max(message(odd, 1))
     }
 
     /// Sets a user's newest number in the generation with table index `table`.
@@ -43,9 +51,9 @@ impl NewestNumbers {
         self.generation(table).entries.insert(user_ref, seq);
     }
 
-    /// Sets a conversation's newest number in the generation with table index `table`.
-    pub(crate) fn insert_message(&mut self, table: i64, conversation_ref: i64, seq: i64) {
-        self.generation(table).messages.insert(conversation_ref, seq);
+    /// Sets a conversation's newest number, and the run that holds it.
+    pub(crate) fn insert_message(&mut self, (table, run): TableRun, conversation_ref: i64, seq: i64) {
+        self.generation(table).messages.insert(conversation_ref, (seq, run));
     }
 
     /// Drops the numbers of the generation with table index `table`. All its rows must be merged.
@@ -53,12 +61,6 @@ impl NewestNumbers {
         let generation = self.generation(table);
         generation.entries.clear();
         generation.messages.clear();
-    }
-
-    /// The higher one of the numbers that `number` returns for the two generations.
-    fn newest(&self, number: impl Fn(&GenerationNumbers) -> Option<&i64>) -> Option<i64> {
-        let [even, odd] = &self.0;
-        number(even).max(number(odd)).copied()
     }
 
     const fn generation(&mut self, table: i64) -> &mut GenerationNumbers {
@@ -69,15 +71,23 @@ impl NewestNumbers {
 
 impl GenerationNumbers {
     fn read(connection: &Database, table: i64) -> Result<Self> {
-        let newest = |tree, key| -> Result<HashMap<i64, i64>> {
-            let mut select = connection.prepare_cached(&format!(
-                "SELECT {key}, max(seq) FROM dm_recent_{tree}_{table} GROUP BY run, {key} ORDER BY run, {key}"
-            ))?;
-            // The rows are in the order of runs. A later run has higher numbers, which replace
-            // those of earlier runs in the map.
-            select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-        };
-        Ok(Self { entries: newest("inbox", "user")?, messages: newest("sequence", "conversation")? })
+        // The rows are in the order of runs. A later run has higher numbers, which replace those
+        // of earlier runs in the map.
+        let sql = format!(
+            "SELECT user, max(seq) FROM dm_recent_inbox_{table} GROUP BY run, user ORDER BY run, user"
+        );
+        let mut select = connection.prepare_cached(&sql)?;
+        let entries =
+            select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<HashMap<_, _>>>()?;
+        let sql = format!(
+            "SELECT conversation, max(seq), run FROM dm_recent_sequence_{table}
+             GROUP BY run, conversation ORDER BY run, conversation"
+        );
+        let mut select = connection.prepare_cached(&sql)?;
+        let messages = select
+            .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?
+            .collect::<Result<_>>()?;
+        Ok(Self { entries, messages })
     }
 }
 
@@ -91,8 +101,11 @@ mod tests {
         let mut newest = NewestNumbers([generation(), generation()]);
         newest.insert_entry(0, 1, 5);
         newest.insert_entry(1, 1, 6);
-        newest.insert_message(0, 2, 7);
-        assert_eq!((newest.entry(1), newest.message(2), newest.message(1)), (Some(6), Some(7), None));
+        newest.insert_message((0, 3), 2, 7);
+        assert_eq!(
+            (newest.entry(1), newest.message(2), newest.message(1)),
+            (Some(6), Some((7, (0, 3))), None)
+        );
         newest.clear(0);
         assert_eq!((newest.entry(1), newest.message(2)), (Some(6), None));
         assert!(newest.0[0].entries.is_empty() && newest.0[0].messages.is_empty());

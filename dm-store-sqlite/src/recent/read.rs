@@ -7,9 +7,12 @@
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
+use dm_core::store::{Counts, ServerSequence, Timestamp};
 use rusqlite::{OptionalExtension, Params, Result, Row, params};
 
+use crate::codec::{gate, time_from_i64};
 use crate::database::Database;
+use crate::recent::newest::TableRun;
 use crate::recent::runs::{MergeProgress, Runs};
 
 /// A main table or one run, from which rows of one inbox or conversation are read.
@@ -157,21 +160,34 @@ pub(crate) fn newest_entry(connection: &Database, runs: &Runs, user_ref: i64) ->
     Ok(None)
 }
 
-/// The number and the time of a conversation's newest message in runs, without merged messages.
-/// `None` if there is none.
+/// The newest message of a conversation.
+pub(crate) struct NewestMessage {
+    pub(crate) seq: ServerSequence,
+    /// The time at which the service received it.
+    pub(crate) at: Timestamp,
+    /// The counts of both sides after it.
+    pub(crate) counts: Counts,
+}
+
+/// A conversation's newest message in runs, without merged messages. `None` if there is none.
 pub(crate) fn newest_message(
     connection: &Database,
     runs: &Runs,
     conversation_ref: i64,
-) -> Result<Option<(i64, i64)>> {
-    let statement = "SELECT r.seq, r.at FROM {table} r
+) -> Result<Option<NewestMessage>> {
+    let statement = "SELECT r.seq, r.at, r.counts FROM {table} r
                      WHERE {run_condition} AND r.conversation = +?2 AND r.seq > +?3
                      ORDER BY r.seq DESC LIMIT 1";
     for source in runs.recent_sequence_sources(conversation_ref).rev() {
         let newest = connection
             .prepare_cached(&source.sequence_sql(statement))?
             .query_row(params![source.run_number(), conversation_ref, source.after], |row| {
-                Ok((row.get(0)?, row.get(1)?))
+                let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
+                Ok(NewestMessage {
+                    seq: ServerSequence::new(seq.cast_unsigned()),
+                    at: time_from_i64(at),
+                    counts: gate::get_counts(row, 2)?,
+                })
             })
             .optional()?;
         if newest.is_some() {
@@ -179,4 +195,21 @@ pub(crate) fn newest_message(
         }
     }
     Ok(None)
+}
+
+/// The counts of both sides after message `seq` of a conversation. The row of the message is in this
+/// run, or in the one before it in the same tables: the recipient's entry about a message may be in
+/// the run after that of the message.
+pub(crate) fn counts_in_run(
+    connection: &Database,
+    (table, run): TableRun,
+    conversation_ref: i64,
+    seq: i64,
+) -> Result<Counts> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT counts FROM dm_recent_sequence_{table}
+             WHERE run IN (+?1, +?2) AND conversation = +?3 AND seq = +?4"
+        ))?
+        .query_row([run, run - 1, conversation_ref, seq], |row| gate::get_counts(row, 0))
 }

@@ -1,37 +1,41 @@
 //! Acknowledges inbox entries for a device.
 
 use dm_core::store::{
-    AckDecision, AckState, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Principal, Refusal,
+    AckDecision, AckState, Acknowledge, Acknowledged, Answer, InboxSeq, MessageId, Prepared, Principal,
+    Refusal, Stop,
 };
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Error, OptionalExtension, Result, params};
 
-use super::devices::Device;
-use super::{Batch, WriteError};
+use super::Batch;
+use super::plan::{AcknowledgePlan, Device, Plan};
 use crate::codec;
 
 impl Batch<'_> {
-    /// Marks entries as acknowledged and advances the device's cursor. Refused if the device is not
-    /// registered.
-    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, WriteError> {
-        let who = &write.who;
-        let device = self.device(who)?.ok_or(Refusal::UnknownDevice)?;
-        let head =
-            self.heads.user(self.connection, self.recent, who.user)?.ok_or(Refusal::UnknownDevice)?.head;
-        let state = AckState { cursor: device.cursor, head, floor: device.floor };
-        let entry_about = |id| Ok::<_, WriteError>(self.entry_about(device, id)?);
-        let AckDecision { done, marks } = write.decide(state, entry_about)?;
+    /// Checks an acknowledgement. Refused if the device is not registered, or if an entry is beyond
+    /// the newest.
+    pub(super) fn plan_acknowledgement(&mut self, write: Acknowledge) -> Result<Prepared<Plan>, Stop<Error>> {
+        let device = self.device(&write.who).map_err(Stop::Failed)?.ok_or(Refusal::UnknownDevice)?;
+        let user = self.user(write.who.user).map_err(Stop::Failed)?.ok_or(Refusal::UnknownDevice)?;
+        let state = AckState { cursor: device.cursor, head: user.inbox.head, floor: device.floor };
+        let decision = write.decide(state, |id| self.entry_about(device, id).map_err(Stop::Failed))?;
+        Ok(Prepared::Ready(Plan::Acknowledge(AcknowledgePlan { who: write.who, device, decision })))
+    }
+
+    /// Marks entries as acknowledged and advances the device's cursor.
+    pub(super) fn acknowledge(&mut self, plan: AcknowledgePlan) -> Result<Answer> {
+        let AcknowledgePlan { who, device, decision: AckDecision { done, marks } } = plan;
         for seq in marks {
             self.connection
                 .prepare_cached("INSERT OR IGNORE INTO dm_acked (device, seq) VALUES (?1, ?2)")?
                 .execute(params![device.device_ref, codec::u64_to_i64(seq.get())])?;
         }
-        let cursor = self.advance_cursor(who, device, done.cursor)?;
-        Ok(Outcome::Acknowledged(Acknowledged { cursor, ..done }))
+        let cursor = self.advance_cursor(&who, device, done.cursor)?;
+        Ok(Answer::Acknowledged(Acknowledged { cursor, ..done }))
     }
 
     /// The number of the entry about a message in the inbox of the device's user. Zero if there is
     /// none.
-    fn entry_about(&self, device: Device, id: MessageId) -> rusqlite::Result<InboxSeq> {
+    fn entry_about(&self, device: Device, id: MessageId) -> Result<InboxSeq> {
         let found = self
             .connection
             .prepare_cached(
@@ -52,12 +56,7 @@ impl Batch<'_> {
     /// neither caused nor acknowledged. A notice or an expired entry does not block the cursor if a
     /// later entry is acknowledged: an acknowledgement by message ids cannot name such an entry,
     /// and entries are delivered in order.
-    fn advance_cursor(
-        &self,
-        who: &Principal,
-        device: Device,
-        cursor: InboxSeq,
-    ) -> rusqlite::Result<InboxSeq> {
+    fn advance_cursor(&self, who: &Principal, device: Device, cursor: InboxSeq) -> Result<InboxSeq> {
         let newest: Option<i64> = self
             .connection
             .prepare_cached("SELECT max(seq) FROM dm_acked WHERE device = +?1")?
@@ -89,12 +88,7 @@ impl Batch<'_> {
 
     /// The number of the first entry above `after` that blocks the device's cursor: it is about a
     /// message, and the device neither caused nor acknowledged it. `None` if there is none.
-    fn first_unacknowledged(
-        &self,
-        who: &Principal,
-        device: Device,
-        after: i64,
-    ) -> rusqlite::Result<Option<i64>> {
+    fn first_unacknowledged(&self, who: &Principal, device: Device, after: i64) -> Result<Option<i64>> {
         let statement = "SELECT r.seq FROM {table} r
                          WHERE {run_condition} AND r.user = +?2 AND r.seq > +?3
                            AND r.message IS NOT NULL AND r.origin IS NOT +?4

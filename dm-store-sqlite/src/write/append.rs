@@ -2,72 +2,117 @@
 
 use std::sync::Arc;
 
-use dm_core::store::{AppendMessage, Appended, Event, InboxSeq, Message, Outcome, Refusal, UserId};
-use rusqlite::{OptionalExtension, params};
+use dm_core::store::{
+    Answer, AppendMessage, Appended, Counts, Event, InboxEntry, InboxSeq, Message, Notification, Prepared,
+    Refusal, Stop,
+};
+use rusqlite::{Error, OptionalExtension, Result, params};
 
-use super::heads::{ConversationHead, UserHead};
-use super::inbox::Content;
-use super::{Batch, WriteError};
+use super::heads::InboxHead;
+use super::inbox::MessageRow;
+use super::plan::{AppendPlan, Plan};
+use super::{Batch, PendingClientId};
 use crate::codec::{self, MESSAGE_COLUMN_COUNT, MESSAGE_COLUMNS};
 
 impl Batch<'_> {
-    /// Appends a message. If the sender has used the client id before, appends nothing, and returns
-    /// the stored message or refuses a write that differs from that message.
-    pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, WriteError> {
+    /// Checks a message. If the sender has used the client id before, finds the stored message, or
+    /// refuses a write that differs from it.
+    pub(super) fn plan_append(&mut self, write: AppendMessage) -> Result<Prepared<Plan>, Stop<Error>> {
         let conversation = self
             .heads
-            .conversation(self.connection, self.recent, write.conversation)?
+            .conversation(self.connection, self.recent, write.conversation)
+            .map_err(Stop::Failed)?
             .ok_or(Refusal::NotFound)?;
         let sender = write.sender.user;
-        let recipient = conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
-        let sender_user = self.user_or_new(sender)?;
-        let stale_key = self.stale_key(&write, recipient)?;
-        let message_ref = self.heads.next_message_ref(self.connection)?;
-        // A refused write must not store the client id. So all checks come before the insert.
-        if stale_key.is_some() || !self.insert_client_id(&write, sender_user, message_ref)? {
-            return match self.earlier_message(&write, sender_user)? {
-                Some((message, sender_seq)) => Ok(write.retry_answer(Arc::new(message), sender_seq)?),
-                None => Err(stale_key.unwrap_or(Refusal::ClientIdReused).into()),
-            };
+        let side = conversation.participants.side(sender).ok_or(Refusal::NotFound)?;
+        let sender_user = self.user_or_new(sender).map_err(Stop::Failed)?;
+        let message_ref = self.heads.next_message_ref(self.connection).map_err(Stop::Failed)?;
+        if !self.insert_client_id(&write, sender_user.inbox, message_ref).map_err(Stop::Failed)? {
+            let stored = self.earlier_message(&write, sender_user.inbox).map_err(Stop::Failed)?;
+            let (message, sender_seq) = stored.ok_or(Refusal::ClientIdReused)?;
+            return Ok(Prepared::Found(write.retry_answer(Arc::new(message), sender_seq)?));
         }
 
-        let (at, device) = (write.at, write.sender.device.clone());
-        let message = Arc::new(write.into_message(conversation.head.next()));
-        let recipient_user = self.user_or_new(recipient)?;
-        self.insert_message(message_ref, &message, conversation, sender_user, recipient_user)?;
-        let event = || Event::Message(Arc::clone(&message));
-        let content = || Content::Message {
+        let recipient = conversation.participants.participant(side.other());
+        let recipient_user = self.user_or_new(recipient).map_err(Stop::Failed)?;
+        let bytes = u64::try_from(write.ciphertext.len()).unwrap_or(u64::MAX);
+        let counts = conversation.counts.after_message(side, bytes);
+        conversation.gate.check_message(side, &counts)?;
+        sender_user.gate.check_message(sender, sender_user.inbox.head.next())?;
+        recipient_user.gate.check_message(recipient, recipient_user.inbox.head.next())?;
+        Ok(Prepared::Ready(Plan::Append(Box::new(AppendPlan {
+            write,
+            recipient,
+            sender_inbox: sender_user.inbox,
+            recipient_inbox: recipient_user.inbox,
             message_ref,
             conversation_ref: conversation.conversation_ref,
-            seq: message.sequence,
+            sequence: conversation.head.next(),
+            sender_sequence: counts.side(side).sent,
+            counts,
+        }))))
+    }
+
+    /// Appends a message whose checks have passed.
+    pub(super) fn append_message(
+        &mut self,
+        plan: AppendPlan,
+        appended: &mut Vec<Notification>,
+    ) -> Result<Answer> {
+        self.pending_client_id = None;
+        let AppendPlan { write, recipient, sender_inbox, recipient_inbox, counts, .. } = plan;
+        let (message_ref, conversation_ref) = (plan.message_ref, plan.conversation_ref);
+        let (at, sender) = (write.at, write.sender.clone());
+        let message = Arc::new(write.into_message(plan.sequence, plan.sender_sequence));
+        let seq = codec::u64_to_i64(message.sequence.get());
+        let row = MessageRow { message_ref, conversation_ref, seq };
+        self.insert_message(row, &message, &counts, [sender_inbox, recipient_inbox])?;
+        let entry = |origin| {
+            let event = Event::Message(Arc::clone(&message));
+            InboxEntry { seq: InboxSeq::ZERO, at, origin, addressee: None, event }
         };
-        let sender_entry = self.append_entry((sender, sender_user), at, Some(&device), content(), event())?;
-        let recipient_entry = self.append_entry((recipient, recipient_user), at, None, content(), event())?;
-        self.heads.update_conversation(
-            message.conversation,
-            ConversationHead { head: message.sequence, ..conversation },
-        );
-        let (sender_seq, appended) = (sender_entry.entry.seq, vec![sender_entry, recipient_entry]);
-        Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
+        let sent = self.append_message_entry((sender.user, sender_inbox), row, entry(Some(sender.device)))?;
+        let received = self.append_message_entry((recipient, recipient_inbox), row, entry(None))?;
+        if let Some(known) = self.heads.conversation_mut(message.conversation) {
+            (known.head, known.counts) = (message.sequence, counts);
+        }
+        let sender_seq = sent.entry.seq;
+        appended.extend([sent, received]);
+        Ok(Answer::MessageAppended(Appended { message, sender_seq }))
+    }
+
+    /// Deletes the client id of a write that was refused after it had stored the client id.
+    pub(super) fn delete_pending_client_id(&mut self) -> Result<()> {
+        let Some(PendingClientId { client_id, sender_ref }) = self.pending_client_id.take() else {
+            return Ok(());
+        };
+        self.connection
+            .prepare_cached("DELETE FROM dm_client_ids WHERE client_id = ?1 AND sender = ?2")?
+            .execute(params![client_id.as_bytes(), sender_ref])?;
+        Ok(())
     }
 
     /// Stores the client id of the message that gets the `ref` `message_ref`. Returns `true` if the
     /// client id is stored or the write has none. Returns `false` and changes nothing if the sender
-    /// has used the client id before. A single statement checks and inserts, so the table is
-    /// searched only once.
+    /// has used the client id before.
+    ///
+    /// A single statement checks and inserts, so the table is searched only once. If a later check
+    /// refuses the write, the client id is deleted again.
     fn insert_client_id(
         &mut self,
         write: &AppendMessage,
-        sender: UserHead,
+        sender: InboxHead,
         message_ref: i64,
-    ) -> rusqlite::Result<bool> {
+    ) -> Result<bool> {
         let Some(client_id) = write.client_id else { return Ok(true) };
-        let inserted = self.statements.client_id()?.execute(params![
-            client_id.as_bytes(),
-            sender.user_ref,
-            message_ref
-        ])?;
-        Ok(inserted > 0)
+        let sender_ref = sender.user_ref;
+        let inserted =
+            self.statements.client_id()?.execute(params![client_id.as_bytes(), sender_ref, message_ref])?;
+        if inserted == 0 {
+            return Ok(false);
+        }
+        self.pending_client_id = Some(PendingClientId { client_id, sender_ref });
+        Ok(true)
     }
 
     /// The message that the sender sent with this client id before, and the number of its entry in
@@ -75,8 +120,8 @@ impl Batch<'_> {
     fn earlier_message(
         &self,
         write: &AppendMessage,
-        sender: UserHead,
-    ) -> rusqlite::Result<Option<(Message, InboxSeq)>> {
+        sender: InboxHead,
+    ) -> Result<Option<(Message, InboxSeq)>> {
         let Some(client_id) = write.client_id else { return Ok(None) };
         let message: Option<i64> = self
             .connection
@@ -96,32 +141,23 @@ impl Batch<'_> {
             .optional()
     }
 
-    /// The refusal of a message that was not encrypted with the recipient's current key. `None` if
-    /// it was, or if the write names no key.
-    fn stale_key(&self, write: &AppendMessage, recipient: UserId) -> rusqlite::Result<Option<Refusal>> {
-        if write.recipient_key_version.is_none() {
-            return Ok(None);
-        }
-        Ok(write.check_key(crate::read::key(self.connection, recipient)?).err())
-    }
-
     /// Inserts a message into `dm_messages`, and its number in the conversation into the current
-    /// run.
+    /// run. `inboxes` are those of the sender and the recipient before the message.
     fn insert_message(
         &mut self,
-        message_ref: i64,
+        row: MessageRow,
         message: &Message,
-        conversation: ConversationHead,
-        sender: UserHead,
-        recipient: UserHead,
-    ) -> rusqlite::Result<()> {
+        counts: &Counts,
+        inboxes: [InboxHead; 2],
+    ) -> Result<()> {
+        let MessageRow { message_ref, conversation_ref, seq } = row;
+        let [sender, recipient] = inboxes;
         let ciphertext = &message.ciphertext;
-        let seq = codec::u64_to_i64(message.sequence.get());
         let at = codec::time_to_i64(message.received_at);
         self.statements.message()?.execute(params![
             message_ref,
             message.id.as_bytes(),
-            conversation.conversation_ref,
+            conversation_ref,
             seq,
             sender.user_ref,
             codec::u64_to_i64(sender.head.next().get()),
@@ -133,16 +169,21 @@ impl Batch<'_> {
             ciphertext.nonce(),
             ciphertext.ephemeral(),
             ciphertext.payload().as_ref(),
+            codec::u64_to_i64(message.sender_sequence.get()),
         ])?;
         self.heads.set_newest_message_ref(message_ref);
+        self.counts.clear();
+        counts.encode(&mut self.counts);
+        let run = self.recent.current_run();
         self.statements.sequence()?.execute(params![
-            self.recent.current_run(),
-            conversation.conversation_ref,
+            run,
+            conversation_ref,
             seq,
             message_ref,
-            at
+            at,
+            self.counts.as_slice()
         ])?;
-        self.recent.record_message(conversation.conversation_ref, seq);
+        self.recent.record_message(conversation_ref, seq);
         Ok(())
     }
 }

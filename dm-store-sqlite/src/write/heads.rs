@@ -1,19 +1,22 @@
-//! [`Heads`], a cache of the newest numbers (heads) of inboxes and conversations, so that a send
-//! does not read them from the file.
+//! [`Heads`], a cache of the newest numbers (heads) of inboxes and conversations, and of what else a
+//! send compares, so that a send does not read them from the file.
 
 use std::num::NonZeroUsize;
 
-use dm_core::store::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
+use dm_core::store::{
+    ConversationId, Counts, Gate, InboxSeq, Participants, ServerSequence, Tag, UserGate, UserId,
+};
 use lru::LruCache;
 use rusqlite::{Result, Row};
 
-use crate::codec;
+use crate::codec::{self, gate, record};
 use crate::config::SqliteConfig;
 use crate::database::Database;
 use crate::recent::RecentRows;
+use crate::recent::read::counts_in_run;
 
 /// A cache of the users and conversations of the latest writes. The least recently used ones are
-/// dropped. The numbers are always equal to those in the file, because the cache is cleared when a
+/// dropped. The values are always equal to those in the file, because the cache is cleared when a
 /// batch fails and when another writer has changed the store's tables.
 pub(super) struct Heads {
     users: LruCache<UserId, UserHead>,
@@ -22,9 +25,18 @@ pub(super) struct Heads {
     newest_message_ref: Option<i64>,
 }
 
-/// The numbers of a user that an append to the user's inbox needs.
+/// The values of a user that a send compares or changes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UserHead {
+    pub(super) inbox: InboxHead,
+    /// The tag of the user's fence.
+    pub(super) fence: Option<Tag>,
+    pub(super) gate: UserGate,
+}
+
+/// The values of a user that an append to the user's inbox needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InboxHead {
     pub(super) user_ref: i64,
     /// The number of the newest entry. If the inbox is empty, the number of the newest expired
     /// entry.
@@ -33,13 +45,19 @@ pub(super) struct UserHead {
     pub(super) is_empty: bool,
 }
 
-/// The numbers of a conversation that an append to it needs.
+/// The values of a conversation that a send compares or changes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ConversationHead {
     pub(super) conversation_ref: i64,
     pub(super) participants: Participants,
     /// The number of the newest message; zero before the first.
     pub(super) head: ServerSequence,
+    /// The counts of both sides after that message.
+    pub(super) counts: Counts,
+    /// The tag of the conversation's fence.
+    pub(super) fence: Option<Tag>,
+    /// The gate of the pair.
+    pub(super) gate: Gate,
 }
 
 impl Heads {
@@ -78,22 +96,17 @@ impl Heads {
         self.conversations.put(id, head);
     }
 
-    /// Updates a user that was just looked up. Does nothing if the user was dropped since then.
+    /// A user that was just looked up, to update it. `None` if the user was dropped since then.
     ///
     /// The look-up has made this user the most recently used one. Doing that a second time would
     /// double the cost of these maps for a send.
-    pub(super) fn update_user(&mut self, user: UserId, head: UserHead) {
-        if let Some(known) = self.users.peek_mut(&user) {
-            *known = head;
-        }
+    pub(super) fn user_mut(&mut self, user: UserId) -> Option<&mut UserHead> {
+        self.users.peek_mut(&user)
     }
 
-    /// Updates a conversation that was just looked up, as [`update_user`](Self::update_user)
-    /// updates a user.
-    pub(super) fn update_conversation(&mut self, id: ConversationId, head: ConversationHead) {
-        if let Some(known) = self.conversations.peek_mut(&id) {
-            *known = head;
-        }
+    /// A conversation, to update it, as [`user_mut`](Self::user_mut) returns a user.
+    pub(super) fn conversation_mut(&mut self, id: ConversationId) -> Option<&mut ConversationHead> {
+        self.conversations.peek_mut(&id)
     }
 
     /// The `ref` for the next message. Repeated calls return the same `ref` until
@@ -114,7 +127,7 @@ impl Heads {
         self.newest_message_ref = Some(message_ref);
     }
 
-    /// The numbers of a user, from the cache or the file. `None` if the user has no row.
+    /// The values of a user, from the cache or the file. `None` if the user has no row.
     pub(super) fn user(
         &mut self,
         connection: &Database,
@@ -131,7 +144,7 @@ impl Heads {
         Ok(found)
     }
 
-    /// The numbers of a conversation, from the cache or the file. `None` if it does not exist.
+    /// The values of a conversation, from the cache or the file. `None` if it does not exist.
     pub(super) fn conversation(
         &mut self,
         connection: &Database,
@@ -157,15 +170,16 @@ impl Heads {
         id: ConversationId,
     ) -> Result<Option<ConversationHead>> {
         let mut select = connection.prepare_cached(
-            "SELECT a.pubkey, b.pubkey, c.ref, c.head, a.ref, a.inbox_floor, a.inbox_head,
-                    b.ref, b.inbox_floor, b.inbox_head
+            "SELECT a.pubkey, b.pubkey, c.ref, c.head, c.counts, c.fence, c.gate,
+                    a.ref, a.inbox_floor, a.inbox_head, a.fence, a.gate,
+                    b.ref, b.inbox_floor, b.inbox_head, b.fence, b.gate
              FROM dm_conversations c JOIN dm_users a ON a.ref = c.a JOIN dm_users b ON b.ref = c.b
              WHERE c.id = +?1",
         )?;
         let mut rows = select.query([id.as_bytes()])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let participants = codec::get_participants(row, 0)?;
-        for (key, column) in [(0, 4), (1, 7)] {
+        for (key, column) in [(0, 7), (1, 12)] {
             let user = codec::get_user(row, key)?;
             if !self.users.contains(&user) {
                 self.users.put(user, user_head(connection, recent, row, column)?);
@@ -173,21 +187,27 @@ impl Heads {
         }
         let conversation_ref = row.get(2)?;
         let merged_head: i64 = row.get(3)?;
-        let head = recent.newest_message(connection, conversation_ref)?.unwrap_or(merged_head);
+        let (head, counts) = match recent.newest_message(connection, conversation_ref)? {
+            Some((newest, run)) if newest > merged_head => {
+                (newest, counts_in_run(connection, run, conversation_ref, newest)?)
+            }
+            _ => (merged_head, gate::get_counts(row, 4)?),
+        };
+        let (fence, gate) = (record::get_tag(row, 5)?, gate::get_gate(row, 6)?);
         let head = ServerSequence::new(head.cast_unsigned());
-        Ok(Some(ConversationHead { conversation_ref, participants, head }))
+        Ok(Some(ConversationHead { conversation_ref, participants, head, counts, fence, gate }))
     }
 }
 
 /// Reads a user from the file. `None` if the user has no row.
 fn read_user_head(connection: &Database, recent: &mut RecentRows, user: UserId) -> Result<Option<UserHead>> {
-    let mut select =
-        connection.prepare_cached("SELECT ref, inbox_floor, inbox_head FROM dm_users WHERE pubkey = ?1")?;
+    let mut select = connection
+        .prepare_cached("SELECT ref, inbox_floor, inbox_head, fence, gate FROM dm_users WHERE pubkey = ?1")?;
     let mut rows = select.query([user.as_bytes()])?;
     rows.next()?.map(|row| user_head(connection, recent, row, 0)).transpose()
 }
 
-/// A user, from columns `ref, inbox_floor, inbox_head` starting at `column`.
+/// A user, from columns `ref, inbox_floor, inbox_head, fence, gate` starting at `column`.
 fn user_head(
     connection: &Database,
     recent: &mut RecentRows,
@@ -198,5 +218,6 @@ fn user_head(
         (row.get(column)?, row.get(column + 1)?, row.get(column + 2)?);
     let newest = recent.newest_entry(connection, user_ref)?.unwrap_or(merged_head);
     let head = InboxSeq::new(newest.max(floor).cast_unsigned());
-    Ok(UserHead { user_ref, head, is_empty: newest <= floor })
+    let (fence, gate) = (record::get_tag(row, column + 3)?, gate::get_user_gate(row, column + 4)?);
+    Ok(UserHead { inbox: InboxHead { user_ref, head, is_empty: newest <= floor }, fence, gate })
 }

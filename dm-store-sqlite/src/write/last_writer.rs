@@ -79,8 +79,12 @@ impl LastWriter {
 mod tests {
     use std::path::Path;
 
-    use dm_conformance::build::{append, open};
-    use dm_core::store::{EngineWriter as _, Outcome, StoreErrorKind};
+    use dm_conformance::build::{append, naming, open, publish, user};
+    use dm_conformance::outcome;
+    use dm_core::store::{
+        Change, EngineWriter as _, GateChange, GateRefusal, Outcome, Participants, Refusal, StoreErrorKind,
+        UserGateChange, Write,
+    };
     use rusqlite::Connection;
 
     use crate::config::SqliteConfig;
@@ -97,11 +101,14 @@ mod tests {
         Writer::new(database, &SqliteConfig::default()).unwrap()
     }
 
+    /// Commits one write.
+    fn commit(writer: &mut Writer, write: impl Into<Write>) -> Outcome {
+        writer.commit(vec![write.into()]).unwrap().remove(0)
+    }
+
     /// Appends the message `id` to conversation 1, and returns its number there.
     fn sent(writer: &mut Writer, id: u64) -> u64 {
-        let mut outcomes = writer.commit(vec![append(1, 1, id).into()]).unwrap();
-        let Some(Outcome::MessageAppended(appended)) = outcomes.pop() else { panic!("no message") };
-        appended.message.sequence.get()
+        outcome::sent(commit(writer, append(1, 1, id))).message.sequence.get()
     }
 
     #[test]
@@ -136,6 +143,84 @@ mod tests {
             assert_eq!(sent(&mut one, 10 * n + 3), 4 * n + 3);
             assert_eq!(sent(&mut other, 10 * n + 4), 4 * n + 4);
         }
+    }
+
+    fn refusal(outcome: Outcome) -> Refusal {
+        match outcome {
+            Outcome::Refused(refusal) => refusal,
+            Outcome::Done(done) => panic!("not refused: {done:?}"),
+        }
+    }
+
+    /// Commits one write, which must be done.
+    fn must(writer: &mut Writer, write: impl Into<Write>) {
+        drop(outcome::done(commit(writer, write)));
+    }
+
+    /// Both writers have the users, the conversation and its numbers in memory. Each moves a fence
+    /// and gates in turn, and the other one must compare with the new values.
+    #[test]
+    fn fences_and_gates_that_another_writer_has_moved_are_compared() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dm.db");
+        let (mut mover, mut sender) = (writer(&path), writer(&path));
+        must(&mut mover, open(1, 1, 2));
+        let pair = Participants::new(user(1), user(2)).unwrap();
+        let gate = |close, open| {
+            let change = GateChange { close, open, ..GateChange::new(pair) };
+            Write::default().change(Change::Gate(change))
+        };
+        let user_gate = |close| {
+            let change = UserGateChange { close: Some(close), ..UserGateChange::new(user(1)) };
+            Write::default().change(Change::UserGate(change))
+        };
+        for version in 1..=6 {
+            let id = 10 * u64::from(version);
+            let (old, new) = (u32::from(version) + 1, u32::from(version) + 2);
+            must(&mut mover, publish(2, version + 1, 1));
+            must(&mut sender, naming(append(1, 1, id), old));
+            must(&mut mover, publish(2, version + 2, 1));
+            let stale = refusal(commit(&mut sender, naming(append(1, 1, id + 1), old)));
+            assert!(matches!(stale, Refusal::Unmet { which: 0, current: Some(_) }), "{stale:?}");
+            must(&mut sender, naming(append(1, 1, id + 1), new));
+
+            must(&mut mover, gate(version, 0));
+            let closed = refusal(commit(&mut sender, append(1, 2, id + 2)));
+            assert_eq!(closed, Refusal::Gate(GateRefusal::Closed { bits: version }));
+            must(&mut mover, gate(0, version));
+            must(&mut sender, append(1, 2, id + 2));
+
+            must(&mut mover, user_gate(true));
+            let closed = refusal(commit(&mut sender, append(1, 2, id + 3)));
+            assert_eq!(closed, Refusal::Gate(GateRefusal::UserClosed { user: user(1) }));
+            must(&mut mover, user_gate(false));
+            must(&mut sender, append(1, 2, id + 3));
+            std::mem::swap(&mut mover, &mut sender);
+        }
+    }
+
+    /// The counts in memory are those of the newest message, also of another writer, and of a batch
+    /// that is rolled back nothing stays.
+    #[test]
+    fn the_numbers_of_a_sender_have_no_gap_across_writers_and_failed_batches() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dm.db");
+        let (mut one, mut other) = (writer(&path), writer(&path));
+        commit(&mut one, open(1, 1, 2));
+        let numbers = |writer: &mut Writer, from, id| {
+            let message = outcome::sent(commit(writer, append(1, from, id))).message;
+            (message.sequence.get(), message.sender_sequence.get())
+        };
+        assert_eq!(numbers(&mut one, 1, 1), (1, 1));
+        assert_eq!(numbers(&mut other, 2, 2), (2, 1));
+        assert_eq!(numbers(&mut other, 1, 3), (3, 2));
+        one.begin().unwrap();
+        one.apply(vec![append(1, 1, 4).into(), publish(1, 1, 1)]).unwrap();
+        one.roll_back();
+        let stale = refusal(commit(&mut one, naming(append(1, 2, 5), 1)));
+        assert!(matches!(stale, Refusal::Unmet { which: 0, current: None }), "{stale:?}");
+        assert_eq!(numbers(&mut one, 1, 6), (4, 3));
+        assert_eq!(numbers(&mut other, 2, 7), (5, 2));
     }
 
     #[test]

@@ -9,15 +9,18 @@ mod append;
 mod conversations;
 mod devices;
 mod expire;
+mod gates;
 mod heads;
 mod inbox;
-mod keys;
 mod last_writer;
+mod plan;
+mod records;
+mod rows;
 mod statements;
 
 use std::num::NonZeroUsize;
 
-use dm_core::store::{EngineWriter, Outcome, Refusal, StoreError, StoreErrorKind, Write};
+use dm_core::store::{ClientMessageId, Counts, EngineWriter, Outcome, StoreError, StoreErrorKind, Write};
 
 use crate::config::SqliteConfig;
 use crate::database::Database;
@@ -38,33 +41,24 @@ pub(crate) struct Writer {
     last_writer: LastWriter,
 }
 
-/// The state that the writes of one batch use. The files of this module add a method for each kind
-/// of write.
+/// The state that the writes of one batch use. `rows` has the methods that
+/// [`Write::apply`] calls; the other files of this module have what they do.
 struct Batch<'a> {
     connection: &'a Database,
     heads: &'a mut Heads,
     recent: &'a mut RecentRows,
     statements: Statements<'a>,
+    /// The client id that the current write has stored although it may be refused.
+    pending_client_id: Option<PendingClientId>,
+    /// A buffer for encoded counts.
+    counts: Vec<u8>,
 }
 
-/// The reason why a write was not applied.
-enum WriteError {
-    /// The write is refused and changed nothing. The batch continues.
-    Refused(Refusal),
-    /// SQLite failed, and the whole batch fails.
-    Failed(rusqlite::Error),
-}
-
-impl From<Refusal> for WriteError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<rusqlite::Error> for WriteError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Failed(error)
-    }
+/// A client id that a write has stored before all its checks have passed.
+struct PendingClientId {
+    client_id: ClientMessageId,
+    /// The `ref` of the sender.
+    sender_ref: i64,
 }
 
 impl Writer {
@@ -106,15 +100,15 @@ impl Writer {
             unknown => unknown.insert(RecentRows::read(&self.connection, self.recent_entries)?),
         };
         let statements = Statements::new(&self.connection, recent.runs.growing_table());
-        let mut batch = Batch { connection: &self.connection, heads: &mut self.heads, recent, statements };
-        let outcomes = writes
-            .into_iter()
-            .map(|write| match batch.apply(write) {
-                Ok(outcome) => Ok(outcome),
-                Err(WriteError::Refused(refusal)) => Ok(Outcome::Refused(refusal)),
-                Err(WriteError::Failed(error)) => Err(error),
-            })
-            .collect::<rusqlite::Result<_>>()?;
+        let mut batch = Batch {
+            connection: &self.connection,
+            heads: &mut self.heads,
+            recent,
+            statements,
+            pending_client_id: None,
+            counts: Vec::with_capacity(Counts::MAX_LEN),
+        };
+        let outcomes = writes.into_iter().map(|write| batch.apply(write)).collect::<rusqlite::Result<_>>()?;
         drop(batch);
         recent.merge(&self.connection)?;
         Ok(outcomes)
@@ -159,17 +153,9 @@ impl EngineWriter for Writer {
 }
 
 impl Batch<'_> {
-    fn apply(&mut self, write: Write) -> Result<Outcome, WriteError> {
-        match write {
-            Write::PublishKey(write) => self.publish_key(&write),
-            Write::AnnounceKeys(write) => self.announce_keys(&write),
-            Write::OpenConversation(write) => self.open_conversation(&write),
-            Write::AppendMessage(write) => self.append_message(write),
-            Write::Acknowledge(write) => self.acknowledge(&write),
-            Write::RegisterDevice(write) => self.register_device(&write),
-            Write::ForgetDevice(write) => self.forget_device(&write),
-            Write::Expire(write) => self.expire(&write),
-            _ => Err(Refusal::Unsupported.into()),
-        }
+    fn apply(&mut self, write: Write) -> rusqlite::Result<Outcome> {
+        let outcome = write.apply(self)?;
+        self.delete_pending_client_id()?;
+        Ok(outcome)
     }
 }

@@ -1,6 +1,7 @@
 //! A batch that fails after some of its writes changes neither the file nor the writer's caches.
 
-use dm_conformance::build::{ack_up_to, append_as, ciphertext, publish};
+use dm_conformance::build::{ack_up_to, append_as, ciphertext, naming, publish};
+use dm_conformance::outcome::{done, opened, sent};
 use dm_core::store::*;
 use dm_store_sqlite::{FileOwner, SqliteConfig, SqliteStore};
 use rusqlite::Connection;
@@ -52,18 +53,17 @@ async fn a_failed_batch_does_not_change_the_numbers_of_the_next_one() {
     assert!(store.devices(user(3)).await.unwrap().is_empty());
 
     // Expiry frees space. No other handle has written, so the writer uses its caches.
-    store.commit(vec![Write::Expire(Expire { before: at(6), limit: 100_000 })]).await.unwrap();
+    store.commit(vec![Expire { before: at(6), limit: 100_000 }.into()]).await.unwrap();
     let refused = store.commit(vec![append(2, 1, 30_001, 7)]).await.unwrap().remove(0);
     assert!(matches!(refused, Outcome::Refused(Refusal::NotFound)), "{refused:?}");
-    let next = store.commit(vec![append_as(1, 2, 30_002, 7).into()]).await.unwrap().remove(0);
-    let Outcome::MessageAppended(next) = next else { panic!("{next:?}") };
-    assert_eq!((next.repeated, next.message.sequence.get()), (false, stored + 1));
-    assert_eq!(next.sender_seq.get(), stored + 2);
-    let published = store.commit(vec![publish(1, 2, 8)]).await.unwrap().remove(0);
-    let Outcome::KeyPublished { record, changed: true } = published else { panic!("{published:?}") };
-    assert_eq!(record.version.get(), 2);
-    let opened = store.commit(vec![open(3, 1, 3)]).await.unwrap().remove(0);
-    assert!(matches!(opened, Outcome::ConversationOpened { created: true, .. }), "{opened:?}");
+    let next = sent(store.commit(vec![append_as(1, 2, 30_002, 7).into()]).await.unwrap().remove(0));
+    assert_eq!((next.is_found, next.message.sequence.get()), (false, stored + 1));
+    assert_eq!((next.sender_seq.get(), next.message.sender_sequence.get()), (stored + 2, 1));
+    let fenced = naming(append_as(1, 2, 30_003, 8), 2);
+    let refused = store.commit(vec![fenced]).await.unwrap().remove(0);
+    assert!(matches!(refused, Outcome::Refused(Refusal::Unmet { which: 0, .. })), "{refused:?}");
+    let opening = done(store.commit(vec![open(3, 1, 3)]).await.unwrap().remove(0));
+    assert!(opened(&opening).1, "{opening:?}");
     let cursor = store.devices(user(2)).await.unwrap().first().unwrap().cursor;
     assert_eq!(cursor, InboxSeq::ZERO);
 

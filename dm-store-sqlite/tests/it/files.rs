@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use dm_conformance::outcome::answer;
 use dm_core::store::*;
 use dm_store_sqlite::{FileOwner, SqliteConfig, SqliteStore};
 use rusqlite::Connection;
@@ -45,7 +46,7 @@ async fn numbers_continue_after_all_entries_expired_and_the_store_was_reopened()
     let path = folder.path().join("dm.db");
     let store = SqliteStore::open(&path).unwrap();
     store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
-    store.commit(vec![Write::Expire(Expire { before: at(100), limit: 100 })]).await.unwrap();
+    store.commit(vec![Expire { before: at(100), limit: 100 }.into()]).await.unwrap();
     assert!(numbers(&store, 1).await.is_empty());
     drop(store);
     let store = SqliteStore::open(&path).unwrap();
@@ -64,8 +65,11 @@ async fn expiry_in_small_steps_ends_where_one_large_step_ends() {
     store.commit(batch).await.unwrap();
     let mut removed = 0;
     for limit in [1, 2, 3, 4, 5, 6, 7, 8] {
-        let outcome = store.commit(vec![Write::Expire(Expire { before: at(15), limit })]).await.unwrap();
-        let Outcome::Expired { entries, more } = outcome[0] else { panic!("{outcome:?}") };
+        let outcome = store.commit(vec![Expire { before: at(15), limit }.into()]).await.unwrap();
+        let Some(Answer::Expired { entries, more }) = outcome.first().and_then(answer) else {
+            panic!("{outcome:?}")
+        };
+        let (entries, more) = (*entries, *more);
         assert!(entries <= limit);
         removed += entries;
         assert_eq!(more, removed < 32, "after {removed}");
@@ -203,7 +207,7 @@ async fn a_full_file_is_a_typed_error_until_entries_expire() {
     let all: Vec<u64> = (1..=1 + stored * 8).collect();
     assert_eq!(numbers(&store, 2).await, all, "the failed batch left nothing");
     // Expiry frees space in the same file.
-    store.commit(vec![Write::Expire(Expire { before: at(100), limit: 10_000 })]).await.unwrap();
+    store.commit(vec![Expire { before: at(100), limit: 10_000 }.into()]).await.unwrap();
     store.commit(vec![append(1, 1, 900_000, 200)]).await.unwrap();
     assert_eq!(numbers(&store, 2).await, [2 + stored * 8]);
 }
@@ -236,7 +240,7 @@ async fn a_damaged_row_is_a_typed_error_and_no_panic() {
         "UPDATE dm_messages SET nonce = x'00'",
         "UPDATE dm_messages SET nonce = zeroblob(24), payload = x''",
         "UPDATE dm_messages SET payload = x'01', id = 'text'",
-        "UPDATE dm_recent_inbox_0 SET notice = x'ff', message = NULL",
+        "UPDATE dm_recent_inbox_0 SET notice = x'01', message = NULL",
         "UPDATE dm_recent_inbox_0 SET origin = 'not a device!'",
     ] {
         damaging.execute_batch(damage).unwrap();

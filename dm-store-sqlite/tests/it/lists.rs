@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use dm_conformance::build::{append, at, conversation, expire, open, user};
+use dm_conformance::build::{append, at, conversation, expire, open};
 use dm_conformance::lists::{self, Last};
-use dm_core::store::{AppendMessage, ConversationCursor, ConversationsQuery, Store, Timestamp};
+use dm_conformance::reads::active;
+use dm_core::store::{AppendMessage, ConversationCursor, Store, Timestamp};
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
 
 /// A store in a folder. `recent_entries` is the number of inbox entries in a full generation.
@@ -85,10 +86,11 @@ async fn two_handles_list_the_same_over_several_generations() {
                 .filter(|position| after.is_none_or(|after| **position < (after.last_activity, after.id)));
             let expected: Vec<_> = rest.take(51).copied().collect();
             for store in &stores {
-                let query = ConversationsQuery { user: user(0), after, limit: 51 };
-                let page = store.conversations(query).await.unwrap();
-                let page: Vec<_> =
-                    page.iter().map(|state| (state.last_activity, state.conversation.id)).collect();
+                let page = store.conversations(active(0, after, 51)).await.unwrap();
+                let page: Vec<_> = page
+                    .iter()
+                    .map(|listed| (listed.state.last_activity, listed.state.conversation.id))
+                    .collect();
                 assert_eq!(page, expected, "after {after:?}, with {id} messages");
             }
         }
@@ -102,7 +104,6 @@ async fn a_page_with_a_limit_of_zero_is_empty() {
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     store.commit((1..=600).map(|id| append(1, 1, id).into()).collect()).await.unwrap();
     for (limit, listed) in [(0, 0), (1, 1)] {
-        let query = ConversationsQuery { user: user(2), after: None, limit };
-        assert_eq!(store.conversations(query).await.unwrap().len(), listed);
+        assert_eq!(store.conversations(active(2, None, limit)).await.unwrap().len(), listed);
     }
 }

@@ -13,6 +13,7 @@ mod damaged_files;
 mod disk;
 mod failed_batches;
 mod files;
+mod fixtures;
 mod lists;
 mod long_inboxes;
 mod names;

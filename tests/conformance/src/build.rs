@@ -2,10 +2,10 @@
 
 use curve25519_dalek::{EdwardsPoint, Scalar};
 use dm_core::store::{
-    AckTarget, Acknowledge, AnnounceKeys, AppendMessage, Ciphertext, ClientMessageId, ConversationId,
-    DeviceId, DeviceStart, Expire, ForgetDevice, InboxSeq, KeyBinding, KeyVersion, MessageId,
-    OpenConversation, Participants, Principal, PublishKey, RegisterDevice, Timestamp, UserId, Write,
-    X25519Key,
+    AckTarget, Acknowledge, AppendMessage, Change, Ciphertext, ClientMessageId, ConversationId, DeviceId,
+    DeviceStart, Expect, Expire, ForgetDevice, InboxSeq, KeyBinding, KeyRecord, KeyVersion, Kind, MessageId,
+    Name, Notice, OpenConversation, OtherNotice, Participants, Party, Post, Principal, Put, Record,
+    RecordKey, RegisterDevice, Revision, Tag, Timestamp, UserId, Write, X25519Key,
 };
 
 /// The *n*-th user.
@@ -87,7 +87,7 @@ pub fn open(n: u64, one: u64, other: u64) -> Write {
 #[must_use]
 pub fn open_from(n: u64, opener: Principal, other: u64, at: Timestamp) -> Write {
     let participants = Participants::new(opener.user, user(other)).expect("two users");
-    Write::OpenConversation(OpenConversation { id: conversation(n), participants, opener, at })
+    OpenConversation { id: conversation(n), participants, opener, at }.into()
 }
 
 /// Appends message `id` to conversation `n`, from a user's default device, at time `id`. The
@@ -100,7 +100,6 @@ pub fn append(n: u64, from: u64, id: u64) -> AppendMessage {
         conversation: conversation(n),
         sender: who(from),
         client_id: None,
-        recipient_key_version: None,
         sent_at: at(id),
         at: at(id),
         ciphertext: ciphertext(id.to_string()),
@@ -116,20 +115,102 @@ pub fn append_as(n: u64, from: u64, id: u64, client: u64) -> AppendMessage {
 /// As [`append`], sent and received at time `when`.
 #[must_use]
 pub fn append_at(n: u64, from: u64, id: u64, when: u64) -> Write {
-    Write::AppendMessage(AppendMessage { sent_at: at(when), at: at(when), ..append(n, from, id) })
+    AppendMessage { sent_at: at(when), at: at(when), ..append(n, from, id) }.into()
 }
 
-/// Publishes key `number` of the *n*-th user at time `when`.
+/// Publishes a key of the *n*-th user at time `when`, with `number` as its version and its bytes:
+/// puts the user's fence, whose tag is that of the version. A store does not check that versions
+/// rise.
+///
+/// # Panics
+/// Panics for version 0, which does not exist.
 #[must_use]
 pub fn publish(n: u64, number: u8, when: u64) -> Write {
-    let (user, key, binding) = (user(n), key(number), KeyBinding::Unproven);
-    Write::PublishKey(PublishKey { user, key, binding, at: at(when) })
+    put(published(n, number, when).to_record())
 }
 
-/// Announces published keys to up to `limit` peers.
+/// The key that [`publish`] publishes.
+///
+/// # Panics
+/// Panics for version 0, which does not exist.
 #[must_use]
-pub fn announce(limit: usize, when: u64) -> Write {
-    Write::AnnounceKeys(AnnounceKeys { limit, at: at(when) })
+pub fn published(n: u64, number: u8, when: u64) -> KeyRecord {
+    let (user, key, version, binding) = (user(n), key(number), version(number.into()), KeyBinding::Unproven);
+    KeyRecord { user, key, version, published_at: at(when), binding }
+}
+
+/// A send that is done only if the recipient's key has this version.
+///
+/// # Panics
+/// Panics for version 0, which does not exist.
+#[must_use]
+pub fn naming(append: AppendMessage, number: u32) -> Write {
+    let tag = version(number).tag();
+    Write::from(append).expect(Expect::Fence { of: Party::Peer, tag })
+}
+
+/// A kind of records that are not synced.
+///
+/// # Panics
+/// Never: the number is below the largest.
+#[must_use]
+pub fn kind() -> Kind {
+    Kind::custom(1, false).expect("a number of a kind")
+}
+
+/// A kind of synced records.
+///
+/// # Panics
+/// Never: the number is below the largest.
+#[must_use]
+pub fn synced() -> Kind {
+    Kind::custom(1, true).expect("a number of a kind")
+}
+
+/// The name with these bytes.
+///
+/// # Panics
+/// Panics for more than [`Name::MAX_LEN`] bytes.
+#[must_use]
+pub fn name(bytes: impl AsRef<[u8]>) -> Name {
+    Name::new(bytes.as_ref().to_vec()).expect("a name")
+}
+
+/// The *n*-th tag.
+#[must_use]
+pub const fn tag(n: u64) -> Tag {
+    Tag::from_bytes(((n as u128) << 64 | 5).to_be_bytes())
+}
+
+/// A record whose value is the bytes of `value`, with tag `n`, which is never due.
+#[must_use]
+pub fn record(key: RecordKey, value: impl AsRef<[u8]>, n: u64) -> Record {
+    let value = value.as_ref().to_vec().into();
+    Record { key, value, tag: tag(n), due: None, revision: Revision::ZERO }
+}
+
+/// Puts a record. Its revision is ignored.
+#[must_use]
+pub fn put(record: Record) -> Write {
+    let Record { key, value, tag, due, revision: _ } = record;
+    Write::default().change(Change::Put(Put { key, value, tag, due }))
+}
+
+/// Appends a notice to the inbox of the *n*-th user at time `when`, for all devices.
+#[must_use]
+pub fn post(n: u64, when: u64) -> Write {
+    let (notice, at) = (notice(when), at(when));
+    Write::default().post(Post { to: user(n), addressee: None, origin: None, at, notice })
+}
+
+/// A notice of a host's own that says a number.
+///
+/// # Panics
+/// Never: nine bytes are a notice.
+#[must_use]
+pub fn notice(number: u64) -> Notice {
+    let bytes = [[OtherNotice::FIRST_CUSTOM].as_slice(), &number.to_be_bytes()].concat();
+    Notice::Other(OtherNotice::new(bytes).expect("of a kind for hosts"))
 }
 
 /// Registers a device at the oldest held entry, with a limit of eight devices.
@@ -141,39 +222,39 @@ pub fn register(who: Principal) -> Write {
 /// Registers a device with a start and a limit of devices of the user.
 #[must_use]
 pub fn register_from(who: Principal, start: DeviceStart, limit: usize) -> Write {
-    Write::RegisterDevice(RegisterDevice { who, start, limit, at: at(1) })
+    RegisterDevice { who, start, limit, at: at(1) }.into()
 }
 
 /// Forgets a device.
 #[must_use]
 pub fn forget(who: Principal) -> Write {
-    Write::ForgetDevice(ForgetDevice { who })
+    ForgetDevice { who }.into()
 }
 
 /// Acknowledges all entries up to number `seq`.
 #[must_use]
 pub fn ack_up_to(who: Principal, seq: u64) -> Write {
-    Write::Acknowledge(Acknowledge { who, target: AckTarget::UpTo(InboxSeq::new(seq)) })
+    Acknowledge { who, target: AckTarget::UpTo(InboxSeq::new(seq)) }.into()
 }
 
 /// Acknowledges the entries with these numbers.
 #[must_use]
 pub fn ack_entries(who: Principal, seqs: impl IntoIterator<Item = u64>) -> Write {
     let target = AckTarget::Entries(seqs.into_iter().map(InboxSeq::new).collect());
-    Write::Acknowledge(Acknowledge { who, target })
+    Acknowledge { who, target }.into()
 }
 
 /// Acknowledges the messages with these ids.
 #[must_use]
 pub fn ack_messages(who: Principal, ids: impl IntoIterator<Item = u64>) -> Write {
     let target = AckTarget::Messages(ids.into_iter().map(message).collect());
-    Write::Acknowledge(Acknowledge { who, target })
+    Acknowledge { who, target }.into()
 }
 
 /// Removes up to `limit` entries that were queued before a time.
 #[must_use]
 pub fn expire(before: u64, limit: usize) -> Write {
-    Write::Expire(Expire { before: at(before), limit })
+    Expire { before: at(before), limit }.into()
 }
 
 /// Version `n` of a key.

@@ -9,7 +9,7 @@
 //! documentation has a compiled example; `dm-store-redb` and `dm-store-fjall` are built on it.
 //!
 //! Any other store implements [`Store`] itself. The documentation of [`Store`] is a contract of
-//! eighteen clauses, to which this guide refers by number. `dm-store-sqlite` and
+//! 29 clauses, to which this guide refers by number. `dm-store-sqlite` and
 //! `dm-store-postgres` show the same parts on real engines.
 //!
 //! # 1. Durable before the answer
@@ -19,7 +19,7 @@
 //! transaction with the durability level that the engine calls *synced* or *durable*. Check the
 //! engine's default: it is often weaker.
 //!
-//! The store of this guide has no engine. It appends each batch to a log file as one record and
+//! The store of this guide has no engine. It appends each batch to a log file as one frame and
 //! syncs the file. Only then it changes its tables, which are in memory. Opening replays the log.
 //! Three properties make that correct:
 //!
@@ -27,8 +27,8 @@
 //!   applying it the first time.
 //! - A refused write changes nothing and does not fail the batch (clause 4). A batch in the log can
 //!   therefore always be applied, and nothing is ever rolled back.
-//! - A lock keeps readers from the tables until the record is synced and the whole batch is applied
-//!   (clauses 9 and 17).
+//! - A lock keeps readers from the tables until the frame is synced and the whole batch is applied
+//!   (clauses 9 and 26).
 //!
 //! The costs: all data is in memory, the log only grows, and the time to open is the time to replay
 //! the log. A store for more than a small community needs an engine.
@@ -41,8 +41,8 @@
 //! - With [`EmbeddedBuilder::reopen`](dm_core::store::EmbeddedBuilder::reopen), it reopens the
 //!   engine by itself after an unknown outcome.
 //! - With [`EmbeddedBuilder::reserve`](dm_core::store::EmbeddedBuilder::reserve), it refuses
-//!   messages, conversations, keys and announcements while less than the reserve of disk space is
-//!   free, so that such a commit does not run out of space.
+//!   messages, conversations, records and posts while less than the reserve of disk space is free, so
+//!   that such a commit does not run out of space.
 //!
 //! A crate that exports a store of its own type implements
 //! [`EmbeddedStore`](dm_core::store::EmbeddedStore) for it.
@@ -57,8 +57,8 @@
 //! |---|---|
 //! | a write fails, and the file can be cut back to its old length | [`Full`](StoreErrorKind::Full) or [`Engine`](StoreErrorKind::Engine): nothing was stored |
 //! | a sync fails, or cutting back fails | [`OutcomeUnknown`](StoreErrorKind::OutcomeUnknown): the content of the disk is unknown |
-//! | the last record is torn | opening cuts it off: it was never answered |
-//! | a record is damaged, and others follow it | [`Corrupt`](StoreErrorKind::Corrupt): it *was* answered |
+//! | the last frame is torn | opening cuts it off: it was never answered |
+//! | a frame is damaged, and others follow it | [`Corrupt`](StoreErrorKind::Corrupt): it *was* answered |
 //! | another process has the file open | [`Locked`](StoreErrorKind::Locked) |
 //! | the file has another format, or is from a later version | refused, and not changed |
 //!
@@ -69,50 +69,73 @@
 //!
 //! # 3. The tables
 //!
-//! Every read is for one user or one conversation, in the order of a number. Every table therefore
-//! has the user or the conversation first in its key and the number last, and a page is a range of
-//! keys. In an engine these are its trees, and the values are bytes.
+//! Every read is for one user or one conversation, in the order of a number or a name. Every table
+//! therefore has the user or the conversation first in its key and the number last, and a page is a
+//! range of keys. In an engine these are its trees, and the values are bytes.
 //!
 //! Two questions decide whether the numbers are right (clauses 7 and 8): which row determines the
 //! next number, and which row still determines it after all others were deleted. Here the newest
-//! message of a conversation determines its next number, because messages are never deleted. Expiry
-//! can empty an inbox, so a table of floors keeps the newest expired number of each inbox.
+//! message of a conversation determines its next number and its [counts](dm_core::Counts), because
+//! messages are never deleted. Expiry can empty an inbox, and devices and records can be removed, so
+//! a row of each user keeps the newest expired number, registration and revision.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/tables.rs"), "```")]
 //!
 //! # 4. The writes
 //!
-//! There is one method for each kind of write. Each makes all its checks before its first change,
-//! so a refused write changes nothing. If two checks could refuse a write, their order is part of
-//! the contract: see [`AppendMessage`](dm_core::store::AppendMessage). The store refuses a kind of
-//! write that it does not know as [`Unsupported`](dm_core::store::Refusal::Unsupported) (clause 5).
+//! A write has an action, conditions, changes of records and gates, and posts. [`Write::apply`] has
+//! the order of all its checks and changes (clause 16) for all stores. A store implements
+//! [`BatchRows`], whose methods find and write rows. It needs no code for any feature that is made
+//! of records.
 //!
-//! The rules of a write are functions of `dm_core::store`, which every store calls. A store finds
-//! the rows that they need and writes the rows that they return.
+#![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/tables/rows.rs"), "```")]
+//!
+//! An action is done in two steps. [`prepare`](BatchRows::prepare) makes all checks of the action
+//! and changes nothing. [`perform`](BatchRows::perform) makes the changes, and gets what the first
+//! step found. In between, the conditions of the write are checked, and a refused write has changed
+//! nothing (clause 4). If two checks could refuse an action, their order is part of the contract: see
+//! [`AppendMessage`](dm_core::store::AppendMessage). The store refuses an action that it does not
+//! know as [`Unsupported`](dm_core::store::Refusal::Unsupported) (clause 5).
+//!
+//! The rules of the actions are functions of `dm_core::store` as well: the counts of a conversation,
+//! what a gate lets through, where a device starts, which entries an acknowledgement names.
 //!
 //! Most mistakes are made in acknowledgements. An entry that is acknowledged while an earlier one
 //! is not gets a mark of its own. The store deletes marks once the cursor has passed them;
 //! otherwise they would grow without bound.
 //!
-#![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/tables/write.rs"), "```")]
+#![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/tables/actions.rs"), "```")]
+//!
+//! A record is one row. Two more tables list records in other orders: those that are due, and those
+//! that are synced by their revision. Each change of a record removes its old row from both (clause
+//! 29).
+//!
+//! A send may require the fence of three owners, and passes three gates. An engine reads rows from
+//! a disk, so it keeps the tags of fences in the rows of the user and the conversation, which a send
+//! reads for the next numbers anyway.
+//!
+#![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/tables/records.rs"), "```")]
 //!
 //! # 5. The reads
 //!
 //! Bounds are exclusive. A page is bounded by count and by bytes and holds at least one item
-//! (clause 16). `through` is the number up to which an inbox was read, including entries that were
+//! (clause 25). `through` is the number up to which an inbox was read, including entries that were
 //! left out. Check the reader first: for a user who is not a participant the conversation does not
-//! exist (clause 18).
+//! exist (clause 27).
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/tables/read.rs"), "```")]
 //!
 //! # 6. The bytes
 //!
-//! A record holds writes as bytes, one field after another. A store with an engine encodes rows
-//! instead, and notices with [`Notice::encode`](dm_core::Notice::encode), so that a new kind of
+//! A frame of the log holds writes as bytes, one field after another. A store with an engine encodes
+//! rows instead, and notices with [`Notice::encode`](dm_core::Notice::encode), so that a new kind of
 //! notice needs no change in the store. Decoding does not trust its input: damage is an error, not
 //! a panic, and a length in the file is checked before memory is allocated for it.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/codec.rs"), "```")]
+//!
+//! The codec has a function and a method for each part of a write. They have nothing new, and are in
+//! `tests/guide/store/codec`.
 //!
 //! # 7. Test it
 //!
@@ -148,4 +171,4 @@
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/torn.rs"), "```")]
 
 #[cfg(doc)]
-use dm_core::store::{Embedded, EngineReader, EngineWriter, Store, StoreErrorKind};
+use dm_core::store::{BatchRows, Embedded, EngineReader, EngineWriter, Store, StoreErrorKind, Write};

@@ -43,12 +43,14 @@
 //!   [`FolderHarness`] implements the trait for a store in a file or a folder.
 //! - [`CLAUSES`]: the contract that is tested, in version [`CONTRACT_VERSION`].
 //! - [`cases`]: the cases as data, for programs that run them in another way.
-//! - [`build`], [`reads`] and [`World`]: helpers of the cases, also for a store's own tests.
+//! - [`build`], [`records`], [`reads`], [`outcome`] and [`World`]: helpers of the cases, also for a
+//!   store's own tests.
 //! - [`model`]: random scripts of operations, compared with a model. [`histories`]: concurrent
 //!   tasks, and a checker of their answers.
 //! - [`crash`]: trials that kill and reopen a store ([`crash_suite!`]), and an oracle for your own
 //!   trials.
 //! - [`processes`]: two processes that write at the same time ([`processes_suite!`]).
+//! - [`failed_commits`]: a check of a store after a failed commit, for a store's own tests.
 //! - [`process`]: runs a test again in a child process, for a store's own tests.
 //!
 //! # Repeating a failure
@@ -93,6 +95,7 @@ pub mod cases;
 mod chance;
 mod clause;
 pub mod crash;
+pub mod failed_commits;
 mod folder_harness;
 #[cfg(all(doc, not(doctest)))]
 pub mod guide;
@@ -100,10 +103,13 @@ mod harness;
 pub mod histories;
 pub mod lists;
 pub mod model;
+pub mod outcome;
 mod paging;
+mod pinned;
 pub mod process;
 pub mod processes;
 pub mod reads;
+pub mod records;
 mod snapshot;
 mod suite;
 mod table;

@@ -4,11 +4,10 @@
 
 use std::cmp::Reverse;
 
-use dm_core::store::{
-    AppendMessage, ConversationCursor, ConversationId, ConversationsQuery, Store, Timestamp,
-};
+use dm_core::store::{AppendMessage, ConversationId, Store, Timestamp};
 
-use crate::build::{append, at, conversation, open, user};
+use crate::build::{append, at, conversation, open};
+use crate::reads::active;
 
 /// The number of writes of one commit.
 const BATCH: usize = 250;
@@ -68,11 +67,10 @@ type Listed = (ConversationId, Option<Timestamp>);
 async fn pages(store: &impl Store, limit: usize, people: usize) -> Vec<Listed> {
     let (mut listed, mut after) = (Vec::new(), None);
     loop {
-        let page = ConversationsQuery { user: user(0), after, limit };
-        let page = store.conversations(page).await.expect("a page");
+        let page = store.conversations(active(0, after, limit)).await.expect("a page");
         let Some(last) = page.last() else { return listed };
-        after = Some(ConversationCursor { last_activity: last.last_activity, id: last.conversation.id });
-        listed.extend(page.iter().map(|state| (state.conversation.id, state.last_activity)));
+        after = Some(last.state.cursor());
+        listed.extend(page.iter().map(|listed| (listed.state.conversation.id, listed.state.last_activity)));
         assert!(listed.len() <= people, "in pages of {limit}: more than the {people} that exist");
     }
 }

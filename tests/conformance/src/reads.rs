@@ -6,14 +6,22 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use dm_core::store::{
-    Acknowledged, ConversationCursor, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage,
-    HistoryQuery, HistoryRange, InboxEntry, InboxPage, InboxQuery, InboxSeq, KeyRecord, Message, Outcome,
-    OwnEntries, Principal, ServerSequence, Store, StoreError, StoreErrorKind, Write,
+    Acknowledged, Answer, ConversationCursor, ConversationOrder, ConversationState, ConversationsQuery,
+    Depth, DeviceState, HistoryPage, HistoryQuery, HistoryRange, InboxEntry, InboxPage, InboxQuery, InboxSeq,
+    KeyRecord, ListedConversation, Message, OwnEntries, Owner, Principal, Record, RecordKey, ScanPage,
+    ScanQuery, ServerSequence, Store, StoreError, StoreErrorKind, Write,
 };
 
 use crate::build::{conversation, user};
-use crate::world::{Line, World, other_outcome};
+use crate::world::{Line, World, other_answer};
 use crate::{Harness, paging};
+
+/// A query of a page of a user's conversations, the most recently active first, without records.
+#[must_use]
+pub fn active(n: u64, after: Option<ConversationCursor>, limit: usize) -> ConversationsQuery {
+    let order = ConversationOrder::Active { after };
+    ConversationsQuery { user: user(n), order, kinds: Vec::new(), limit }
+}
 
 /// A query of a page of an inbox, without a bound in bytes and without the device's own entries.
 #[must_use]
@@ -146,8 +154,40 @@ impl<H: Harness> World<H> {
     /// Reads the *n*-th user's key.
     #[track_caller]
     pub fn key(&self, n: u64) -> impl Future<Output = Option<KeyRecord>> {
+        let (line, key) = (Location::caller(), RecordKey::fence(Owner::User(user(n))));
+        async move {
+            let record = self.records_from(line, vec![key]).await.remove(0)?;
+            KeyRecord::from_value(user(n), &record.value)
+        }
+    }
+
+    /// Reads the record with a key.
+    #[track_caller]
+    pub fn record(&self, key: RecordKey) -> impl Future<Output = Option<Record>> {
         let line = Location::caller();
-        async move { read(line, &user(n), self.store().key(user(n)).await) }
+        async move { self.records_from(line, vec![key]).await.remove(0) }
+    }
+
+    /// Reads the records with some keys.
+    ///
+    /// # Panics
+    /// Panics if the store returns more or fewer items than keys.
+    #[track_caller]
+    pub fn records(&self, keys: Vec<RecordKey>) -> impl Future<Output = Vec<Option<Record>>> {
+        self.records_from(Location::caller(), keys)
+    }
+
+    async fn records_from(&self, line: Line, keys: Vec<RecordKey>) -> Vec<Option<Record>> {
+        let records = read(line, &keys, self.store().records(keys.clone()).await);
+        assert_eq!(records.len(), keys.len(), "{line}: {keys:?}\nare answered with {records:?}");
+        records
+    }
+
+    /// Reads a page of records.
+    #[track_caller]
+    pub fn scan(&self, query: ScanQuery) -> impl Future<Output = ScanPage> {
+        let line = Location::caller();
+        async move { read(line, &query, self.store().scan(query.clone()).await) }
     }
 
     /// Reads conversation `n`.
@@ -157,7 +197,7 @@ impl<H: Harness> World<H> {
         async move { read(line, &conversation(n), self.store().conversation(conversation(n)).await) }
     }
 
-    /// Reads a page of the *n*-th user's conversations.
+    /// Reads a page of the *n*-th user's conversations, the most recently active first.
     #[track_caller]
     pub fn list(
         &self,
@@ -165,9 +205,15 @@ impl<H: Harness> World<H> {
         after: Option<ConversationCursor>,
         limit: usize,
     ) -> impl Future<Output = Vec<ConversationState>> {
+        let listed = self.listed(active(n, after, limit));
+        async move { listed.await.into_iter().map(|listed| listed.state).collect() }
+    }
+
+    /// Reads a page of conversations, with records.
+    #[track_caller]
+    pub fn listed(&self, query: ConversationsQuery) -> impl Future<Output = Vec<ListedConversation>> {
         let line = Location::caller();
-        let query = ConversationsQuery { user: user(n), after, limit };
-        async move { read(line, &query, self.store().conversations(query).await) }
+        async move { read(line, &query, self.store().conversations(query.clone()).await) }
     }
 
     /// Commits an acknowledgement that must not be refused.
@@ -175,9 +221,10 @@ impl<H: Harness> World<H> {
     pub fn ack(&self, write: Write) -> impl Future<Output = Acknowledged> {
         let line = Location::caller();
         async move {
-            match self.done_from(line, write.clone()).await {
-                Outcome::Acknowledged(acknowledged) => acknowledged,
-                outcome => other_outcome(line, &write, &outcome),
+            let done = self.done_from(line, write.clone()).await;
+            match done.answer {
+                Answer::Acknowledged(acknowledged) => acknowledged,
+                _ => other_answer(line, &write, &done),
             }
         }
     }
@@ -188,9 +235,10 @@ impl<H: Harness> World<H> {
     pub fn expire(&self, write: Write) -> impl Future<Output = (usize, bool)> {
         let line = Location::caller();
         async move {
-            match self.done_from(line, write.clone()).await {
-                Outcome::Expired { entries, more } => (entries, more),
-                outcome => other_outcome(line, &write, &outcome),
+            let done = self.done_from(line, write.clone()).await;
+            match done.answer {
+                Answer::Expired { entries, more } => (entries, more),
+                _ => other_answer(line, &write, &done),
             }
         }
     }

@@ -8,10 +8,11 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use dm_core::store::{
-    Appended, ConversationId, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery, InboxSeq,
-    Outcome, OwnEntries, Principal, Refusal, ServerSequence, Store, UserId, Write,
+    ConversationId, Done, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery, InboxSeq, Outcome,
+    OwnEntries, Principal, Refusal, ServerSequence, Store, UserId, Write,
 };
 
+use crate::outcome::Sent;
 use crate::{Harness, paging};
 
 /// The line of the case that made a call.
@@ -75,7 +76,7 @@ impl<H: Harness> World<H> {
 
     /// Commits one write that must not be refused.
     #[track_caller]
-    pub fn done(&self, write: Write) -> impl Future<Output = Outcome> {
+    pub fn done(&self, write: Write) -> impl Future<Output = Done> {
         self.done_from(Location::caller(), write)
     }
 
@@ -86,20 +87,20 @@ impl<H: Harness> World<H> {
         async move {
             match self.one_from(line, write.clone()).await {
                 Outcome::Refused(refusal) => refusal,
-                outcome => panic!("{line}: {write:?}\nis not refused. Its outcome: {outcome:?}"),
+                outcome @ Outcome::Done(_) => {
+                    panic!("{line}: {write:?}\nis not refused. Its outcome: {outcome:?}")
+                }
             }
         }
     }
 
     /// Commits one append that must not be refused.
     #[track_caller]
-    pub fn append(&self, write: impl Into<Write>) -> impl Future<Output = Appended> {
+    pub fn append(&self, write: impl Into<Write>) -> impl Future<Output = Sent> {
         let (line, write) = (Location::caller(), write.into());
         async move {
-            match self.done_from(line, write.clone()).await {
-                Outcome::MessageAppended(appended) => appended,
-                outcome => other_outcome(line, &write, &outcome),
-            }
+            let done = self.done_from(line, write.clone()).await;
+            Sent::of(&done).unwrap_or_else(|| other_answer(line, &write, &done))
         }
     }
 
@@ -119,10 +120,10 @@ impl<H: Harness> World<H> {
         self.commit_from(line, vec![write]).await.remove(0)
     }
 
-    pub(crate) async fn done_from(&self, line: Line, write: Write) -> Outcome {
+    pub(crate) async fn done_from(&self, line: Line, write: Write) -> Done {
         match self.one_from(line, write.clone()).await {
+            Outcome::Done(done) => done,
             Outcome::Refused(refusal) => panic!("{line}: {write:?}\nis refused: {refusal:?}"),
-            outcome => outcome,
         }
     }
 
@@ -156,7 +157,7 @@ impl<H: Harness> World<H> {
     }
 }
 
-/// Fails a case whose write got the outcome of another kind of write.
-pub(crate) fn other_outcome(line: Line, write: &Write, outcome: &Outcome) -> ! {
-    panic!("{line}: {write:?}\nis answered with an outcome of another kind of write: {outcome:?}")
+/// Fails a case whose write got the answer to another kind of action.
+pub(crate) fn other_answer(line: Line, write: &Write, done: &Done) -> ! {
+    panic!("{line}: {write:?}\nis answered as another kind of action: {done:?}")
 }

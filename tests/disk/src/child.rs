@@ -152,7 +152,7 @@ fn open_here_and_leave<H: DiskHarness>(paths: &TrialPaths) -> H::Store {
 /// Waits until a store that reopens itself answers again. Until then it must refuse calls as
 /// unavailable.
 pub(crate) async fn until_open(store: &impl dm_core::store::Store) {
-    while let Err(error) = store.key(user(1)).await {
+    while let Err(error) = store.devices(user(1)).await {
         assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
         // The pause of a client between two retries. No assertion depends on its length.
         tokio::time::sleep(Duration::from_millis(5)).await;

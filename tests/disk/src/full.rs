@@ -1,10 +1,9 @@
 //! Disks without free space.
 
-use dm_conformance::build::{append, at, conversation, open, register, user, who};
+use dm_conformance::build::{ack_up_to, append, conversation, expire, open, register, user, who};
 use dm_conformance::crash::{Fate, Oracle};
 use dm_core::store::{
-    AckTarget, Acknowledge, Availability, Expire, HistoryQuery, HistoryRange, InboxSeq, Outcome, Refusal,
-    Room, Store, StoreErrorKind, Write,
+    Answer, Availability, Done, HistoryQuery, HistoryRange, Outcome, Refusal, Room, Store, StoreErrorKind,
 };
 
 use crate::child::until_open;
@@ -36,25 +35,19 @@ pub async fn nearly_full<H: DiskHarness>(test: &str) {
 
     let mut sent = 0;
     let outcomes = loop {
-        let acknowledge = Acknowledge { who: who(2), target: AckTarget::UpTo(InboxSeq::new(1)) };
-        let expire = Expire { before: at(1), limit: 10 };
-        let batch = vec![
-            Write::Acknowledge(acknowledge),
-            append(1, 1, sent + 1).into(),
-            register(who(1)),
-            Write::Expire(expire),
-        ];
+        let batch =
+            vec![ack_up_to(who(2), 1), append(1, 1, sent + 1).into(), register(who(1)), expire(1, 10)];
         let outcomes = store.commit(batch).await.unwrap();
-        if !matches!(outcomes[1], Outcome::MessageAppended(_)) {
+        if !matches!(answer(&outcomes[1]), Some(Answer::MessageAppended(_))) {
             break outcomes;
         }
         sent += 1;
         assert!(sent < NOTICED_WITHIN, "the store wrote into its reserve");
     };
-    assert!(matches!(outcomes[0], Outcome::Acknowledged(_)), "{outcomes:?}");
+    assert!(matches!(answer(&outcomes[0]), Some(Answer::Acknowledged(_))), "{outcomes:?}");
     assert!(matches!(outcomes[1], Outcome::Refused(Refusal::NoRoom)), "{outcomes:?}");
-    assert!(matches!(outcomes[2], Outcome::DeviceRegistered { .. }), "{outcomes:?}");
-    assert!(matches!(outcomes[3], Outcome::Expired { .. }), "{outcomes:?}");
+    assert!(matches!(answer(&outcomes[2]), Some(Answer::DeviceRegistered(_))), "{outcomes:?}");
+    assert!(matches!(answer(&outcomes[3]), Some(Answer::Expired { .. })), "{outcomes:?}");
     assert_eq!(store.status().room, Room::Low);
     assert_eq!(store.status().availability, Availability::Open, "the engine was not called");
     assert_eq!(messages(&store).await, sent, "reads are served");
@@ -62,7 +55,7 @@ pub async fn nearly_full<H: DiskHarness>(test: &str) {
     disk.make_room();
     for attempt in 1.. {
         let outcomes = store.commit(vec![append(1, 1, sent + 1).into()]).await.unwrap();
-        if matches!(outcomes[0], Outcome::MessageAppended(_)) {
+        if matches!(outcomes[0], Outcome::Done(_)) {
             break;
         }
         assert!(attempt < NOTICED_WITHIN, "the store does not notice the free space");
@@ -70,6 +63,14 @@ pub async fn nearly_full<H: DiskHarness>(test: &str) {
     assert_eq!(store.status().room, Room::Enough);
     drop(store);
     assert_eq!(messages(&H::open(&path, RESERVE).unwrap()).await, sent + 1);
+}
+
+/// The answer to a write that was done.
+const fn answer(outcome: &Outcome) -> Option<&Answer> {
+    match outcome {
+        Outcome::Done(Done { answer, .. }) => Some(answer),
+        Outcome::Refused(_) => None,
+    }
 }
 
 async fn messages(store: &impl Store) -> u64 {

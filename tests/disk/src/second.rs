@@ -54,7 +54,7 @@ pub async fn shares<H: DiskHarness>(test: &str) {
 async fn send<H: DiskHarness>(store: &H::Store, first: u64) {
     for id in first..first + EACH {
         let outcomes = store.commit(vec![append(1, 1, id).into()]).await.unwrap();
-        assert!(matches!(outcomes[0], Outcome::MessageAppended(_)), "{outcomes:?}");
+        assert!(matches!(outcomes[0], Outcome::Done(_)), "{outcomes:?}");
     }
 }
 

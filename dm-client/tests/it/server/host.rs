@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) struct Host {
     pub(crate) service: Service,
+    pub(crate) store: MemoryStore,
     address: SocketAddr,
     running: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
@@ -28,9 +29,10 @@ impl Host {
     }
 
     pub(crate) async fn with(config: Config) -> Self {
-        let service = Service::builder(MemoryStore::new()).config(config).start().unwrap();
+        let store = MemoryStore::new();
+        let service = Service::builder(store.clone()).config(config).start().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut host = Self { service, address, running: Mutex::default() };
+        let mut host = Self { service, store, address, running: Mutex::default() };
         let listener = TcpListener::bind(host.address).await.unwrap();
         host.address = listener.local_addr().unwrap();
         host.serve(listener);

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use dm_client::{
-    Connection, ConnectionConfig, ConnectionState, End, Event, KeyTrust, NewMessage, PeerKey, Reader,
-    RetryPolicy,
+    Connection, ConnectionConfig, ConnectionState, Content, End, Event, KeyTrust, NewMessage, PeerKey,
+    Reader, RetryPolicy,
 };
+use dm_core::store::{Notice, OtherNotice, Outcome, Post, Store as _, Write};
 
 use crate::server::host::{Pair, next_message};
 
@@ -14,7 +15,7 @@ async fn until_caught_up(connection: &mut Connection) -> usize {
     loop {
         match connection.next().await.unwrap() {
             Event::Delivery(delivery) => {
-                messages += usize::from(matches!(delivery.content, dm_client::Content::Message(_)));
+                messages += usize::from(matches!(delivery.content, Content::Message(_)));
                 delivery.acknowledge();
             }
             _ => return messages,
@@ -42,6 +43,33 @@ async fn pending_and_new_messages_open_and_acknowledged_ones_are_not_delivered_a
 
     let mut connection = pair.connect_ben("phone");
     assert_eq!(until_caught_up(&mut connection).await, 0);
+}
+
+#[tokio::test]
+async fn an_entry_about_an_unknown_event_is_delivered_and_acknowledged() {
+    let pair = Pair::start().await;
+    let notice = Notice::Other(OtherNotice::new(vec![200; Notice::MAX_LEN]).unwrap());
+    let to = pair.ben.user_id().to_string().parse().unwrap();
+    let post = Post { to, addressee: None, origin: None, at: dm_core::Timestamp::from_millis(5), notice };
+    let outcomes = pair.host.store.commit(vec![Write::default().post(post)]).await.unwrap();
+    assert!(matches!(outcomes[..], [Outcome::Done(_)]), "{outcomes:?}");
+    pair.send("next").await;
+
+    let mut connection = pair.connect_ben("phone");
+    loop {
+        let Some(Event::Delivery(delivery)) = connection.next().await else { continue };
+        let (content, receipt) = delivery.into_parts();
+        receipt.acknowledge();
+        if content == Content::Unknown {
+            break;
+        }
+    }
+    let (message, receipt) = next_message(&mut connection).await;
+    assert_eq!(message.sequence.get(), 1);
+    receipt.acknowledge();
+    connection.close().await;
+    let device = dm_core::Principal::new(to, "phone".parse().unwrap());
+    assert_eq!(pair.host.service.depth(&device).await.unwrap(), dm_core::Depth::default());
 }
 
 #[tokio::test]

@@ -5,12 +5,14 @@ use std::num::NonZeroUsize;
 use crate::conversation::ConversationState;
 use crate::device::Principal;
 use crate::ids::ConversationId;
-use crate::key::KeyRecord;
 use crate::numbers::InboxSeq;
+use crate::record::{Record, RecordKey};
 use crate::store::error::StoreError;
 use crate::store::read::{
     ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery,
+    ListedConversation,
 };
+use crate::store::scan::{ScanPage, ScanQuery};
 use crate::store::write::{Outcome, Write};
 use crate::user::UserId;
 
@@ -38,9 +40,10 @@ pub trait EngineWriter: Send + 'static {
 /// [`Closed`](crate::store::StoreErrorKind::Closed).
 #[expect(missing_docs, reason = "each method is documented at Store")]
 pub trait EngineReader: Send + Sync + 'static {
-    fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError>;
+    fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError>;
+    fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError>;
     fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError>;
-    fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError>;
+    fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError>;
     fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError>;
     fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError>;
     fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {

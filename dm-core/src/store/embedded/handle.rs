@@ -8,13 +8,15 @@ use async_trait::async_trait;
 use crate::conversation::ConversationState;
 use crate::device::Principal;
 use crate::ids::ConversationId;
-use crate::key::KeyRecord;
 use crate::numbers::InboxSeq;
+use crate::record::{Record, RecordKey};
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::read::{
     ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery,
+    ListedConversation,
 };
+use crate::store::scan::{ScanPage, ScanQuery};
 use crate::store::status::StoreStatus;
 use crate::store::write::{Outcome, Write};
 use crate::user::UserId;
@@ -52,15 +54,19 @@ impl<S: EmbeddedStore> Store for S {
         self.embedded().commit(batch).await
     }
 
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.embedded().key(user).await
+    async fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        self.embedded().records(keys).await
+    }
+
+    async fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError> {
+        self.embedded().scan(query).await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         self.embedded().conversation(id).await
     }
 
-    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         self.embedded().conversations(query).await
     }
 

@@ -23,14 +23,18 @@ use async_trait::async_trait;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::Store;
-use super::read::{ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery};
+use super::read::{
+    ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery,
+    ListedConversation,
+};
+use super::scan::{ScanPage, ScanQuery};
 use super::status::StoreStatus;
 use super::write::{Outcome, Write};
 use crate::conversation::ConversationState;
 use crate::device::Principal;
 use crate::ids::ConversationId;
-use crate::key::KeyRecord;
 use crate::numbers::InboxSeq;
+use crate::record::{Record, RecordKey};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::user::UserId;
 use commit_thread::{CommitThread, Engine, Job};
@@ -111,7 +115,7 @@ impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
     /// Keeps a reserve of `bytes` free on the disk. Zero means no reserve.
     ///
     /// While fewer bytes are free, writes that take disk space permanently (messages,
-    /// conversations, keys, announcements) are refused as
+    /// conversations, records, posts) are refused as
     /// [`Refusal::NoRoom`](super::Refusal::NoRoom) before the engine is called. Reads,
     /// acknowledgements, devices and expiry go on.
     ///
@@ -132,7 +136,7 @@ impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
     /// [`StoreErrorKind::Unavailable`] when the operating system starts no thread.
     pub fn start(self) -> Result<Embedded<R>, StoreError> {
         // The channel has room for one job: a batch waits while another is committed. That is
-        // enough, because the service has a single lane for this store.
+        // enough, because the service has two lanes for this store: one for calls and one for jobs.
         let (jobs, queue) = mpsc::channel(1);
         let reads = Arc::new(Semaphore::new(self.reader.max_concurrent_reads().get()));
         let (reader, signals) = WatchedReader::new(self.reader);
@@ -240,15 +244,19 @@ impl<R: EngineReader> Store for Embedded<R> {
         result.await.unwrap_or_else(|_| Err(StoreErrorKind::OutcomeUnknown.into()))
     }
 
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.read(move |reader| reader.key(user)).await
+    async fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        self.read(move |reader| reader.records(keys)).await
+    }
+
+    async fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError> {
+        self.read(move |reader| reader.scan(query)).await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         self.read(move |reader| reader.conversation(id)).await
     }
 
-    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         self.read(move |reader| reader.conversations(query)).await
     }
 

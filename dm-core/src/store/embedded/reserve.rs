@@ -5,8 +5,9 @@ use std::io;
 use std::time::Instant;
 
 use super::shared::MEASURE_INTERVAL;
+use crate::store::refusal::Refusal;
 use crate::store::status::Room;
-use crate::store::write::{Outcome, Refusal, Write};
+use crate::store::write::{Action, Change, Outcome, Write};
 
 /// Disk space that writes must leave free.
 pub(super) struct Reserve {
@@ -71,27 +72,26 @@ impl Gauge {
     }
 }
 
-/// The bytes of a write's payload; zero for a write without one.
+/// The bytes of a write's payload and values.
 fn payload_len(write: &Write) -> u64 {
-    match write {
-        Write::AppendMessage(append) => append.ciphertext.len() as u64,
+    let payload = match &write.action {
+        Action::AppendMessage(append) => append.ciphertext.len(),
         _ => 0,
-    }
+    };
+    (payload + write.changes.iter().map(Change::value_len).sum::<usize>()) as u64
 }
 
 /// Whether a write takes disk space permanently.
 ///
-/// The other writes are admitted even if space is low. Acknowledgements and devices take only some
-/// bytes each, and users need them to read. Expiry lets the engine reuse the space of the expired
-/// entries.
-const fn takes_room(write: &Write) -> bool {
-    match write {
-        Write::AppendMessage(_)
-        | Write::OpenConversation(_)
-        | Write::PublishKey(_)
-        | Write::AnnounceKeys(_) => true,
-        Write::Acknowledge(_) | Write::RegisterDevice(_) | Write::ForgetDevice(_) | Write::Expire(_) => false,
-    }
+/// The other writes are admitted even if space is low. Acknowledgements, devices and gates take only
+/// some bytes each, and users need them to read. Expiry and the removal of records let the engine
+/// reuse space.
+fn takes_room(write: &Write) -> bool {
+    let stores =
+        |change: &Change| matches!(change, Change::Put(put) | Change::Raise(put) if !put.value.is_empty());
+    matches!(write.action, Action::AppendMessage(_) | Action::OpenConversation(_))
+        || !write.posts.is_empty()
+        || write.changes.iter().any(stores)
 }
 
 /// Removes the writes that take room from a batch. Returns the admitted writes, and for each write

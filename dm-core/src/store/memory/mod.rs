@@ -1,25 +1,34 @@
 //! The store in memory, for tests and for hosts whose messages need not outlive the process.
 
+mod actions;
 mod read;
-mod write;
+mod records;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{
-    ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Outcome, Store,
-    Write,
+use super::Store;
+use super::batch_rows::Revisions;
+use super::gate::{Gate, UserGate};
+use super::read::{
+    ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery,
+    ListedConversation,
 };
+use super::scan::{ScanPage, ScanQuery};
+use super::write::{Outcome, Write};
 use crate::conversation::{Conversation, ConversationState};
+use crate::counts::Counts;
 use crate::device::{DeviceId, Principal};
 use crate::ids::{ClientMessageId, ConversationId, MessageId};
 use crate::inbox::InboxEntry;
-use crate::key::KeyRecord;
 use crate::message::Message;
-use crate::numbers::InboxSeq;
+use crate::numbers::{InboxSeq, Registration};
 use crate::participants::Participants;
+use crate::proof::CursorProof;
+use crate::record::{Record, RecordKey};
 use crate::store::error::StoreError;
 use crate::time::Timestamp;
 use crate::user::UserId;
@@ -39,7 +48,8 @@ impl std::fmt::Debug for MemoryStore {
     }
 }
 
-/// The contents of the store. The writes are in `write`, the reads in `read`.
+/// The contents of the store. The actions are in `actions`, the rest of what writes need in `rows`,
+/// the reads in `read` and `records`.
 #[derive(Default)]
 struct State {
     users: HashMap<UserId, UserState>,
@@ -50,28 +60,32 @@ struct State {
     messages: HashMap<MessageId, StoredMessage>,
     /// The message that each client id of a sender was used for.
     client_ids: HashMap<(UserId, ClientMessageId), MessageId>,
-    /// The announcements of published keys that are not finished, by publisher.
-    announcements: BTreeMap<UserId, Announcement>,
+    /// The records, in the order of their keys.
+    records: BTreeMap<RecordKey, Record>,
+    /// The gates that are not the default.
+    gates: HashMap<Participants, Gate>,
 }
 
 #[derive(Default)]
 struct UserState {
-    /// The current key; `None` if the user has published none.
-    key: Option<KeyRecord>,
-    /// The user's conversations, in the order in which they were opened.
-    conversations: Vec<ConversationId>,
+    conversations: BTreeSet<ConversationId>,
     /// The entries with the numbers `floor + 1 ..= floor + entries.len()`.
     entries: VecDeque<InboxEntry>,
     /// The number of the newest expired entry.
     floor: u64,
+    /// The proof of that entry.
+    floor_proof: Option<CursorProof>,
     devices: HashMap<DeviceId, Device>,
-    /// The keys of `devices`, oldest registration first.
-    registered: Vec<DeviceId>,
+    /// The number of the newest registration, of a device that may be forgotten.
+    registration: Registration,
+    revisions: Revisions,
+    gate: UserGate,
 }
 
 struct Device {
     cursor: InboxSeq,
     registered_at: Timestamp,
+    registration: Registration,
     /// The single entries above the cursor that were acknowledged.
     acknowledged: BTreeSet<InboxSeq>,
 }
@@ -81,6 +95,7 @@ struct ConversationLog {
     conversation: Conversation,
     /// Message number *n* is at index *n - 1*.
     messages: Vec<Arc<Message>>,
+    counts: Counts,
 }
 
 /// A message with its entries in both inboxes.
@@ -91,13 +106,6 @@ struct StoredMessage {
     /// The number of the entry in the recipient's inbox.
     recipient_seq: InboxSeq,
     recipient: UserId,
-}
-
-/// The announcement of a published key: the range `next..end` of indexes in the publisher's
-/// `conversations`. The peers in these conversations have no notice yet.
-struct Announcement {
-    next: usize,
-    end: usize,
 }
 
 impl UserState {
@@ -125,18 +133,29 @@ impl MemoryStore {
 impl Store for MemoryStore {
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let mut state = self.lock();
-        Ok(batch.into_iter().map(|write| state.apply(write).unwrap_or_else(Outcome::Refused)).collect())
+        Ok(batch
+            .into_iter()
+            .map(|write| match write.apply(&mut *state) {
+                Ok(outcome) => outcome,
+                Err(never) => match never {},
+            })
+            .collect())
     }
 
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        Ok(self.lock().users.get(&user).and_then(|user| user.key))
+    async fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        let state = self.lock();
+        Ok(keys.iter().map(|key| state.records.get(key).cloned()).collect())
+    }
+
+    async fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError> {
+        Ok(self.lock().scan(&query))
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         Ok(self.lock().conversations.get(&id).map(ConversationLog::state))
     }
 
-    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         Ok(self.lock().conversations_of(&query))
     }
 

@@ -1,15 +1,19 @@
 //! Reads of the store in memory. Each method of [`State`] does the same as the method with its name
 //! in [`Store`](crate::store::Store).
 
+use std::cmp::Reverse;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::{ConversationLog, State, UserState};
 use crate::conversation::ConversationState;
 use crate::device::{DeviceId, Principal};
+use crate::ids::ConversationId;
 use crate::inbox::{Event, InboxEntry};
 use crate::numbers::{InboxSeq, ServerSequence};
 use crate::store::read::{
-    ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery,
+    ConversationOrder, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, HistoryRange,
+    InboxPage, InboxQuery, ListedConversation,
 };
 use crate::user::UserId;
 
@@ -20,6 +24,7 @@ impl ConversationLog {
             conversation: self.conversation,
             head: ServerSequence::new(self.messages.len() as u64),
             last_activity: self.messages.last().map(|message| message.received_at),
+            counts: self.counts,
         }
     }
 }
@@ -38,20 +43,31 @@ impl UserState {
 }
 
 impl State {
-    /// A page of a user's conversations, in the order of
-    /// [`ConversationCursor`](crate::ConversationCursor).
-    pub(super) fn conversations_of(&self, query: &ConversationsQuery) -> Vec<ConversationState> {
+    /// A page of a user's conversations, with the records that the query names.
+    pub(super) fn conversations_of(&self, query: &ConversationsQuery) -> Vec<ListedConversation> {
         let Some(user) = self.users.get(&query.user) else { return Vec::new() };
-        let mut list: Vec<_> = user
-            .conversations
-            .iter()
-            .filter_map(|id| self.conversations.get(id))
-            .map(ConversationLog::state)
-            .filter(|state| query.after.is_none_or(|cursor| cursor.precedes(state)))
-            .collect();
-        list.sort_unstable_by_key(|state| std::cmp::Reverse((state.last_activity, state.conversation.id)));
+        let states = |ids: &mut dyn Iterator<Item = &ConversationId>| -> Vec<ConversationState> {
+            ids.filter_map(|id| self.conversations.get(id)).map(ConversationLog::state).collect()
+        };
+        let mut list = match query.order {
+            ConversationOrder::Opened { after } => {
+                let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+                states(&mut user.conversations.range((after, Bound::Unbounded)).take(query.limit))
+            }
+            ConversationOrder::Active { after } => {
+                let mut list = states(&mut user.conversations.iter());
+                list.retain(|state| after.is_none_or(|cursor| cursor.precedes(state)));
+                list.sort_unstable_by_key(|state| Reverse((state.last_activity, state.conversation.id)));
+                list
+            }
+        };
         list.truncate(query.limit);
-        list
+        list.into_iter()
+            .map(|state| ListedConversation {
+                state,
+                records: self.records_about(query.user, state.conversation.id, &query.kinds),
+            })
+            .collect()
     }
 
     pub(super) fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
@@ -89,6 +105,7 @@ impl State {
                 through: InboxSeq::ZERO,
                 head: InboxSeq::ZERO,
                 floor: InboxSeq::ZERO,
+                floor_proof: None,
             };
         };
         let mut page = InboxPage {
@@ -96,10 +113,12 @@ impl State {
             through: user.head(),
             head: user.head(),
             floor: InboxSeq::new(user.floor),
+            floor_proof: user.floor_proof,
         };
+        let registration = user.devices.get(&query.who.device).map(|device| device.registration);
         let mut bytes = 0;
         for entry in user.entries_after(query.after) {
-            if !query.shows(entry) || user.is_acknowledged(&query.who.device, entry.seq) {
+            if !query.shows(entry, registration) || user.is_acknowledged(&query.who.device, entry.seq) {
                 continue;
             }
             bytes += entry.cost();
@@ -115,23 +134,29 @@ impl State {
 
     pub(super) fn devices(&self, user: UserId) -> Vec<DeviceState> {
         let Some(user) = self.users.get(&user) else { return Vec::new() };
-        let state = |id: &DeviceId| {
-            let device = user.devices.get(id)?;
-            Some(DeviceState {
+        let mut devices: Vec<_> = user
+            .devices
+            .iter()
+            .map(|(id, device)| DeviceState {
                 device: id.clone(),
                 cursor: device.cursor,
                 registered_at: device.registered_at,
+                registration: device.registration,
             })
-        };
-        user.registered.iter().filter_map(state).collect()
+            .collect();
+        devices.sort_unstable_by_key(|state| state.registration);
+        devices
     }
 
     pub(super) fn depth(&self, who: &Principal) -> Depth {
         let mut depth = Depth::default();
         let Some(user) = self.users.get(&who.user) else { return depth };
-        let cursor = user.devices.get(&who.device).map_or(InboxSeq::ZERO, |device| device.cursor);
+        let device = user.devices.get(&who.device);
+        let cursor = device.map_or(InboxSeq::ZERO, |device| device.cursor);
+        let registration = device.map(|device| device.registration);
         for entry in user.entries_after(cursor) {
-            if entry.origin.as_ref() == Some(&who.device) || user.is_acknowledged(&who.device, entry.seq) {
+            let is_own = entry.origin.as_ref() == Some(&who.device);
+            if is_own || !entry.is_for(registration) || user.is_acknowledged(&who.device, entry.seq) {
                 continue;
             }
             match &entry.event {

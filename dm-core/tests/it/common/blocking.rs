@@ -9,11 +9,10 @@ use std::task::{Context, Poll, Waker};
 
 use dm_core::store::{
     ConversationsQuery, Embedded, EngineReader, EngineWriter, HistoryPage, HistoryQuery, InboxPage,
-    InboxQuery, Outcome, Store, StoreError, Write,
+    InboxQuery, ListedConversation, Outcome, Record, RecordKey, ScanPage, ScanQuery, Store, StoreError,
+    Write,
 };
-use dm_core::{
-    ConversationId, ConversationState, Depth, DeviceState, KeyRecord, MemoryStore, Principal, UserId,
-};
+use dm_core::{ConversationId, ConversationState, Depth, DeviceState, MemoryStore, Principal, UserId};
 use tokio::sync::Semaphore;
 
 /// A gate at which reads wait while it is closed. It starts open.
@@ -83,15 +82,19 @@ impl Reader {
 }
 
 impl EngineReader for Reader {
-    fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        ready_output(self.read().key(user))
+    fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        ready_output(self.read().records(keys))
+    }
+
+    fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError> {
+        ready_output(self.read().scan(query))
     }
 
     fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         ready_output(self.read().conversation(id))
     }
 
-    fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         ready_output(self.read().conversations(query))
     }
 

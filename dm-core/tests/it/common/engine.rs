@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use dm_core::store::{
-    ConversationsQuery, EngineReader, EngineWriter, Expire, HistoryPage, HistoryQuery, InboxPage, InboxQuery,
-    Outcome, StoreError, StoreErrorKind, Write,
+    Answer, ConversationState, ConversationsQuery, Done, EngineReader, EngineWriter, Expire, HistoryPage,
+    HistoryQuery, InboxPage, InboxQuery, ListedConversation, Outcome, Record, RecordKey, ScanPage, ScanQuery,
+    StoreError, StoreErrorKind, Write,
 };
-use dm_core::{
-    ConversationId, ConversationState, Depth, DeviceState, InboxSeq, KeyRecord, Principal, Timestamp, UserId,
-};
+use dm_core::{ConversationId, Depth, DeviceState, InboxSeq, Principal, Timestamp, UserId};
 
 /// The failure of the next commit.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +96,11 @@ impl EngineWriter for Writer {
     fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         self.0.0.commits.fetch_add(1, Ordering::SeqCst);
         match self.0.0.next.lock().unwrap().pop_front() {
-            None => Ok(batch.iter().map(|_| Outcome::Expired { entries: 0, more: false }).collect()),
+            None => {
+                let answer = Answer::Expired { entries: 0, more: false };
+                let done = Outcome::Done(Done { answer, ..Done::default() });
+                Ok(vec![done; batch.len()])
+            }
             Some(Next::Fails(kind)) => Err(kind.into()),
             Some(Next::Breaks(kind)) => {
                 self.1 = true;
@@ -113,19 +116,26 @@ impl EngineWriter for Writer {
 }
 
 impl EngineReader for Reader {
-    fn key(&self, _: UserId) -> Result<Option<KeyRecord>, StoreError> {
+    fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
         self.0.0.reading.fetch_add(1, Ordering::SeqCst);
         let held = self.0.0.held.lock().unwrap();
         drop(self.0.0.released.wait_while(held, |held| *held).unwrap());
         self.0.0.reading.fetch_sub(1, Ordering::SeqCst);
-        if *self.0.0.refusing.lock().unwrap() { Err(StoreErrorKind::Closed.into()) } else { Ok(None) }
+        if *self.0.0.refusing.lock().unwrap() {
+            return Err(StoreErrorKind::Closed.into());
+        }
+        Ok(vec![None; keys.len()])
+    }
+
+    fn scan(&self, _: ScanQuery) -> Result<ScanPage, StoreError> {
+        Ok(ScanPage::default())
     }
 
     fn conversation(&self, _: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         Ok(None)
     }
 
-    fn conversations(&self, _: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    fn conversations(&self, _: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         Ok(Vec::new())
     }
 
@@ -135,7 +145,13 @@ impl EngineReader for Reader {
 
     fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
         let none = InboxSeq::ZERO;
-        Ok(InboxPage { entries: Vec::new(), through: query.after, head: none, floor: none })
+        Ok(InboxPage {
+            entries: Vec::new(),
+            through: query.after,
+            head: none,
+            floor: none,
+            floor_proof: None,
+        })
     }
 
     fn devices(&self, _: UserId) -> Result<Vec<DeviceState>, StoreError> {
@@ -148,5 +164,5 @@ impl EngineReader for Reader {
 }
 
 pub fn expire() -> Write {
-    Write::Expire(Expire { before: Timestamp::from_millis(0), limit: 1 })
+    Expire { before: Timestamp::from_millis(0), limit: 1 }.into()
 }

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use dm_core::store::{
-    ConversationsQuery, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Outcome, Store, StoreError,
-    StoreErrorKind, StoreStatus, Write,
+    Action, Change, ConversationsQuery, HistoryPage, HistoryQuery, InboxPage, InboxQuery, ListedConversation,
+    Outcome, Record, RecordKey, Refusal, ScanPage, ScanQuery, Store, StoreError, StoreErrorKind, StoreStatus,
+    Write,
 };
 use dm_core::{
-    ConversationId, ConversationState, Depth, DeviceState, InboxSeq, KeyRecord, MemoryStore, Principal,
-    UserId,
+    ConversationId, ConversationState, Depth, DeviceState, InboxSeq, MemoryStore, Principal, UserId,
 };
 use tokio::sync::Semaphore;
 
@@ -35,6 +35,8 @@ pub enum Fault {
 pub enum Kind {
     Append,
     Expire,
+    /// A write without an action that posts entries.
+    Posts,
     Other,
 }
 
@@ -53,7 +55,12 @@ pub struct GatedStore {
     heads_asked: Arc<Mutex<Vec<usize>>>,
     devices: Arc<Semaphore>,
     devices_fail: Arc<AtomicBool>,
+    /// Each batch with posts takes one permit for good.
+    posts: Arc<Semaphore>,
     faults: Arc<Mutex<VecDeque<Fault>>>,
+    post_faults: Arc<Mutex<VecDeque<Fault>>>,
+    failing: Arc<Mutex<Vec<(Kind, StoreErrorKind)>>>,
+    is_full: Arc<AtomicBool>,
     batches: Arc<Mutex<Vec<Vec<Kind>>>>,
     status: Arc<Mutex<StoreStatus>>,
 }
@@ -77,7 +84,11 @@ impl GatedStore {
             heads_asked: Arc::default(),
             devices: open(),
             devices_fail: Arc::default(),
+            posts: open(),
             faults: Arc::default(),
+            post_faults: Arc::default(),
+            failing: Arc::default(),
+            is_full: Arc::default(),
             batches: Arc::default(),
             status: Arc::default(),
         }
@@ -95,6 +106,21 @@ impl GatedStore {
     pub fn release_one_commit(&self) {
         self.hold_next.store(true, Ordering::Relaxed);
         self.release_commits();
+    }
+
+    /// Holds the batches with posts. Other batches are committed.
+    pub fn hold_posts(&self) {
+        self.posts.forget_permits(OPEN);
+    }
+
+    /// Releases the next `count` batches with posts.
+    pub fn release_posts(&self, count: usize) {
+        self.posts.add_permits(count);
+    }
+
+    /// Releases all batches with posts.
+    pub fn release_all_posts(&self) {
+        self.posts.add_permits(OPEN - self.posts.available_permits());
     }
 
     pub fn hold_before_inbox(&self) {
@@ -161,6 +187,45 @@ impl GatedStore {
         self.faults.lock().unwrap().push_back(fault);
     }
 
+    /// Sets the fault of the next batch with posts. A further call sets that of the batch after it.
+    pub fn next_posts(&self, fault: Fault) {
+        self.post_faults.lock().unwrap().push_back(fault);
+    }
+
+    /// Makes every later commit fail that has a write of a kind; `None` lets them succeed again.
+    pub fn fail(&self, kind: Kind, error: Option<StoreErrorKind>) {
+        let mut failing = self.failing.lock().unwrap();
+        failing.retain(|(failing, _)| *failing != kind);
+        failing.extend(error.map(|error| (kind, error)));
+    }
+
+    /// Whether later writes that take room are refused, as by a store on a full disk.
+    pub fn set_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::Relaxed);
+    }
+
+    /// The number of writes of a kind that were committed so far, failed ones included.
+    pub fn count(&self, kind: Kind) -> usize {
+        self.kinds().iter().flatten().filter(|written| **written == kind).count()
+    }
+
+    /// Commits a batch. If the store is full, the writes that take room are refused.
+    async fn write(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        if !self.is_full.load(Ordering::Relaxed) {
+            return self.inner.commit(batch).await;
+        }
+        let mut outcomes = Vec::new();
+        for write in batch {
+            let puts = write.changes.iter().any(|change| matches!(change, Change::Put(_)));
+            if puts || matches!(kind(&write), Kind::Append | Kind::Posts) {
+                outcomes.push(Outcome::Refused(Refusal::NoRoom));
+            } else {
+                outcomes.append(&mut self.inner.commit(vec![write]).await?);
+            }
+        }
+        Ok(outcomes)
+    }
+
     /// The sizes of the batches committed so far.
     pub fn batches(&self) -> Vec<usize> {
         self.kinds().iter().map(Vec::len).collect()
@@ -173,9 +238,10 @@ impl GatedStore {
 }
 
 fn kind(write: &Write) -> Kind {
-    match write {
-        Write::AppendMessage(_) => Kind::Append,
-        Write::Expire(_) => Kind::Expire,
+    match write.action {
+        Action::AppendMessage(_) => Kind::Append,
+        Action::Expire(_) => Kind::Expire,
+        Action::None if !write.posts.is_empty() => Kind::Posts,
         _ => Kind::Other,
     }
 }
@@ -192,17 +258,27 @@ impl Store for GatedStore {
         if self.hold_next.swap(false, Ordering::Relaxed) {
             self.hold_commits();
         }
-        let fault = self.faults.lock().unwrap().pop_front();
-        self.batches.lock().unwrap().push(batch.iter().map(kind).collect());
+        let kinds: Vec<_> = batch.iter().map(kind).collect();
+        let mut faults = &self.faults;
+        if kinds.contains(&Kind::Posts) {
+            self.posts.acquire().await.unwrap().forget();
+            faults = &self.post_faults;
+        }
+        let fault = faults.lock().unwrap().pop_front();
+        let failing = self.failing.lock().unwrap().iter().find(|(kind, _)| kinds.contains(kind)).copied();
+        self.batches.lock().unwrap().push(kinds);
+        if let Some((_, error)) = failing {
+            return Err(error.into());
+        }
         match fault {
-            None | Some(Fault::None) => self.inner.commit(batch).await,
+            None | Some(Fault::None) => self.write(batch).await,
             Some(Fault::Fail(kind)) => Err(kind.into()),
             Some(Fault::StoredUnknown) => {
-                self.inner.commit(batch).await?;
+                self.write(batch).await?;
                 Err(StoreErrorKind::OutcomeUnknown.into())
             }
             Some(Fault::Short) => {
-                let mut outcomes = self.inner.commit(batch).await?;
+                let mut outcomes = self.write(batch).await?;
                 outcomes.pop();
                 Ok(outcomes)
             }
@@ -210,15 +286,19 @@ impl Store for GatedStore {
         }
     }
 
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.inner.key(user).await
+    async fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        self.inner.records(keys).await
+    }
+
+    async fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError> {
+        self.inner.scan(query).await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         self.inner.conversation(id).await
     }
 
-    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         self.inner.conversations(query).await
     }
 

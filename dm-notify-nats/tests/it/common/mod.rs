@@ -18,7 +18,7 @@ use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
 /// The version of the frame format.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
 /// The time limit for an expected event.
 const TIME_LIMIT: Duration = Duration::from_secs(60);

@@ -6,12 +6,13 @@
 use std::ops::Bound;
 
 use dm_core::store::{
-    AckDecision, AckState, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Principal, Refusal,
-    UserId,
+    AckDecision, AckState, Acknowledge, Acknowledged, Answer, InboxSeq, MessageId, Prepared, Principal,
+    Refusal, Stop, UserId,
 };
 
 use crate::codec;
-use crate::write::state::{BatchState, Content, Stop};
+use crate::write::decide::plan::Plan;
+use crate::write::state::{BatchState, Content, Retry};
 
 /// An entry that blocks the cursor of a device: the cursor cannot advance beyond it.
 struct Unacknowledged {
@@ -22,15 +23,21 @@ struct Unacknowledged {
 }
 
 impl BatchState {
-    /// Marks entries as acknowledged, and advances the device's cursor.
-    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
+    /// Checks an acknowledgement, and decides what it changes.
+    pub(super) fn plan_acknowledgement(&mut self, write: Acknowledge) -> Result<Prepared<Plan>, Stop<Retry>> {
         let who = &write.who;
         let user = self.users.get(&who.user).ok_or(Refusal::UnknownDevice)?;
-        let (head, floor) = (user.head, user.floor.get());
         let cursor = self.devices.get(who).ok_or(Refusal::UnknownDevice)?.cursor;
-        let state = AckState { cursor: InboxSeq::new(cursor), head, floor: InboxSeq::new(floor) };
-        let entry_about = |id| Ok::<_, Stop>(self.entry_about(who.user, id));
-        let AckDecision { done, marks } = write.decide(state, entry_about)?;
+        let state = AckState { cursor: InboxSeq::new(cursor), head: user.head, floor: user.floor };
+        let decision = write.decide::<Stop<Retry>>(state, |id| Ok(self.entry_about(who.user, id)))?;
+        Ok(Prepared::Ready(Plan::Acknowledge(write, decision)))
+    }
+
+    /// Marks entries as acknowledged, and advances the device's cursor.
+    pub(super) fn acknowledge(&mut self, write: &Acknowledge, decision: AckDecision) -> Answer {
+        let who = &write.who;
+        let AckDecision { done, marks } = decision;
+        let floor = self.users.get(&who.user).map_or(0, |user| user.floor.get());
         if let Some(device) = self.devices.get_mut(who)
             && !marks.is_empty()
         {
@@ -43,7 +50,7 @@ impl BatchState {
         {
             (device.cursor, device.is_changed) = (advanced, true);
         }
-        Ok(Outcome::Acknowledged(Acknowledged { cursor: InboxSeq::new(advanced), ..done }))
+        Answer::Acknowledged(Acknowledged { cursor: InboxSeq::new(advanced), ..done })
     }
 
     /// The number of a user's inbox entry about a message; zero if the message is not known or the

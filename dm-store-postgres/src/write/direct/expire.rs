@@ -1,9 +1,12 @@
 //! Expiring the oldest entries of inboxes.
 //!
 //! The write [`Expire`] names no user and never waits for a lock. It skips users whose rows another
-//! transaction has locked. If it skips some, its outcome says that more entries can expire.
+//! transaction has locked. If it skips some, its answer says that more entries can expire.
 
-use dm_core::store::{Expire, Outcome};
+use std::collections::HashMap;
+
+use dm_core::store::{Answer, CursorProof, Expire};
+use tokio_postgres::Row;
 
 use crate::codec;
 use crate::connection::TimedClient;
@@ -16,7 +19,7 @@ const MAX_INBOXES: i64 = 16;
 
 /// Locks up to `$2` users who have entries from before `$1`, those with the oldest entries first.
 pub(super) const LOCK_OLDEST: &str = "SELECT u.id, u.inbox_floor FROM users u
-    WHERE u.oldest_at < $1 ORDER BY u.oldest_at LIMIT $2 FOR UPDATE OF u SKIP LOCKED";
+    WHERE u.oldest_at < $1 ORDER BY u.oldest_at LIMIT $2 FOR NO KEY UPDATE OF u SKIP LOCKED";
 
 /// Reads, for each user of the arrays, up to `$3` of the oldest entries above the floor.
 pub(super) const OLDEST_ENTRIES: &str = "SELECT n.id, e.seq, e.at
@@ -24,6 +27,12 @@ pub(super) const OLDEST_ENTRIES: &str = "SELECT n.id, e.seq, e.at
     CROSS JOIN LATERAL (SELECT i.seq, i.at FROM inbox i WHERE i.user_id = n.id AND i.seq > n.floor
                         ORDER BY i.seq LIMIT $3) e
     ORDER BY n.place, e.seq";
+
+/// Reads the entries that are about to become the newest expired ones.
+pub(super) const FLOOR_ENTRIES: &str = "SELECT i.user_id, i.seq, i.at, i.notice, m.id
+    FROM unnest($1::bytea[], $2::bigint[]) AS n(id, floor)
+    JOIN inbox i ON i.user_id = n.id AND i.seq = n.floor
+    LEFT JOIN messages m ON m.conversation = i.conversation AND m.seq = i.message_seq";
 
 /// Deletes each user's entries up to the new floor.
 pub(super) const DELETE_ENTRIES: &str = "DELETE FROM inbox i
@@ -33,9 +42,12 @@ pub(super) const DELETE_ENTRIES: &str = "DELETE FROM inbox i
 const DELETE_ACKED: &str = "DELETE FROM acked k
     USING unnest($1::bytea[], $2::bigint[]) AS n(id, floor) WHERE k.user_id = n.id AND k.seq <= n.floor";
 
-/// Sets the new floor, and the time of the oldest entry that remains.
-const RAISE_FLOORS: &str = "UPDATE users u SET inbox_floor = n.floor, oldest_at = n.oldest_at
-    FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n(id, floor, oldest_at) WHERE u.id = n.id";
+/// Sets the new floor with its proof, and the time of the oldest entry that remains. A floor that
+/// stays keeps its proof.
+const RAISE_FLOORS: &str = "UPDATE users u SET inbox_floor = n.floor, oldest_at = n.oldest_at,
+        floor_proof = CASE WHEN u.inbox_floor = n.floor THEN u.floor_proof ELSE n.proof END
+    FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[]) AS n(id, floor, oldest_at, proof)
+    WHERE u.id = n.id";
 
 /// The expiry of one inbox.
 struct InboxExpiry {
@@ -50,7 +62,7 @@ struct InboxExpiry {
 
 /// Deletes up to `write.limit` entries from before `write.before`, from the inboxes with the oldest
 /// entries, and says whether such entries remain.
-pub(crate) async fn expire(client: TimedClient<'_>, write: &Expire) -> Result<Outcome, Fault> {
+pub(crate) async fn expire(client: TimedClient<'_>, write: &Expire) -> Result<Answer, Fault> {
     let before = codec::time_to_i64(write.before);
     let mut entries = 0;
     while entries < write.limit {
@@ -74,7 +86,7 @@ pub(crate) async fn expire(client: TimedClient<'_>, write: &Expire) -> Result<Ou
     pipeline.add("SELECT EXISTS (SELECT FROM users WHERE oldest_at < $1)", vec![param(before)]).await?;
     let more = pipeline.execute().await?.flatten().next();
     let more = more.map(|row| row.try_get(0)).transpose()?.unwrap_or(false);
-    Ok(Outcome::Expired { entries, more })
+    Ok(Answer::Expired { entries, more })
 }
 
 /// Finds the new floor of each inbox, and the time of the oldest entry that remains, and stores
@@ -113,15 +125,33 @@ async fn find_floors(
 }
 
 /// Deletes the entries up to each inbox's new floor and their acknowledgements, and stores the
-/// floors.
+/// floors with their proofs.
 async fn delete(client: TimedClient<'_>, inboxes: &[InboxExpiry]) -> Result<(), Fault> {
     let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
     let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();
     let oldest: Vec<Option<i64>> = inboxes.iter().map(|inbox| inbox.oldest_at).collect();
     let mut pipeline = Pipeline::new(client);
+    pipeline.add(FLOOR_ENTRIES, vec![param(users.clone()), param(floors.clone())]).await?;
     pipeline.add(DELETE_ENTRIES, vec![param(users.clone()), param(floors.clone())]).await?;
     pipeline.add(DELETE_ACKED, vec![param(users.clone()), param(floors.clone())]).await?;
-    pipeline.add(RAISE_FLOORS, vec![param(users), param(floors), param(oldest)]).await?;
+    let mut proofs = HashMap::new();
+    for row in pipeline.execute().await?.next().unwrap_or_default() {
+        proofs.insert(row.try_get::<_, Vec<u8>>(0)?, proof(&row)?);
+    }
+    let proofs: Vec<Option<i64>> =
+        users.iter().map(|user| proofs.get(*user).copied().flatten().map(codec::proof)).collect();
+    let mut pipeline = Pipeline::new(client);
+    pipeline.add(RAISE_FLOORS, vec![param(users), param(floors), param(oldest), param(proofs)]).await?;
     pipeline.execute().await?;
     Ok(())
+}
+
+/// The proof of an entry, from a row of [`FLOOR_ENTRIES`]; `None` for an entry whose message does
+/// not exist.
+fn proof(row: &Row) -> Result<Option<CursorProof>, Fault> {
+    let notice: Option<&[u8]> = row.try_get(3)?;
+    let message = row.try_get::<_, Option<uuid::Uuid>>(4)?;
+    let about = notice.or(message.as_ref().map(|id| id.as_bytes().as_slice()));
+    let (user, seq, at) = (codec::get_user(row, 0)?, codec::get_seq(row, 1)?, codec::get_time(row, 2)?);
+    Ok(about.map(|about| CursorProof::new(user, seq, at, about)))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dm_core::store::{AckTarget, InboxSeq, Principal, UserId, Write};
+use dm_core::store::{AckTarget, Action, InboxSeq, Principal, UserId, Write};
 
 use crate::codec;
 use crate::error::Fault;
@@ -11,7 +11,7 @@ use crate::write::pipeline::{Param, Pipeline, param};
 use crate::write::state::BatchState;
 
 /// Reads all devices of users, each with its highest individually acknowledged entry.
-pub(super) const DEVICES: &str = "SELECT d.user_id, d.device, d.cursor,
+pub(super) const DEVICES: &str = "SELECT d.user_id, d.device, d.number, d.cursor,
            (SELECT max(k.seq) FROM acked k WHERE k.user_id = d.user_id AND k.device = d.device)
     FROM devices d WHERE d.user_id = ANY ($1::bytea[])";
 
@@ -41,8 +41,8 @@ pub(super) const UNACKNOWLEDGED: &str = "SELECT s.user_id, s.device, e.seq,
         ORDER BY i.seq LIMIT s.max_rows
     ) e";
 
-/// Adds the statement that reads all devices of the users for whom the segment registers a device
-/// or acknowledges entries.
+/// Adds the statement that reads all devices of the users for whom the segment registers or forgets
+/// a device, acknowledges entries, or posts an entry to a registration.
 pub(super) async fn read_devices(
     pipeline: &mut Pipeline<'_>,
     kinds: &mut Vec<RowKind>,
@@ -70,14 +70,19 @@ pub(super) async fn read_unacknowledged<'a>(
     Ok(())
 }
 
-/// The users for whom `writes` register a device or acknowledge entries.
+/// The users whose devices `writes` read.
 fn owners(writes: &[Write]) -> BTreeSet<UserId> {
-    let owner = |write: &Write| match write {
-        Write::RegisterDevice(write) => Some(write.who.user),
-        Write::Acknowledge(write) => Some(write.who.user),
-        _ => None,
-    };
-    writes.iter().filter_map(owner).collect()
+    let mut owners = BTreeSet::new();
+    for write in writes.iter().filter(|write| write.validate().is_ok()) {
+        match &write.action {
+            Action::RegisterDevice(write) => _ = owners.insert(write.who.user),
+            Action::ForgetDevice(write) => _ = owners.insert(write.who.user),
+            Action::Acknowledge(write) => _ = owners.insert(write.who.user),
+            _ => {}
+        }
+        owners.extend(write.posts.iter().filter(|post| post.addressee.is_some()).map(|post| post.to));
+    }
+    owners
 }
 
 /// The acknowledgements of a segment, by device, as the parameters of [`UNACKNOWLEDGED`].
@@ -106,7 +111,7 @@ impl<'a> AcksByDevice<'a> {
     fn collect(writes: &'a [Write], state: &BatchState) -> Option<Self> {
         let mut by_device: BTreeMap<_, DeviceAcks> = BTreeMap::new();
         for write in writes {
-            let Write::Acknowledge(write) = write else { continue };
+            let Action::Acknowledge(write) = &write.action else { continue };
             let acks = by_device.entry(&write.who).or_default();
             acks.starts.insert(0);
             let acked: Vec<InboxSeq> = match &write.target {

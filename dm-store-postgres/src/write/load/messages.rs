@@ -3,15 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use dm_core::store::{AckTarget, MessageId, Write};
+use dm_core::store::{AckTarget, Action, MessageId, Write};
 use uuid::Uuid;
 
 use crate::codec::{self, MESSAGE_COLUMNS};
-use crate::connection::TimedClient;
 use crate::error::Fault;
 use crate::write::load::rows::RowKind;
 use crate::write::pipeline::{Pipeline, param};
-use crate::write::state::{BatchState, InboxNumbers};
 
 /// Reads, for each message of the array, the participants and the numbers of their inbox entries.
 pub(super) const INBOX_NUMBERS: &str = "SELECT m.id, m.sender, m.recipient, m.sender_seq, m.recipient_seq
@@ -25,31 +23,20 @@ pub(super) fn sent_statement() -> String {
     )
 }
 
-/// Reads the inbox numbers of all messages that a batch acknowledges by their ids, in a round trip
-/// of its own; no round trip if there are none.
+/// Adds the statement that reads the inbox numbers of all messages that a batch acknowledges by
+/// their ids; nothing if there are none.
 ///
 /// The read needs no lock, because the numbers of a message never change. A message that is not
 /// found was not committed before, so no device has received it.
-pub(in crate::write) async fn load_inbox_numbers(
-    client: TimedClient<'_>,
+pub(super) async fn read_inbox_numbers(
+    pipeline: &mut Pipeline<'_>,
+    kinds: &mut Vec<RowKind>,
     batch: &[Write],
-    state: &mut BatchState,
 ) -> Result<(), Fault> {
-    let ids = acknowledged_ids(batch);
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<Uuid> = ids.iter().map(|id| codec::uuid(id.as_bytes())).collect();
-    let mut pipeline = Pipeline::new(client);
-    pipeline.add(INBOX_NUMBERS, vec![param(ids)]).await?;
-    for row in pipeline.execute().await?.flatten() {
-        let numbers = InboxNumbers {
-            sender: codec::get_user(&row, 1)?,
-            recipient: codec::get_user(&row, 2)?,
-            sender_seq: codec::get_seq(&row, 3)?,
-            recipient_seq: codec::get_seq(&row, 4)?,
-        };
-        state.inbox_numbers.insert(codec::get_message_id(&row, 0)?, numbers);
+    let ids: Vec<Uuid> = acknowledged_ids(batch).iter().map(|id| codec::uuid(id.as_bytes())).collect();
+    if !ids.is_empty() {
+        pipeline.add(INBOX_NUMBERS, vec![param(ids)]).await?;
+        kinds.push(RowKind::InboxNumbers);
     }
     Ok(())
 }
@@ -63,7 +50,7 @@ pub(super) async fn read_sent<'a>(
 ) -> Result<(), Fault> {
     let (mut senders, mut client_ids) = (Vec::new(), Vec::new());
     for write in writes {
-        let Write::AppendMessage(write) = write else { continue };
+        let Action::AppendMessage(write) = &write.action else { continue };
         if let Some(id) = &write.client_id {
             senders.push(write.sender.user.as_bytes().as_slice());
             client_ids.push(codec::uuid(id.as_bytes()));
@@ -80,7 +67,7 @@ pub(super) async fn read_sent<'a>(
 fn acknowledged_ids(writes: &[Write]) -> BTreeSet<MessageId> {
     let mut acknowledged = BTreeSet::new();
     for write in writes {
-        if let Write::Acknowledge(write) = write
+        if let Action::Acknowledge(write) = &write.action
             && let AckTarget::Messages(ids) = &write.target
         {
             acknowledged.extend(ids);

@@ -19,6 +19,32 @@ pub(super) const DELETE_ACKED: &str = "DELETE FROM acked k
     USING unnest($1::bytea[], $2::text[], $3::bigint[]) AS n(user_id, device, cursor)
     WHERE k.user_id = n.user_id AND k.device = n.device AND k.seq <= n.cursor";
 
+pub(super) const FORGET_DEVICES: &str = "DELETE FROM devices d
+    USING unnest($1::bytea[], $2::text[]) AS n(user_id, device)
+    WHERE d.user_id = n.user_id AND d.device = n.device";
+
+pub(super) const FORGET_ACKED: &str = "DELETE FROM acked k
+    USING unnest($1::bytea[], $2::text[]) AS n(user_id, device)
+    WHERE k.user_id = n.user_id AND k.device = n.device";
+
+/// Adds the statements that delete the forgotten devices, with their individual acknowledgements.
+pub(super) async fn delete_forgotten<'a>(
+    state: &'a BatchState,
+    pipeline: &mut Pipeline<'a>,
+) -> Result<(), Fault> {
+    if state.forgotten.is_empty() {
+        return Ok(());
+    }
+    for sql in [FORGET_DEVICES, FORGET_ACKED] {
+        let params = vec![
+            param(state.forgotten.iter().map(|who| who.user.as_bytes().as_slice()).collect::<Vec<_>>()),
+            param(state.forgotten.iter().map(|who| who.device.as_str()).collect::<Vec<_>>()),
+        ];
+        pipeline.add(sql, params).await?;
+    }
+    Ok(())
+}
+
 /// Adds the statements that insert new devices and update changed cursors. Also adds those that
 /// insert new individual acknowledgements above the cursor and delete stored ones up to the cursor.
 pub(super) async fn write_devices<'a>(
@@ -28,22 +54,22 @@ pub(super) async fn write_devices<'a>(
     let new: Vec<_> = state
         .devices
         .iter()
-        .filter_map(|(who, device)| device.registered_as.map(|registered| (who, device, registered)))
+        .filter_map(|(who, device)| device.registered_at.map(|at| (who, device, at)))
         .collect();
     if !new.is_empty() {
         let params = vec![
             param(new.iter().map(|(who, ..)| who.user.as_bytes().as_slice()).collect::<Vec<_>>()),
             param(new.iter().map(|(who, ..)| who.device.as_str()).collect::<Vec<_>>()),
-            param(new.iter().map(|(_, _, (number, _))| codec::u64_to_i64(*number)).collect::<Vec<_>>()),
+            param(new.iter().map(|(_, d, _)| codec::u64_to_i64(d.registration.get())).collect::<Vec<_>>()),
             param(new.iter().map(|(_, device, _)| codec::u64_to_i64(device.cursor)).collect::<Vec<_>>()),
-            param(new.iter().map(|(_, _, (_, at))| codec::time_to_i64(*at)).collect::<Vec<_>>()),
+            param(new.iter().map(|(_, _, at)| codec::time_to_i64(*at)).collect::<Vec<_>>()),
         ];
         pipeline.add(INSERT_DEVICES, params).await?;
     }
     let changed: Vec<_> = state
         .devices
         .iter()
-        .filter(|(_, device)| device.is_changed && device.registered_as.is_none())
+        .filter(|(_, device)| device.is_changed && device.registered_at.is_none())
         .collect();
     if changed.is_empty() {
         return Ok(());

@@ -6,15 +6,15 @@ use crate::write::pipeline::{Pipeline, param};
 use crate::write::state::{BatchState, Content};
 
 const INSERT_MESSAGES: &str = "INSERT INTO messages (conversation, seq, id, sender, recipient,
-        sender_seq, recipient_seq, client_id, sent_at, received_at, suite, nonce, ephemeral, payload)
+        sender_seq, recipient_seq, client_id, sent_at, received_at, suite, nonce, ephemeral, payload, sender_number)
     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bytea[], $5::bytea[], $6::bigint[],
         $7::bigint[], $8::uuid[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bytea[], $13::bytea[],
-        $14::bytea[])";
+        $14::bytea[], $15::bigint[])";
 
 const INSERT_ENTRIES: &str = "INSERT INTO inbox (user_id, seq, at, conversation, message_seq,
-        notice, origin)
+        notice, origin, addressee)
     SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::uuid[], $5::bigint[], $6::bytea[],
-        $7::text[])";
+        $7::text[], $8::bigint[])";
 
 /// Adds the statement that inserts all new messages.
 pub(super) async fn insert_messages<'a>(
@@ -44,6 +44,7 @@ pub(super) async fn insert_messages<'a>(
         column!(|m, _n| m.ciphertext.nonce().as_slice()),
         column!(|m, _n| m.ciphertext.ephemeral().map(<[u8; 32]>::as_slice)),
         column!(|m, _n| &m.ciphertext.payload()[..]),
+        column!(|m, _n| codec::u64_to_i64(m.sender_sequence.get())),
     ];
     pipeline.add(INSERT_MESSAGES, params).await
 }
@@ -78,6 +79,7 @@ pub(super) async fn insert_entries<'a>(
             Content::Notice(notice) => Some(notice.as_slice()),
         }),
         column!(|e| codec::origin(e.origin.as_ref())),
+        column!(|e| e.addressee.map(|registration| codec::u64_to_i64(registration.get()))),
     ];
     pipeline.add(INSERT_ENTRIES, params).await
 }

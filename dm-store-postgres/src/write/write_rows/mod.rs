@@ -4,6 +4,7 @@
 mod conversations;
 mod devices;
 mod messages;
+mod records;
 mod users;
 
 use crate::error::Fault;
@@ -16,19 +17,27 @@ pub(super) async fn add_statements<'a>(
     state: &'a BatchState,
     pipeline: &mut Pipeline<'a>,
 ) -> Result<(), Fault> {
+    records::write_records(state, pipeline).await?;
     conversations::write_conversations(state, pipeline).await?;
+    conversations::write_gates(state, pipeline).await?;
     messages::insert_messages(state, pipeline).await?;
     messages::insert_entries(state, pipeline).await?;
     users::write_users(state, pipeline).await?;
+    devices::delete_forgotten(state, pipeline).await?;
     devices::write_devices(state, pipeline).await
 }
 
 /// The statements of this module that must find their rows by an index, for the test `query_plans`.
 #[cfg(test)]
-pub(super) const INDEXED_STATEMENTS: [&str; 5] = [
+pub(super) const INDEXED_STATEMENTS: [&str; 10] = [
+    records::DELETE_RECORDS,
     users::UPDATE_USERS,
-    users::UPDATE_KEYS,
+    conversations::INSERT_CONVERSATIONS,
     conversations::UPDATE_CONVERSATIONS,
+    conversations::UPDATE_FENCES,
+    conversations::DELETE_GATES,
     devices::UPDATE_DEVICES,
     devices::DELETE_ACKED,
+    devices::FORGET_DEVICES,
+    devices::FORGET_ACKED,
 ];

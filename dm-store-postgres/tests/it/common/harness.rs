@@ -53,12 +53,13 @@ pub fn fresh() -> Database {
     })
 }
 
-/// The name of the template database. It contains a hash of the migration, because the server may
-/// have a template of an earlier text of the migration.
+/// The name of the template database. It contains a hash of the migrations, because the server may
+/// have a template of an earlier text of them.
 fn template() -> String {
     use std::hash::{DefaultHasher, Hash as _, Hasher as _};
     let mut hasher = DefaultHasher::new();
     include_str!("../../../migrations/0001_initial.sql").hash(&mut hasher);
+    include_str!("../../../migrations/0002_records.sql").hash(&mut hasher);
     format!("dm_{:016x}", hasher.finish())
 }
 

@@ -5,5 +5,6 @@
 pub mod harness;
 pub mod older;
 
-pub use dm_conformance::build::{append_at as append, at, conversation, open, register, user, who};
+pub use dm_conformance::build::{append_at as append, conversation, expire, open, register, user, who};
+pub use dm_conformance::outcome::answer;
 pub use dm_conformance::reads::{inbox_numbers as numbers, whole_inbox};

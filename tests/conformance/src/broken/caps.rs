@@ -5,8 +5,9 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use dm_core::store::{
-    AckTarget, AppendMessage, ClientMessageId, ConversationState, DeviceId, HistoryPage, HistoryQuery,
-    InboxPage, InboxQuery, KeyVersion, MemoryStore, Outcome, Principal, Store, StoreError, UserId, Write,
+    AckTarget, Action, Answer, AppendMessage, ClientMessageId, DeviceId, Done, HistoryPage, HistoryQuery,
+    InboxPage, InboxQuery, ListedConversation, MemoryStore, Outcome, Principal, Store, StoreError, UserId,
+    Write,
 };
 use tokio::task::yield_now;
 
@@ -19,9 +20,7 @@ defects! {
     "idempotent": "content is compared in its first 4 KiB" => ComparesPart,
     "acknowledging": "a device has at most 256 entries acknowledged one by one" => FewMarks,
     "acknowledging": "an acknowledgement names 256 messages at most" => FewNames,
-    "keys": "a key's version has eight bits" => ByteVersions,
     "devices": "a user has 256 devices at most" => FewDevices,
-    "announcements": "a step tells at most 256 peers and says that it told all" => TellsFew,
     "expiry": "a step removes at most 256 entries and says that it removed all" => RemovesFew,
     "pages": "a page of history ends after 256 messages and says that there are no more" => ShortHistory,
     "pages": "a page of an inbox skips the entries after the first 256" => ShortInbox,
@@ -49,7 +48,7 @@ impl Defect for Parts {
 
 /// Removes the client id of a send, unless `forgotten` says that the send repeats an earlier one.
 fn forget_id(write: &mut Write, forgotten: impl FnOnce(&mut AppendMessage, UserId, ClientMessageId) -> bool) {
-    if let Write::AppendMessage(write) = write
+    if let Action::AppendMessage(write) = &mut write.action
         && let Some(id) = write.client_id
         && forgotten(write, write.sender.user, id)
     {
@@ -92,7 +91,7 @@ struct ComparesPart(Mutex<Vec<AppendMessage>>);
 
 impl Defect for ComparesPart {
     fn write(&self, write: &mut Write) {
-        let Write::AppendMessage(new) = write else { return };
+        let Action::AppendMessage(new) = &mut write.action else { return };
         let mut seen = self.0.lock().unwrap();
         let start = |write: &AppendMessage| write.ciphertext.payload().get(..4_096).map(<[u8]>::to_vec);
         let same = |old: &&AppendMessage| {
@@ -111,7 +110,7 @@ struct FewMarks(Mutex<HashMap<Principal, usize>>);
 
 impl Defect for FewMarks {
     fn write(&self, write: &mut Write) {
-        if let Write::Acknowledge(write) = write
+        if let Action::Acknowledge(write) = &mut write.action
             && let AckTarget::Entries(seqs) = &mut write.target
         {
             let mut marks = self.0.lock().unwrap();
@@ -127,21 +126,10 @@ struct FewNames;
 
 impl Defect for FewNames {
     fn write(&self, write: &mut Write) {
-        if let Write::Acknowledge(write) = write
+        if let Action::Acknowledge(write) = &mut write.action
             && let AckTarget::Messages(ids) = &mut write.target
         {
             ids.truncate(CAP);
-        }
-    }
-}
-
-#[derive(Default)]
-struct ByteVersions;
-
-impl Defect for ByteVersions {
-    fn outcome(&self, _write: &Write, outcome: &mut Outcome) {
-        if let Outcome::KeyPublished { record, .. } = outcome {
-            record.version = KeyVersion::new(record.version.get() % 256).unwrap_or(KeyVersion::FIRST);
         }
     }
 }
@@ -151,25 +139,8 @@ struct FewDevices;
 
 impl Defect for FewDevices {
     fn write(&self, write: &mut Write) {
-        if let Write::RegisterDevice(write) = write {
+        if let Action::RegisterDevice(write) = &mut write.action {
             write.limit = write.limit.min(CAP);
-        }
-    }
-}
-
-#[derive(Default)]
-struct TellsFew;
-
-impl Defect for TellsFew {
-    fn write(&self, write: &mut Write) {
-        if let Write::AnnounceKeys(write) = write {
-            write.limit = write.limit.min(CAP);
-        }
-    }
-
-    fn outcome(&self, _write: &Write, outcome: &mut Outcome) {
-        if let Outcome::KeysAnnounced { appended, more } = outcome {
-            *more &= appended.len() < CAP;
         }
     }
 }
@@ -179,13 +150,13 @@ struct RemovesFew;
 
 impl Defect for RemovesFew {
     fn write(&self, write: &mut Write) {
-        if let Write::Expire(write) = write {
+        if let Action::Expire(write) = &mut write.action {
             write.limit = write.limit.min(CAP);
         }
     }
 
     fn outcome(&self, _write: &Write, outcome: &mut Outcome) {
-        if let Outcome::Expired { entries, more } = outcome {
+        if let Outcome::Done(Done { answer: Answer::Expired { entries, more }, .. }) = outcome {
             *more &= *entries < CAP;
         }
     }
@@ -217,7 +188,7 @@ impl Defect for ShortInbox {
 struct ShortList;
 
 impl Defect for ShortList {
-    fn list_page(&self, page: &mut Vec<ConversationState>) {
+    fn list_page(&self, page: &mut Vec<ListedConversation>) {
         page.truncate(CAP);
     }
 }

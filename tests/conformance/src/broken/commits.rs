@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use dm_core::store::{
-    AppendMessage, InboxPage, InboxQuery, InboxSeq, MemoryStore, Outcome, Refusal, Store, StoreError, UserId,
-    Write,
+    Action, InboxPage, InboxQuery, InboxSeq, MemoryStore, Outcome, Refusal, Store, StoreError, UserId, Write,
 };
 use tokio::task::yield_now;
 
@@ -23,7 +22,7 @@ defects! {
     "refusals": "a refused write stops the rest of its batch" => StopsAtRefusal,
     "refusals": "a refused message is stored" => StoresRefused,
     "refusals": "a write does not see those before it in its batch" => Blind,
-    "unknown_writes": "a kind of write of this version is refused as unknown" => Ignorant,
+    "unknown_actions": "an action of this version is refused as unknown" => Ignorant,
     "concurrent": "concurrent commits overwrite each other" => Overwrites,
 }
 
@@ -142,10 +141,8 @@ impl Defect for StoresRefused {
     async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let outcomes = store.commit(batch.clone()).await?;
         for (write, outcome) in batch.into_iter().zip(&outcomes) {
-            if let (Write::AppendMessage(write), Outcome::Refused(Refusal::StaleKey { .. })) =
-                (write, outcome)
-            {
-                store.commit(vec![AppendMessage { recipient_key_version: None, ..write }.into()]).await?;
+            if matches!(outcome, Outcome::Refused(Refusal::Unmet { .. })) {
+                store.commit(vec![Write { expects: Vec::new(), ..write }]).await?;
             }
         }
         Ok(outcomes)
@@ -160,8 +157,8 @@ impl Defect for Blind {
     async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let (mut outcomes, mut known) = (Vec::new(), Vec::new());
         for write in &batch {
-            known.push(match write {
-                Write::AppendMessage(write) => store.conversation(write.conversation).await?.is_some(),
+            known.push(match &write.action {
+                Action::AppendMessage(write) => store.conversation(write.conversation).await?.is_some(),
                 _ => true,
             });
         }
@@ -181,7 +178,7 @@ struct Ignorant;
 
 impl Defect for Ignorant {
     fn outcome(&self, write: &Write, outcome: &mut Outcome) {
-        if matches!(write, Write::Expire(_)) {
+        if matches!(write.action, Action::Expire(_)) {
             *outcome = Outcome::Refused(Refusal::Unsupported);
         }
     }
@@ -201,7 +198,10 @@ impl Defect for Overwrites {
         yield_now().await;
         let outcomes = store.commit(batch).await;
         if others > 0 {
-            let appended = outcomes.clone()?.into_iter().flat_map(|mut outcome| outcome.take_appended());
+            let appended = outcomes.clone()?.into_iter().flat_map(|outcome| match outcome {
+                Outcome::Done(done) => done.appended,
+                Outcome::Refused(_) => Vec::new(),
+            });
             self.lost.lock().unwrap().extend(appended.map(|hint| (hint.user, hint.entry.seq)));
         }
         self.running.fetch_sub(1, Ordering::SeqCst);

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use dm_core::store::{
-    AckTarget, Acknowledge, ClientMessageId, ForgetDevice, InboxPage, InboxQuery, InboxSeq, KeyVersion,
-    MemoryStore, Outcome, OwnEntries, Principal, Refusal, Store, StoreError, UserId, Write,
+    AckTarget, Acknowledge, Action, Answer, ClientMessageId, Expect, ForgetDevice, InboxPage, InboxQuery,
+    InboxSeq, MemoryStore, Outcome, OwnEntries, Principal, Refusal, Store, StoreError, UserId, Write,
 };
 use tokio::task::yield_now;
 
@@ -21,10 +21,9 @@ defects! {
     "expiry": "an expired entry that is named moves the cursor" => ExpiredMoves,
     "never_reused": "numbers restart for a user without entries and devices" => NumbersAnew,
     "devices": "forgetting a device forgets those that have its name as a prefix" => ForgetsAlike,
-    "idempotent": "the named key version is part of the content" => VersionIsContent,
+    "idempotent": "the conditions are part of the content" => ConditionsAreContent,
     "devices": "a device starts at zero in an inbox with only expired entries" => StartsAtZero,
     "expiry": "a limit of zero entries is taken for one" => ExpiresOne,
-    "announcements": "a limit of zero peers is taken for one" => TellsOne,
     "consistent": "devices and depth are read in the middle of a batch" => ReadsDevicesEarly,
 }
 
@@ -59,7 +58,7 @@ impl Defect for HeadFirst {
     async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let mut outcomes = store.commit(batch.clone()).await?;
         for (write, outcome) in batch.iter().zip(&mut outcomes) {
-            if let Write::Acknowledge(Acknowledge { who, target }) = write
+            if let Action::Acknowledge(Acknowledge { who, target }) = &write.action
                 && matches!(outcome, Outcome::Refused(Refusal::UnknownDevice))
             {
                 let (head, _) = extent(store, who.user).await?;
@@ -85,7 +84,8 @@ impl Defect for ExpiredUnknown {
     async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let mut outcomes = store.commit(batch.clone()).await?;
         for (write, outcome) in batch.iter().zip(&mut outcomes) {
-            if let (Write::Acknowledge(write), Outcome::Acknowledged(done)) = (write, outcome)
+            if let (Action::Acknowledge(write), Outcome::Done(done)) = (&write.action, outcome)
+                && let Answer::Acknowledged(done) = &mut done.answer
                 && let AckTarget::Entries(seqs) = &write.target
             {
                 let (_, floor) = extent(store, write.who.user).await?;
@@ -105,11 +105,11 @@ impl Defect for ExpiredMoves {
     async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let outcomes = store.commit(batch.clone()).await?;
         for write in batch {
-            if let Write::Acknowledge(Acknowledge { who, target: AckTarget::Entries(seqs) }) = write {
+            if let Action::Acknowledge(Acknowledge { who, target: AckTarget::Entries(seqs) }) = write.action {
                 let (_, floor) = extent(store, who.user).await?;
                 if let Some(newest) = seqs.into_iter().filter(|seq| *seq <= floor).max() {
                     let target = AckTarget::UpTo(newest);
-                    store.commit(vec![Write::Acknowledge(Acknowledge { who, target })]).await?;
+                    store.commit(vec![Acknowledge { who, target }.into()]).await?;
                 }
             }
         }
@@ -125,7 +125,7 @@ impl Defect for NumbersAnew {
     async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let outcomes = store.commit(batch.clone()).await?;
         for write in &batch {
-            if let Write::ForgetDevice(ForgetDevice { who }) = write {
+            if let Action::ForgetDevice(ForgetDevice { who }) = &write.action {
                 let (head, floor) = extent(store, who.user).await?;
                 if head == floor && store.devices(who.user).await?.is_empty() {
                     self.0.lock().unwrap().insert(who.user, head.get());
@@ -150,11 +150,11 @@ impl Defect for ForgetsAlike {
     async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let outcomes = store.commit(batch.clone()).await?;
         for write in batch {
-            let Write::ForgetDevice(ForgetDevice { who }) = write else { continue };
+            let Action::ForgetDevice(ForgetDevice { who }) = write.action else { continue };
             for other in store.devices(who.user).await? {
                 if other.device.as_str().starts_with(who.device.as_str()) {
                     let who = Principal::new(who.user, other.device);
-                    store.commit(vec![Write::ForgetDevice(ForgetDevice { who })]).await?;
+                    store.commit(vec![ForgetDevice { who }.into()]).await?;
                 }
             }
         }
@@ -163,15 +163,15 @@ impl Defect for ForgetsAlike {
 }
 
 #[derive(Default)]
-struct VersionIsContent(Mutex<HashMap<(UserId, ClientMessageId), Option<KeyVersion>>>);
+struct ConditionsAreContent(Mutex<HashMap<(UserId, ClientMessageId), Vec<Expect>>>);
 
-impl Defect for VersionIsContent {
+impl Defect for ConditionsAreContent {
     fn outcome(&self, write: &Write, outcome: &mut Outcome) {
-        let Write::AppendMessage(write) = write else { return };
-        let Some(id) = write.client_id else { return };
+        let Action::AppendMessage(append) = &write.action else { return };
+        let Some(id) = append.client_id else { return };
         let mut first = self.0.lock().unwrap();
-        let named = *first.entry((write.sender.user, id)).or_insert(write.recipient_key_version);
-        if named != write.recipient_key_version {
+        let named = first.entry((append.sender.user, id)).or_insert_with(|| write.expects.clone());
+        if *named != write.expects {
             *outcome = Outcome::Refused(Refusal::ClientIdReused);
         }
     }
@@ -185,10 +185,12 @@ impl Defect for StartsAtZero {
     async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let mut outcomes = store.commit(batch.clone()).await?;
         for (write, outcome) in batch.iter().zip(&mut outcomes) {
-            if let (Write::RegisterDevice(write), Outcome::DeviceRegistered { cursor }) = (write, outcome) {
+            if let (Action::RegisterDevice(write), Outcome::Done(done)) = (&write.action, outcome)
+                && let Answer::DeviceRegistered(device) = &mut done.answer
+            {
                 let (head, floor) = extent(store, write.who.user).await?;
                 if head == floor {
-                    *cursor = InboxSeq::ZERO;
+                    device.cursor = InboxSeq::ZERO;
                 }
             }
         }
@@ -201,18 +203,7 @@ struct ExpiresOne;
 
 impl Defect for ExpiresOne {
     fn write(&self, write: &mut Write) {
-        if let Write::Expire(write) = write {
-            write.limit = write.limit.max(1);
-        }
-    }
-}
-
-#[derive(Default)]
-struct TellsOne;
-
-impl Defect for TellsOne {
-    fn write(&self, write: &mut Write) {
-        if let Write::AnnounceKeys(write) = write {
+        if let Action::Expire(write) = &mut write.action {
             write.limit = write.limit.max(1);
         }
     }
@@ -245,7 +236,7 @@ impl Defect for ReadsDevicesEarly {
     async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         for write in &batch {
             self.devices.commit(vec![write.clone()]).await?;
-            if matches!(write, Write::ForgetDevice(_) | Write::Acknowledge(_)) {
+            if matches!(write.action, Action::ForgetDevice(_) | Action::Acknowledge(_)) {
                 self.wait_for_a_look().await;
             }
         }

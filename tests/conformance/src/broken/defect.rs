@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dm_core::store::{
-    ConversationState, ConversationsQuery, HistoryPage, HistoryQuery, InboxPage, InboxQuery, InboxSeq,
-    MemoryStore, Outcome, Store as _, StoreError, UserId, Write,
+    ConversationState, ConversationsQuery, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery,
+    InboxSeq, ListedConversation, MemoryStore, Outcome, Record, RecordKey, ScanPage, ScanQuery, Store as _,
+    StoreError, UserId, Write,
 };
 
 /// One mistake of a store. The in-memory store handles all that the defect does not change.
@@ -33,7 +34,19 @@ pub trait Defect: Send + Sync + 'static {
     fn list_query(&self, _query: &mut ConversationsQuery) {}
 
     /// Changes a page of a user's conversations.
-    fn list_page(&self, _page: &mut Vec<ConversationState>) {}
+    fn list_page(&self, _page: &mut Vec<ListedConversation>) {}
+
+    /// Changes a conversation that is read by its id.
+    fn state(&self, _state: &mut ConversationState) {}
+
+    /// Changes a list of a user's devices.
+    fn devices(&self, _user: UserId, _devices: &mut Vec<DeviceState>) {}
+
+    /// Changes a query of records.
+    fn scan_query(&self, _query: &mut ScanQuery) {}
+
+    /// Changes a page of records.
+    fn scan_page(&self, _query: &ScanQuery, _page: &mut ScanPage) {}
 
     /// Commits a batch.
     async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
@@ -67,6 +80,24 @@ pub trait Defect: Send + Sync + 'static {
         users: Vec<UserId>,
     ) -> Result<Vec<InboxSeq>, StoreError> {
         store.inbox_heads(users).await
+    }
+
+    /// Reads a page of a user's conversations.
+    async fn conversations(
+        &self,
+        store: &MemoryStore,
+        query: ConversationsQuery,
+    ) -> Result<Vec<ListedConversation>, StoreError> {
+        store.conversations(query).await
+    }
+
+    /// Reads records by their keys.
+    async fn records(
+        &self,
+        store: &MemoryStore,
+        keys: Vec<RecordKey>,
+    ) -> Result<Vec<Option<Record>>, StoreError> {
+        store.records(keys).await
     }
 
     /// Reads a conversation.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use dm_core::store::{
-    Ciphertext, HistoryPage, HistoryQuery, InboxPage, InboxQuery, InboxSeq, MemoryStore, Message, Store,
-    StoreError, Write,
+    Action, Ciphertext, HistoryPage, HistoryQuery, InboxPage, InboxQuery, InboxSeq, MemoryStore, Message,
+    Store, StoreError, Write,
 };
 
 use super::defect::{Defect, defects};
@@ -98,7 +98,7 @@ impl Defect for NoOrigin {
 
 /// Notes the latest time before which entries expired.
 fn expired_before(latest: &AtomicU64, write: &Write) {
-    if let Write::Expire(write) = write {
+    if let Action::Expire(write) = &write.action {
         latest.fetch_max(write.before.as_millis(), Ordering::SeqCst);
     }
 }

@@ -5,19 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use async_trait::async_trait;
-use dm_core::notify::Notification;
 use dm_core::store::{
-    ConversationsQuery, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, KeyBinding, KeyRecord,
-    MemoryStore, Notice, Outcome, Store, StoreError, StoreErrorKind, Write,
+    ConversationOrder, ConversationsQuery, InboxPage, InboxQuery, InboxSeq, MemoryStore, Outcome, Store,
+    StoreError, StoreErrorKind, Write,
 };
 
 use super::defect::{Defect, defects};
-use crate::build::{at, key, user, version};
 
 defects! {
     "pages": "the head of an inbox stays ahead of its pages" => AheadForEver,
     "pages": "a list begins anew with every page" => Anew,
-    "announcements": "a step always says that there is one more peer" => AlwaysOneMore,
     "histories": "after ten commits each further one fails" => Fails,
 }
 
@@ -51,26 +48,10 @@ struct Anew;
 
 impl Defect for Anew {
     fn list_query(&self, query: &mut ConversationsQuery) {
-        query.after = None;
-    }
-}
-
-#[derive(Default)]
-struct AlwaysOneMore;
-
-impl Defect for AlwaysOneMore {
-    fn outcome(&self, _write: &Write, outcome: &mut Outcome) {
-        if let Outcome::KeysAnnounced { appended, more } = outcome
-            && appended.is_empty()
-        {
-            let binding = KeyBinding::Unproven;
-            let record =
-                KeyRecord { user: user(1), key: key(1), version: version(1), published_at: at(1), binding };
-            let event = Event::Notice(Notice::PeerKeyChanged(record));
-            let entry = InboxEntry { seq: InboxSeq::new(1), at: at(1), origin: None, event };
-            appended.push(Notification { user: user(2), entry });
-            *more = true;
-        }
+        query.order = match query.order {
+            ConversationOrder::Active { .. } => ConversationOrder::Active { after: None },
+            ConversationOrder::Opened { .. } => ConversationOrder::Opened { after: None },
+        };
     }
 }
 

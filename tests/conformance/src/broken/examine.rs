@@ -8,7 +8,10 @@ use dm_core::store::{MemoryStore, Store};
 use super::chosen::CHOSEN;
 use super::defect::Kind;
 use super::store::{Broken, BrokenHarness};
-use super::{caps, commits, corners, deliveries, endless, pages, plain, writes};
+use super::{
+    caps, commits, conditions, corners, deliveries, endless, gates, numbers, pages, plain, posts, proofs,
+    records, scans, writes,
+};
 use crate::cases;
 
 /// The module whose case takes minutes to shrink a script. It is left out.
@@ -35,6 +38,13 @@ pub fn kinds() -> Vec<Kind> {
         corners::KINDS,
         plain::KINDS,
         endless::KINDS,
+        conditions::KINDS,
+        gates::KINDS,
+        records::KINDS,
+        posts::KINDS,
+        numbers::KINDS,
+        proofs::KINDS,
+        scans::KINDS,
     ]
     .concat()
 }

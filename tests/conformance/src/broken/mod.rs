@@ -6,13 +6,21 @@
 mod caps;
 mod chosen;
 mod commits;
+mod conditions;
 mod corners;
 mod defect;
 mod deliveries;
 mod endless;
 mod examine;
+mod gates;
+mod numbers;
+mod one_write;
 mod pages;
 mod plain;
+mod posts;
+mod proofs;
+mod records;
+mod scans;
 mod store;
 mod writes;
 

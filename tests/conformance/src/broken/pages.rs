@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use dm_core::store::{
-    ConversationState, ConversationsQuery, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery,
-    InboxSeq, MemoryStore, OwnEntries, ServerSequence, Store as _, StoreError, UserId,
+    ConversationsQuery, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery, InboxSeq,
+    ListedConversation, MemoryStore, OwnEntries, ServerSequence, Store as _, StoreError, UserId,
 };
 
 use super::corners::extent;
@@ -102,8 +102,8 @@ impl Defect for NoMore {
 struct ById;
 
 impl Defect for ById {
-    fn list_page(&self, page: &mut Vec<ConversationState>) {
-        page.sort_by_key(|state| state.conversation.id);
+    fn list_page(&self, page: &mut Vec<ListedConversation>) {
+        page.sort_by_key(|listed| listed.state.conversation.id);
     }
 }
 

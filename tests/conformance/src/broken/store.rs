@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
-    InboxPage, InboxQuery, InboxSeq, KeyRecord, MemoryStore, Outcome, Principal, Store, StoreError, UserId,
-    Write,
+    InboxPage, InboxQuery, InboxSeq, ListedConversation, MemoryStore, Outcome, Principal, Record, RecordKey,
+    ScanPage, ScanQuery, Store, StoreError, UserId, Write,
 };
 
 use super::chosen::CHOSEN;
@@ -60,20 +60,29 @@ impl Store for Broken {
         Ok(outcomes)
     }
 
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.read().key(user).await
+    async fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        self.defect.records(self.read(), keys).await
+    }
+
+    async fn scan(&self, mut query: ScanQuery) -> Result<ScanPage, StoreError> {
+        self.defect.scan_query(&mut query);
+        let mut page = self.read().scan(query.clone()).await?;
+        self.defect.scan_page(&query, &mut page);
+        Ok(page)
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
-        self.read().conversation(id).await
+        let mut state = self.read().conversation(id).await?;
+        state.iter_mut().for_each(|state| self.defect.state(state));
+        Ok(state)
     }
 
     async fn conversations(
         &self,
         mut query: ConversationsQuery,
-    ) -> Result<Vec<ConversationState>, StoreError> {
+    ) -> Result<Vec<ListedConversation>, StoreError> {
         self.defect.list_query(&mut query);
-        let mut page = self.read().conversations(query).await?;
+        let mut page = self.defect.conversations(self.read(), query).await?;
         self.defect.list_page(&mut page);
         Ok(page)
     }
@@ -97,7 +106,9 @@ impl Store for Broken {
     }
 
     async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
-        self.defect.read_devices(&self.store).devices(user).await
+        let mut devices = self.defect.read_devices(&self.store).devices(user).await?;
+        self.defect.devices(user, &mut devices);
+        Ok(devices)
     }
 
     async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {

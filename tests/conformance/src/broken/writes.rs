@@ -4,8 +4,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use dm_core::store::{
-    Acknowledge, Acknowledged, AppendMessage, ForgetDevice, MemoryStore, Outcome, Principal, Refusal, Store,
-    StoreError, Timestamp, Write,
+    Acknowledge, Acknowledged, Action, Answer, AppendMessage, Done, Expect, ForgetDevice, MemoryStore,
+    Outcome, Owner, Party, Principal, RecordKey, Refusal, Store, StoreError, Timestamp, Write,
 };
 
 use super::defect::{Defect, defects};
@@ -15,14 +15,11 @@ defects! {
     "idempotent": "a retry is recognized by its content alone" => ByContent,
     "idempotent": "a retry is recognized by its id alone" => ById,
     "idempotent": "a client id is taken for all senders" => OneForAll,
-    "idempotent": "the key version is checked before the client id" => VersionFirst,
-    "stale_key": "the key version is not checked" => AnyVersion,
+    "idempotent": "the fence of the peer is checked before the client id" => FenceFirst,
     "acknowledging": "an acknowledgement reaches the user's other devices" => AllDevices,
     "acknowledging": "an entry beyond the head can be acknowledged" => BeyondHead,
     "acknowledging": "a message of other users can be acknowledged" => Anyones,
     "expiry": "expiry ignores the time" => Timeless,
-    "keys": "the same key again is a new version" => AlwaysNew,
-    "announcements": "peers are told of a key twice" => Twice,
     "devices": "a forgotten device keeps its cursor" => Remembers,
     "devices": "registering again starts over" => StartsOver,
     "devices": "one device more than allowed" => OneMore,
@@ -33,10 +30,10 @@ struct OnePerOpener;
 
 impl Defect for OnePerOpener {
     fn outcome(&self, write: &Write, outcome: &mut Outcome) {
-        if let (Write::OpenConversation(write), Outcome::ConversationOpened { conversation, created, .. }) =
-            (write, outcome)
+        if let (Action::OpenConversation(write), Outcome::Done(done)) = (&write.action, outcome)
+            && let Answer::ConversationOpened(conversation) = &mut done.answer
         {
-            (conversation.id, *created) = (write.id, true);
+            (conversation.id, done.is_found) = (write.id, false);
         }
     }
 }
@@ -46,7 +43,7 @@ struct ByContent(Mutex<Vec<AppendMessage>>);
 
 impl Defect for ByContent {
     fn write(&self, write: &mut Write) {
-        let Write::AppendMessage(new) = write else { return };
+        let Action::AppendMessage(new) = &mut write.action else { return };
         let mut seen = self.0.lock().unwrap();
         let same = |old: &&AppendMessage| {
             (old.conversation, old.sender.user, old.sent_at, &old.ciphertext)
@@ -64,7 +61,7 @@ struct ById(Mutex<Vec<AppendMessage>>);
 
 impl Defect for ById {
     fn write(&self, write: &mut Write) {
-        let Write::AppendMessage(new) = write else { return };
+        let Action::AppendMessage(new) = &mut write.action else { return };
         let mut seen = self.0.lock().unwrap();
         let same = |old: &&AppendMessage| {
             new.client_id.is_some() && (old.client_id, old.sender.user) == (new.client_id, new.sender.user)
@@ -81,7 +78,7 @@ struct OneForAll(Mutex<Vec<AppendMessage>>);
 
 impl Defect for OneForAll {
     fn outcome(&self, write: &Write, outcome: &mut Outcome) {
-        let Write::AppendMessage(new) = write else { return };
+        let Action::AppendMessage(new) = &write.action else { return };
         let mut seen = self.0.lock().unwrap();
         let others = |old: &AppendMessage| {
             new.client_id.is_some() && old.client_id == new.client_id && old.sender.user != new.sender.user
@@ -94,18 +91,19 @@ impl Defect for OneForAll {
 }
 
 #[derive(Default)]
-struct VersionFirst;
+struct FenceFirst;
 
-impl VersionFirst {
+impl FenceFirst {
     async fn one(store: &MemoryStore, write: Write) -> Result<Vec<Outcome>, StoreError> {
-        if let Write::AppendMessage(AppendMessage { conversation, sender, recipient_key_version, .. }) =
-            &write
-            && let Some(state) = store.conversation(*conversation).await?
-            && let Some(recipient) = state.conversation.participants.peer_of(sender.user)
+        if let Action::AppendMessage(append) = &write.action
+            && let Some(Expect::Fence { of: Party::Peer, tag }) = write.expects.first()
+            && let Some(state) = store.conversation(append.conversation).await?
+            && let Some(peer) = state.conversation.participants.peer_of(append.sender.user)
         {
-            let current = store.key(recipient).await?;
-            if recipient_key_version.is_some() && current.map(|key| key.version) != *recipient_key_version {
-                return Ok(vec![Outcome::Refused(Refusal::StaleKey { current })]);
+            let fence = store.records(vec![RecordKey::fence(Owner::User(peer))]).await?.remove(0);
+            if fence.as_ref().map(|fence| fence.tag) != Some(*tag) {
+                let current = fence.map(Into::into);
+                return Ok(vec![Outcome::Refused(Refusal::Unmet { which: 0, current })]);
             }
         }
         store.commit(vec![write]).await
@@ -113,24 +111,13 @@ impl VersionFirst {
 }
 
 #[async_trait]
-impl Defect for VersionFirst {
+impl Defect for FenceFirst {
     async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let mut outcomes = Vec::new();
         for write in batch {
             outcomes.extend(Self::one(store, write).await?);
         }
         Ok(outcomes)
-    }
-}
-
-#[derive(Default)]
-struct AnyVersion;
-
-impl Defect for AnyVersion {
-    fn write(&self, write: &mut Write) {
-        if let Write::AppendMessage(write) = write {
-            write.recipient_key_version = None;
-        }
     }
 }
 
@@ -142,14 +129,14 @@ impl Defect for AllDevices {
     async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let outcomes = store.commit(batch.clone()).await?;
         for (write, outcome) in batch.into_iter().zip(&outcomes) {
-            let (Write::Acknowledge(Acknowledge { who, target }), Outcome::Acknowledged(_)) =
-                (write, outcome)
+            let (Action::Acknowledge(Acknowledge { who, target }), Outcome::Done(_)) =
+                (write.action, outcome)
             else {
                 continue;
             };
             for other in store.devices(who.user).await? {
                 let (who, target) = (Principal::new(who.user, other.device), target.clone());
-                store.commit(vec![Write::Acknowledge(Acknowledge { who, target })]).await?;
+                store.commit(vec![Acknowledge { who, target }.into()]).await?;
             }
         }
         Ok(outcomes)
@@ -163,7 +150,7 @@ impl Defect for BeyondHead {
     fn outcome(&self, _write: &Write, outcome: &mut Outcome) {
         if let Outcome::Refused(Refusal::BeyondHead { head }) = outcome {
             let done = Acknowledged { cursor: *head, acknowledged: 1, unknown: 0 };
-            *outcome = Outcome::Acknowledged(done);
+            *outcome = Outcome::Done(Done { answer: Answer::Acknowledged(done), ..Done::default() });
         }
     }
 }
@@ -173,7 +160,7 @@ struct Anyones;
 
 impl Defect for Anyones {
     fn outcome(&self, _write: &Write, outcome: &mut Outcome) {
-        if let Outcome::Acknowledged(done) = outcome {
+        if let Outcome::Done(Done { answer: Answer::Acknowledged(done), .. }) = outcome {
             done.acknowledged += std::mem::take(&mut done.unknown);
         }
     }
@@ -184,30 +171,8 @@ struct Timeless;
 
 impl Defect for Timeless {
     fn write(&self, write: &mut Write) {
-        if let Write::Expire(write) = write {
+        if let Action::Expire(write) = &mut write.action {
             write.before = Timestamp::from_millis(u64::MAX);
-        }
-    }
-}
-
-#[derive(Default)]
-struct AlwaysNew;
-
-impl Defect for AlwaysNew {
-    fn outcome(&self, _write: &Write, outcome: &mut Outcome) {
-        if let Outcome::KeyPublished { record, changed: changed @ false } = outcome {
-            (record.version, *changed) = (record.version.next(), true);
-        }
-    }
-}
-
-#[derive(Default)]
-struct Twice;
-
-impl Defect for Twice {
-    fn outcome(&self, _write: &Write, outcome: &mut Outcome) {
-        if let Outcome::KeysAnnounced { appended, .. } = outcome {
-            appended.extend(appended.clone());
         }
     }
 }
@@ -217,14 +182,14 @@ struct Remembers;
 
 impl Defect for Remembers {
     fn write(&self, write: &mut Write) {
-        if let Write::ForgetDevice(ForgetDevice { who }) = write {
+        if let Action::ForgetDevice(ForgetDevice { who }) = &mut write.action {
             who.device = "another".parse().unwrap();
         }
     }
 
     fn outcome(&self, _write: &Write, outcome: &mut Outcome) {
-        if let Outcome::DeviceForgotten { existed } = outcome {
-            *existed = true;
+        if let Outcome::Done(done @ Done { answer: Answer::DeviceForgotten, .. }) = outcome {
+            done.is_found = false;
         }
     }
 }
@@ -237,9 +202,9 @@ impl Defect for StartsOver {
     async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let mut outcomes = Vec::new();
         for write in batch {
-            if let Write::RegisterDevice(register) = &write {
+            if let Action::RegisterDevice(register) = &write.action {
                 let who = register.who.clone();
-                store.commit(vec![Write::ForgetDevice(ForgetDevice { who })]).await?;
+                store.commit(vec![ForgetDevice { who }.into()]).await?;
             }
             outcomes.extend(store.commit(vec![write]).await?);
         }
@@ -252,7 +217,7 @@ struct OneMore;
 
 impl Defect for OneMore {
     fn write(&self, write: &mut Write) {
-        if let Write::RegisterDevice(write) = write {
+        if let Action::RegisterDevice(write) = &mut write.action {
             write.limit += 1;
         }
     }

@@ -1,12 +1,12 @@
 //! Clause 3, aligned: outcome *i* answers write *i*.
 
-use dm_core::notify::Notification;
-use dm_core::store::{Event, Notice, Outcome};
+use dm_core::store::{Answer, Event, Notice, Notification};
 
 use crate::build::{
-    ack_up_to, announce, append, conversation, expire, forget, message, on, open, open_from, publish,
+    ack_up_to, append, conversation, expire, forget, message, notice, on, open, open_from, post, publish,
     register, user, who,
 };
+use crate::outcome::{answer, opened, sent};
 use crate::reads::{above, history_of};
 use crate::{Harness, World};
 
@@ -16,7 +16,7 @@ pub async fn each_kind_of_write_answers_with_its_own_outcome<H: Harness>(world: 
         .commit(vec![
             open(1, 1, 2),
             publish(1, 1, 1),
-            announce(10, 1),
+            post(2, 1),
             append(1, 1, 1).into(),
             register(who(2)),
             ack_up_to(who(2), 2),
@@ -24,18 +24,19 @@ pub async fn each_kind_of_write_answers_with_its_own_outcome<H: Harness>(world: 
             forget(who(2)),
         ])
         .await;
+    let answers: Vec<_> = outcomes.iter().filter_map(answer).collect();
     assert!(
         matches!(
-            outcomes[..],
+            answers[..],
             [
-                Outcome::ConversationOpened { created: true, .. },
-                Outcome::KeyPublished { changed: true, .. },
-                Outcome::KeysAnnounced { more: false, .. },
-                Outcome::MessageAppended(_),
-                Outcome::DeviceRegistered { .. },
-                Outcome::Acknowledged(_),
-                Outcome::Expired { entries: 0, .. },
-                Outcome::DeviceForgotten { existed: true },
+                Answer::ConversationOpened(_),
+                Answer::None,
+                Answer::None,
+                Answer::MessageAppended(_),
+                Answer::DeviceRegistered(_),
+                Answer::Acknowledged(_),
+                Answer::Expired { entries: 0, .. },
+                Answer::DeviceForgotten,
             ]
         ),
         "{outcomes:?}"
@@ -48,7 +49,7 @@ pub async fn each_append_of_a_batch_is_answered_in_order<H: Harness>(world: Worl
     let ids: Vec<u64> = (1..=32).collect();
     let outcomes = world.commit(ids.iter().map(|id| append(1 + id % 4, 0, *id).into()).collect()).await;
     for (id, outcome) in ids.into_iter().zip(outcomes) {
-        let Outcome::MessageAppended(appended) = outcome else { panic!("{outcome:?}") };
+        let appended = sent(outcome);
         must_be!(appended.message.id, message(id));
         must_be!(appended.message.conversation, conversation(1 + id % 4));
     }
@@ -58,7 +59,7 @@ pub async fn each_append_of_a_batch_is_answered_in_order<H: Harness>(world: Worl
 pub async fn an_append_answers_with_the_message_as_stored<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let appended = world.append(append(1, 2, 1)).await;
-    assert!(!appended.repeated);
+    assert!(!appended.is_found);
     must_be!(appended.message, world.messages(history_of(1, 1, above(0), 1)).await.messages[0]);
     let entry = &world.inbox(&who(2)).await.entries[1];
     must_be!((appended.sender_seq, Some(&appended.message)), (entry.seq, entry.message()));
@@ -78,24 +79,22 @@ pub async fn an_append_names_the_entries_it_appended<H: Harness>(world: World<H>
 /// The outcome of an opening names the two notices. The opener's notice has their device as its
 /// origin.
 pub async fn an_opening_names_the_entries_it_appended<H: Harness>(world: World<H>) {
-    let outcome = world.done(open_from(1, on(2, "desk"), 1, crate::build::at(9))).await;
-    let Outcome::ConversationOpened { conversation, created: true, appended } = outcome else {
-        panic!("{outcome:?}")
-    };
-    must_be!(appended.len(), 2);
-    these_are_in_their_inboxes(&world, &appended).await;
-    for Notification { user: owner, entry } in appended {
+    let done = world.done(open_from(1, on(2, "desk"), 1, crate::build::at(9))).await;
+    let (conversation, _) = opened(&done);
+    must_be!(done.appended.len(), 2);
+    these_are_in_their_inboxes(&world, &done.appended).await;
+    for Notification { user: owner, entry } in done.appended {
         must_be!(entry.event, Event::Notice(Notice::ConversationOpened(conversation)));
         must_be!(entry.origin, (owner == user(2)).then(|| on(2, "desk").device));
     }
 }
 
-/// The outcome of an announcement names the notices in the inboxes of the peers.
-pub async fn an_announcement_names_the_entries_it_appended<H: Harness>(world: World<H>) {
-    world.commit(vec![open(1, 1, 2), open(2, 1, 3), publish(1, 1, 5)]).await;
-    let outcome = world.done(announce(10, 6)).await;
-    let Outcome::KeysAnnounced { appended, .. } = outcome else { panic!("{outcome:?}") };
-    must_be!(appended.len(), 2);
+/// The outcome of a post names the notice in the inbox that it was appended to.
+pub async fn a_post_names_the_entry_it_appended<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let appended = world.done(post(2, 6)).await.appended;
+    must_be!(appended.len(), 1);
+    must_be!((appended[0].user, &appended[0].entry.event), (user(2), &Event::Notice(notice(6))));
     these_are_in_their_inboxes(&world, &appended).await;
 }
 

@@ -115,7 +115,7 @@ pub async fn a_large_commit_whose_future_is_dropped_is_not_split<H: Harness>(wor
 }
 
 /// Polls a future so many times and drops it.
-async fn dropped_after(polls: u64, future: impl Future) {
+pub(super) async fn dropped_after(polls: u64, future: impl Future) {
     let (mut future, mut left) = (pin!(future), polls);
     poll_fn(|context| {
         left -= 1;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_core::store::{DeviceStart, InboxSeq, Outcome, Write};
+use dm_core::store::{DeviceStart, Expect, InboxSeq, Outcome, Owner, RecordKey, Write};
 
 use crate::build::{
     ack_entries, ack_up_to, append, conversation, expire, on, open, publish, register, register_from, user,
@@ -63,21 +63,19 @@ pub async fn cumulative_acknowledgements_at_once_keep_the_highest<H: Harness>(wo
 pub async fn registrations_at_once_stay_within_the_limit<H: Harness>(world: World<H>) {
     let register = |n: u64| vec![register_from(on(1, &format!("d{n}")), DeviceStart::Oldest, 3)];
     let outcomes = world.at_once((1..=20).map(register)).await;
-    let registered = |outcome: &&Outcome| matches!(outcome, Outcome::DeviceRegistered { .. });
+    let registered = |outcome: &&Outcome| matches!(outcome, Outcome::Done(_));
     must_be!(outcomes.iter().flatten().filter(registered).count(), 3);
     must_be!(world.devices(1).await.len(), 3);
 }
 
-/// Twenty keys get twenty versions.
-pub async fn keys_published_at_once_have_a_version_each<H: Harness>(world: World<H>) {
-    let outcomes = world.at_once((1..=20).map(|n| vec![publish(1, n, 1)])).await;
-    let version = |outcome: &Outcome| match outcome {
-        Outcome::KeyPublished { record, changed: true } => record.version.get(),
-        outcome => panic!("{outcome:?}"),
-    };
-    let mut versions: Vec<_> = outcomes.iter().flatten().map(version).collect();
-    versions.sort_unstable();
-    must_be!(versions, (1..=20).collect::<Vec<_>>());
+/// Twenty writes put the same record if it does not exist: the first one puts it.
+pub async fn of_conditional_puts_at_once_one_is_done<H: Harness>(world: World<H>) {
+    let absent = || Expect::Absent(RecordKey::fence(Owner::User(user(1))));
+    let outcomes = world.at_once((1..=20).map(|n| vec![publish(1, n, 1).expect(absent())])).await;
+    let done: Vec<_> = outcomes.iter().map(|outcomes| matches!(outcomes[0], Outcome::Done(_))).collect();
+    must_be!(done.iter().filter(|is_done| **is_done).count(), 1);
+    let version = world.key(1).await.unwrap().version.get();
+    must_be!(done.iter().position(|is_done| *is_done), Some(version as usize - 1));
 }
 
 /// Old entries of an inbox are removed while new ones are appended.

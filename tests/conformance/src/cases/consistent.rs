@@ -1,4 +1,4 @@
-//! Clause 17, consistent: one read answers from one state.
+//! Clause 26, consistent: one read answers from one state.
 
 use dm_core::store::{Depth, InboxSeq, Store, Write};
 

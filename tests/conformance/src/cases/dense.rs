@@ -1,10 +1,12 @@
 //! Clause 7, dense: numbers start at 1 and have no holes.
 
-use dm_core::store::{AppendMessage, InboxSeq, ServerSequence};
+use dm_core::store::{InboxSeq, ServerSequence};
 
-use crate::build::{append, append_as, conversation, open, publish, user, version, who};
+use crate::build::{append, append_as, conversation, naming, open, publish, user, who};
 use crate::reads::{above, history_of, inbox_after, seqs, sequences};
 use crate::{Harness, World};
+
+pub use super::numbers::dense::*;
 
 /// The messages of a conversation are numbered 1, 2, 3 …
 pub async fn a_conversation_is_numbered_from_one<H: Harness>(world: World<H>) {
@@ -44,8 +46,7 @@ pub async fn a_batch_is_numbered_without_holes<H: Harness>(world: World<H>) {
 /// An append that is refused, for each possible reason.
 pub async fn a_refused_append_takes_no_number<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1), append_as(1, 1, 1, 1).into()]).await;
-    let stale = AppendMessage { recipient_key_version: Some(version(2)), ..append(1, 1, 2) };
-    world.refused(stale.into()).await;
+    world.refused(naming(append(1, 1, 2), 2)).await;
     world.refused(append_as(1, 1, 3, 1).into()).await;
     world.refused(append(1, 3, 4).into()).await;
     let next = world.append(append(1, 1, 5)).await;

@@ -1,11 +1,12 @@
 //! The documentation of [`RegisterDevice`](dm_core::store::RegisterDevice) and
 //! [`ForgetDevice`](dm_core::store::ForgetDevice).
 
-use dm_core::store::{DeviceStart, Outcome, Refusal, RegisterDevice, Write};
+use dm_core::store::{Answer, DeviceStart, Done, Refusal, RegisterDevice};
 
 use crate::build::{
     ack_entries, ack_up_to, append, at, expire, forget, on, open, register, register_from, who,
 };
+use crate::outcome::registered;
 use crate::{Harness, World};
 
 /// The cursor and the time stay those of the first registration.
@@ -15,7 +16,7 @@ pub async fn registering_again_changes_nothing<H: Harness>(world: World<H>) {
     let before = world.snapshot().await;
     for start in [DeviceStart::Oldest, DeviceStart::Now] {
         let again = RegisterDevice { who: who(2), start, limit: 8, at: at(99) };
-        must_be!(cursor(world.done(Write::RegisterDevice(again)).await), 2);
+        must_be!(cursor(world.done(again.into()).await), 2);
     }
     must_be!(world.snapshot().await, before);
 }
@@ -26,7 +27,7 @@ pub async fn devices_are_listed_oldest_registration_first<H: Harness>(world: Wor
     for (time, name) in [5, 4, 3, 2, 1].into_iter().zip(names) {
         let register =
             RegisterDevice { who: on(1, name), start: DeviceStart::Oldest, limit: 8, at: at(time) };
-        world.done(Write::RegisterDevice(register)).await;
+        world.done(register.into()).await;
     }
     let listed: Vec<_> = world.devices(1).await.into_iter().map(|state| state.device.to_string()).collect();
     must_be!(listed, names);
@@ -85,15 +86,12 @@ pub async fn a_device_starts_at_the_head_of_an_inbox_with_only_expired_entries<H
 pub async fn a_device_is_forgotten_once<H: Harness>(world: World<H>) {
     world.commit(vec![register(on(1, "a")), register(on(1, "b"))]).await;
     for existed in [true, false] {
-        let outcome = world.done(forget(on(1, "a"))).await;
-        assert!(
-            matches!(outcome, Outcome::DeviceForgotten { existed: was } if was == existed),
-            "{outcome:?}"
-        );
+        let done = world.done(forget(on(1, "a"))).await;
+        assert!(matches!(done.answer, Answer::DeviceForgotten), "{done:?}");
+        must_be!(done.is_found, !existed);
     }
     must_be!(world.devices(1).await.len(), 1);
-    let outcome = world.done(forget(who(9))).await;
-    assert!(matches!(outcome, Outcome::DeviceForgotten { existed: false }), "{outcome:?}");
+    assert!(world.done(forget(who(9))).await.is_found);
 }
 
 /// It may not acknowledge, and its earlier acknowledgements are gone when it is registered again.
@@ -173,11 +171,9 @@ pub async fn three_hundred_devices_are_registered<H: Harness>(world: World<H>) {
     must_be!((world.cursor(&name(300)).await, world.cursor(&name(299)).await), (4, 0));
 }
 
-fn cursor(outcome: Outcome) -> u64 {
-    match outcome {
-        Outcome::DeviceRegistered { cursor } => cursor.get(),
-        outcome => panic!("another write's outcome: {outcome:?}"),
-    }
+#[expect(clippy::needless_pass_by_value, reason = "the result is not used again")]
+fn cursor(done: Done) -> u64 {
+    registered(&done).cursor.get()
 }
 
 /// Entries 1 to 4 in both inboxes, at times 1, 1, 2, 3.

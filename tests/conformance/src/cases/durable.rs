@@ -1,12 +1,13 @@
 //! Clause 2, durable: after `Ok` a batch is stored.
 
 use dm_core::store::{
-    Ciphertext, HistoryQuery, InboxSeq, KeyBinding, OwnEntries, Principal, PublishKey, RegisterDevice, Store,
-    Suite, Timestamp, Write,
+    Ciphertext, HistoryQuery, InboxSeq, KeyRecord, OwnEntries, Principal, RegisterDevice, SenderSequence,
+    ServerSequence, Store, Suite,
 };
 
 use crate::build::{
-    ack_entries, append, append_as, at, expire, key, on, open, open_from, publish, register, user, who,
+    ack_entries, append, append_as, at, expire, on, open, open_from, publish, published, put, register, user,
+    who,
 };
 use crate::process::show;
 use crate::reads::{above, history_of, inbox_after};
@@ -97,16 +98,18 @@ pub async fn the_largest_times_are_kept<H: Harness>(world: World<H>) {
     let mut write = append(1, 1, 1);
     (write.sent_at, write.at) = (last, last);
     world.append(write).await;
-    world.done(published_at(last)).await;
+    let key = KeyRecord { published_at: last, ..published(1, 1, 1) };
+    world.done(put(dm_core::store::Record { due: Some(last), ..key.to_record() })).await;
     let register = RegisterDevice { who: who(1), start: Default::default(), limit: 1, at: last };
-    world.done(Write::RegisterDevice(register)).await;
+    world.done(register.into()).await;
 
     let state = world.state(1).await.unwrap();
     must_be!((state.conversation.opened_at, state.last_activity), (last, Some(last)));
     let message = &world.messages(history_of(1, 2, above(0), 1)).await.messages[0];
     must_be!((message.sent_at, message.received_at), (last, last));
     assert!(world.inbox(&who(2)).await.entries.iter().all(|entry| entry.at == last));
-    must_be!(world.key(1).await.unwrap().published_at, last);
+    must_be!(world.record(key.to_record().key).await.unwrap().due, Some(last));
+    must_be!(world.key(1).await, Some(key));
     must_be!(world.devices(1).await[0].registered_at, last);
 }
 
@@ -125,7 +128,7 @@ pub async fn a_message_keeps_its_ids<H: Harness>(mut world: World<H>) {
     world.append(write.clone()).await;
     world.reopen().await;
     let history = world.messages(history_of(1, 1, above(0), 1)).await;
-    must_be!(*history.messages[0], write.into_message(dm_core::ServerSequence::new(1)));
+    must_be!(*history.messages[0], write.into_message(ServerSequence::new(1), SenderSequence::new(1)));
 }
 
 /// The longest possible name of the sending device, in the sender's inbox.
@@ -164,8 +167,4 @@ async fn keeps<H: Harness>(world: &World<H>, ciphertext: Result<Ciphertext, dm_c
         let page = world.page(dm_core::store::InboxQuery { own, ..inbox_after(who, 1, 1) }).await;
         assert!(page.entries[0].message().unwrap().ciphertext == ciphertext, "changed in an inbox");
     }
-}
-
-fn published_at(at: Timestamp) -> Write {
-    Write::PublishKey(PublishKey { user: user(1), key: key(1), binding: KeyBinding::Derived, at })
 }

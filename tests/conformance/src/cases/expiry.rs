@@ -9,6 +9,8 @@ use crate::build::{
 use crate::reads::{seqs, sequences};
 use crate::{Harness, World};
 
+pub use super::proofs::*;
+
 /// An entry that was queued exactly at the given time stays.
 pub async fn entries_queued_before_the_time_go<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;

@@ -1,4 +1,4 @@
-//! Clause 18, foreign: a conversation of other users reads as a missing one.
+//! Clause 27, foreign: a conversation of other users reads as a missing one.
 
 use dm_core::store::{HistoryQuery, HistoryRange, Refusal, Store};
 
@@ -34,17 +34,13 @@ pub async fn a_foreign_conversation_is_written_to_as_to_a_missing_one<H: Harness
     must_be!(world.snapshot().await, before);
 }
 
-/// The check of the participants comes first: a used client id and a stale key version reveal
+/// The check of the participants comes first: a used client id and the fence of the peer reveal
 /// nothing.
 pub async fn not_found_comes_before_the_other_refusals<H: Harness>(world: World<H>) {
     strangers(&world).await;
     for n in [1, 9] {
         must_be!(world.refused(append_as(n, 3, 50, 3).into()).await, Refusal::NotFound);
-        let named = dm_core::store::AppendMessage {
-            recipient_key_version: Some(crate::build::version(7)),
-            ..append(n, 3, 51)
-        };
-        must_be!(world.refused(named.into()).await, Refusal::NotFound);
+        must_be!(world.refused(crate::build::naming(append(n, 3, 51), 7)).await, Refusal::NotFound);
     }
 }
 

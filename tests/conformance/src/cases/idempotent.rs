@@ -3,8 +3,9 @@
 use dm_core::store::{AppendMessage, Ciphertext, Outcome, Refusal, Suite};
 
 use crate::build::{
-    append, append_as, at, ciphertext, conversation, expire, message, on, open, publish, user, version, who,
+    append, append_as, at, ciphertext, conversation, expire, message, naming, on, open, publish, user, who,
 };
+use crate::outcome::sent;
 use crate::{Harness, World};
 
 /// The answer to the retry equals the answer to the first send.
@@ -13,7 +14,7 @@ pub async fn a_retry_with_the_same_id_returns_the_first_sequence<H: Harness>(wor
     let first = world.append(append_as(1, 1, 1, 1)).await;
     world.append(append(1, 2, 2)).await;
     let retry = world.append(append_as(1, 1, 1, 1)).await;
-    assert!(retry.repeated && !first.repeated);
+    assert!(retry.is_found && !first.is_found);
     must_be!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
 }
 
@@ -33,7 +34,7 @@ pub async fn a_retry_is_known_from_another_device_and_at_another_time<H: Harness
     world.append(first.clone()).await;
     let retry = AppendMessage { id: message(2), sender: on(1, "desk"), at: at(99), ..first };
     let retry = world.append(retry).await;
-    assert!(retry.repeated);
+    assert!(retry.is_found);
     must_be!((retry.message.id, retry.message.received_at), (message(1), at(1)));
 }
 
@@ -71,7 +72,7 @@ pub async fn the_same_id_in_another_conversation_is_refused<H: Harness>(world: W
 pub async fn the_same_id_from_two_senders_is_two_messages<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into()]).await;
     let other = AppendMessage { id: message(2), sender: who(2), ..append_as(1, 1, 1, 1) };
-    assert!(!world.append(other).await.repeated);
+    assert!(!world.append(other).await.is_found);
     must_be!(world.state(1).await.unwrap().head.get(), 2);
 }
 
@@ -79,7 +80,7 @@ pub async fn the_same_id_from_two_senders_is_two_messages<H: Harness>(world: Wor
 pub async fn the_same_content_under_another_id_is_another_message<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into()]).await;
     let again = AppendMessage { id: message(2), ..append_as(1, 1, 1, 2) };
-    assert!(!world.append(again).await.repeated);
+    assert!(!world.append(again).await.is_found);
     must_be!(world.history(user(2), conversation(1)).await.unwrap().messages.len(), 2);
 }
 
@@ -87,15 +88,15 @@ pub async fn the_same_content_under_another_id_is_another_message<H: Harness>(wo
 pub async fn equal_sends_without_an_id_are_two_messages<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), append(1, 1, 1).into()]).await;
     let again = world.append(AppendMessage { id: message(2), ..append(1, 1, 1) }).await;
-    must_be!((again.repeated, again.message.sequence.get()), (false, 2));
+    must_be!((again.is_found, again.message.sequence.get()), (false, 2));
 }
 
 /// The first send and its retry are in one batch.
 pub async fn two_in_one_batch_are_one_message<H: Harness>(world: World<H>) {
     let retry = AppendMessage { id: message(2), ..append_as(1, 1, 1, 1) };
     let outcomes = world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into(), retry.into()]).await;
-    let Outcome::MessageAppended(retry) = &outcomes[2] else { panic!("{outcomes:?}") };
-    must_be!((retry.repeated, retry.message.id), (true, message(1)));
+    let retry = sent(outcomes[2].clone());
+    must_be!((retry.is_found, retry.message.id), (true, message(1)));
     must_be!(world.state(1).await.unwrap().head.get(), 1);
 }
 
@@ -111,28 +112,24 @@ pub async fn fifty_tasks_with_one_id_make_one_message<H: Harness>(world: World<H
     world.done(open(1, 1, 2)).await;
     let send = |id| vec![AppendMessage { id: message(id), ..append_as(1, 1, 1, 1) }.into()];
     let outcomes = world.at_once((1..=50).map(send)).await;
-    let mut answers = Vec::new();
-    for outcome in outcomes.into_iter().flatten() {
-        let Outcome::MessageAppended(appended) = outcome else { panic!("{outcome:?}") };
-        answers.push(appended);
-    }
+    let answers: Vec<_> = outcomes.into_iter().flatten().map(sent).collect();
     let first = &answers[0];
     assert!(answers.iter().all(|a| (&a.message, a.sender_seq) == (&first.message, first.sender_seq)));
-    must_be!(answers.iter().filter(|answer| !answer.repeated).count(), 1);
+    must_be!(answers.iter().filter(|answer| !answer.is_found).count(), 1);
     must_be!(world.inbox(&who(2)).await.entries.len(), 2);
 }
 
 /// The recipient's key has changed since the first send was accepted.
-pub async fn a_retry_is_answered_before_its_key_version_is_checked<H: Harness>(world: World<H>) {
+pub async fn a_retry_is_answered_before_its_conditions_are_checked<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1)]).await;
-    let send = AppendMessage { recipient_key_version: Some(version(1)), ..append_as(1, 1, 1, 1) };
-    world.append(send.clone()).await;
+    let send = append_as(1, 1, 1, 1);
+    world.append(naming(send.clone(), 1)).await;
     world.done(publish(2, 2, 2)).await;
-    assert!(world.append(send.clone()).await.repeated);
+    assert!(world.append(naming(send.clone(), 1)).await.is_found);
     // A send with other content is refused because of its client id, for any key version that it
     // names.
     let other = AppendMessage { ciphertext: ciphertext("other"), ..send };
-    must_be!(world.refused(other.into()).await, Refusal::ClientIdReused);
+    must_be!(world.refused(naming(other, 1)).await, Refusal::ClientIdReused);
 }
 
 /// The client retries after the host was restarted.
@@ -141,7 +138,7 @@ pub async fn a_retry_is_known_after_reopening<H: Harness>(mut world: World<H>) {
     let first = world.append(append_as(1, 1, 2, 1)).await;
     world.reopen().await;
     let retry = world.append(append_as(1, 1, 2, 1)).await;
-    assert!(retry.repeated);
+    assert!(retry.is_found);
     must_be!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
     must_be!(world.refused(append_as(1, 1, 3, 1).into()).await, Refusal::ClientIdReused);
 }
@@ -152,16 +149,15 @@ pub async fn a_retry_is_known_after_its_entries_expired<H: Harness>(world: World
     let first = world.append(append_as(1, 1, 1, 1)).await;
     world.done(expire(100, 100)).await;
     let retry = world.append(append_as(1, 1, 1, 1)).await;
-    assert!(retry.repeated);
+    assert!(retry.is_found);
     must_be!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
 }
 
-/// The named key version is no part of the compared content.
-pub async fn a_retry_that_names_another_key_version_is_a_retry<H: Harness>(world: World<H>) {
+/// Conditions are no part of the compared content.
+pub async fn a_retry_with_other_conditions_is_a_retry<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1), append_as(1, 1, 1, 1).into()]).await;
     for named in [1, 2] {
-        let retry = AppendMessage { recipient_key_version: Some(version(named)), ..append_as(1, 1, 1, 1) };
-        assert!(world.append(retry).await.repeated, "naming version {named}");
+        assert!(world.append(naming(append_as(1, 1, 1, 1), named)).await.is_found, "naming version {named}");
     }
 }
 
@@ -174,7 +170,7 @@ pub async fn a_retry_is_known_after_2000_other_sends<H: Harness>(world: World<H>
         world.commit(ids.map(|id| append_as(1, 1, id, id).into()).collect()).await;
     }
     let retry = world.append(append_as(1, 1, 1, 1)).await;
-    assert!(retry.repeated, "stored again as {:?}", retry.message.sequence);
+    assert!(retry.is_found, "stored again as {:?}", retry.message.sequence);
     must_be!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
     must_be!(world.refused(append_as(1, 1, 9_999, 1).into()).await, Refusal::ClientIdReused);
 }
@@ -185,7 +181,7 @@ pub async fn a_retry_at_the_largest_time_is_known<H: Harness>(world: World<H>) {
     let send = AppendMessage { sent_at: at(u64::MAX), at: at(u64::MAX), ..append_as(1, 1, 1, 1) };
     let first = world.append(send.clone()).await;
     let retry = world.append(AppendMessage { id: message(2), ..send }).await;
-    must_be!((retry.repeated, retry.message), (true, first.message));
+    must_be!((retry.is_found, retry.message), (true, first.message));
 }
 
 /// The length of the equal part does not matter.
@@ -208,5 +204,5 @@ pub async fn content_that_differs_in_its_last_byte_is_refused<H: Harness>(world:
     for (what, other) in others {
         must_be!(world.refused(other.into()).await, Refusal::ClientIdReused, "another {what}");
     }
-    assert!(world.append(with(1, 1, 1, 0x0100_0001)).await.repeated);
+    assert!(world.append(with(1, 1, 1, 0x0100_0001)).await.is_found);
 }

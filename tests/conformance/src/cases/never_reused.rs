@@ -6,6 +6,8 @@ use crate::build::{ack_up_to, append, expire, forget, open, register, who};
 use crate::reads::seqs;
 use crate::{Harness, World};
 
+pub use super::numbers::never_reused::*;
+
 /// The oldest entries expired.
 pub async fn numbers_go_on_above_expired_entries<H: Harness>(world: World<H>) {
     five_messages(&world).await;

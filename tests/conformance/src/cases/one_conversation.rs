@@ -1,8 +1,9 @@
 //! Clause 10, one conversation per pair.
 
-use dm_core::store::{Conversation, Outcome, Store, Write};
+use dm_core::store::{Conversation, Store, Write};
 
 use crate::build::{append, conversation, open, user, who};
+use crate::outcome;
 use crate::{Harness, World};
 
 /// The peer opens it second and gets the existing conversation.
@@ -35,9 +36,7 @@ pub async fn only_the_first_id_is_of_a_conversation<H: Harness>(world: World<H>)
 /// An opening that finds the conversation changes neither inbox.
 pub async fn both_are_told_of_an_opening_once<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
-    let outcome = world.done(open(2, 2, 1)).await;
-    let Outcome::ConversationOpened { appended, .. } = outcome else { panic!("{outcome:?}") };
-    assert!(appended.is_empty());
+    assert!(world.done(open(2, 2, 1)).await.appended.is_empty());
     for n in [1, 2] {
         must_be!(world.inbox(&who(n)).await.entries.len(), 1);
     }
@@ -47,9 +46,7 @@ pub async fn both_are_told_of_an_opening_once<H: Harness>(world: World<H>) {
 pub async fn two_openings_in_one_batch_are_one<H: Harness>(world: World<H>) {
     let outcomes = world.commit(vec![open(1, 2, 1), open(2, 1, 2)]).await;
     for (outcome, is_new) in outcomes.into_iter().zip([true, false]) {
-        let Outcome::ConversationOpened { conversation: found, created, .. } = outcome else {
-            panic!("{outcome:?}")
-        };
+        let (found, created) = outcome::opened(&outcome::done(outcome));
         must_be!((found.id, created), (conversation(1), is_new));
     }
 }
@@ -61,9 +58,7 @@ pub async fn fifty_openings_at_once_from_both_sides_are_one<H: Harness>(world: W
     let mut found = Vec::new();
     let mut openings = 0;
     for outcome in outcomes.into_iter().flatten() {
-        let Outcome::ConversationOpened { conversation, created, .. } = outcome else {
-            panic!("{outcome:?}")
-        };
+        let (conversation, created) = outcome::opened(&outcome::done(outcome));
         found.push(conversation);
         openings += usize::from(created);
     }
@@ -77,8 +72,7 @@ pub async fn another_handle_finds_the_conversation<H: Harness>(world: World<H>) 
     let (first, _) = opened(&world, open(1, 1, 2)).await;
     let Some(second) = world.second_handle().await else { return };
     let outcome = second.commit(vec![open(2, 2, 1)]).await.unwrap().remove(0);
-    let Outcome::ConversationOpened { conversation, created, .. } = outcome else { panic!("{outcome:?}") };
-    must_be!((conversation, created), (first, false));
+    must_be!(outcome::opened(&outcome::done(outcome)), (first, false));
 }
 
 /// The pair is durable.
@@ -107,8 +101,5 @@ pub async fn both_participants_can_write<H: Harness>(world: World<H>) {
 }
 
 async fn opened<H: Harness>(world: &World<H>, write: Write) -> (Conversation, bool) {
-    match world.done(write).await {
-        Outcome::ConversationOpened { conversation, created, .. } => (conversation, created),
-        outcome => panic!("another write's outcome: {outcome:?}"),
-    }
+    outcome::opened(&world.done(write).await)
 }

@@ -1,4 +1,4 @@
-//! Clause 13, three rows: the conversation and both inboxes.
+//! Clause 12, three rows: the conversation and both inboxes.
 
 use dm_core::store::{AppendMessage, DeviceId, Outcome};
 

@@ -6,6 +6,8 @@ use crate::build::{append, open, user, who};
 use crate::reads::{above, history_of, inbox_after, seqs, sequences};
 use crate::{Harness, World};
 
+pub use super::numbers::visible_in_order::*;
+
 /// Four writers in four conversations, all with the reader.
 pub async fn a_reader_of_an_inbox_during_commits_sees_no_hole<H: Harness>(world: World<H>) {
     world.commit((1..=4).map(|n| open(n, n, 0)).collect()).await;

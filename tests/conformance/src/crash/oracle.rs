@@ -1,8 +1,8 @@
 //! The answered batches, and the state that a store must therefore have.
 
 use dm_core::store::{
-    ConversationsQuery, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, Outcome, OwnEntries, Principal,
-    ServerSequence, Store, Write,
+    ConversationOrder, ConversationsQuery, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, Kind, Outcome,
+    OwnEntries, Owner, Principal, ServerSequence, Store, Write,
 };
 
 use super::batches::{CONVERSATIONS, USERS, batch};
@@ -114,12 +114,7 @@ impl Oracle {
     /// stored.
     pub(super) fn shows(&self) -> bool {
         let mut model = self.model.clone();
-        batch(self.seed, self.next()).iter().flat_map(|write| model.apply(write)).any(|outcome| match outcome
-        {
-            Outcome::MessageAppended(appended) => !appended.repeated,
-            Outcome::ConversationOpened { created, .. } => created,
-            _ => false,
-        })
+        batch(self.seed, self.next()).iter().flat_map(|write| model.apply(write)).any(|one| is_new(&one))
     }
 
     /// Compares all readable data with the answered batches, with or without the requested one.
@@ -182,20 +177,25 @@ pub enum Fate {
     Absent,
 }
 
+/// Whether a write appended an entry.
+const fn is_new(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Done(done) => !done.appended.is_empty(),
+        Outcome::Refused(_) => false,
+    }
+}
+
 /// A hash of an outcome, short enough for a pipe. The `Debug` output that it hashes contains all
-/// but payloads; reads compare those.
+/// but payloads and values; reads compare those.
 pub(crate) fn digest(outcome: &Outcome) -> u64 {
-    let text = match outcome {
-        // The store chooses the order in which peers are told.
-        Outcome::KeysAnnounced { appended, more } => {
-            let mut told: Vec<String> = appended.iter().map(|told| format!("{told:?}")).collect();
-            told.sort_unstable();
-            format!("{told:?} {more}")
-        }
-        outcome => format!("{outcome:?}"),
-    };
+    let mut outcome = outcome.clone();
+    if let Outcome::Done(done) = &mut outcome {
+        // The contract does not order these.
+        done.revisions.sort_unstable();
+    }
     // The hash is FNV-1a.
-    text.bytes()
+    format!("{outcome:?}")
+        .bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
@@ -213,10 +213,15 @@ pub(crate) fn parsed<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Vec
 /// Compares all readable data with the model.
 async fn agrees(model: &Model, store: &impl Store) -> Result<(), String> {
     reading::heads(model, store, (0..USERS).map(user).collect()).await?;
+    let owners = (0..USERS).map(|n| Owner::User(user(n)));
+    let owners = owners.chain((0..CONVERSATIONS).map(|n| Owner::Conversation(build::conversation(n))));
+    let owners: Vec<_> = owners.chain([Owner::Store]).collect();
+    let kinds = [Kind::FENCE, build::kind(), build::synced()];
+    reading::all_records(model, store, &owners, &kinds, 1_000).await?;
     for n in 0..USERS {
-        reading::key(model, store, user(n)).await?;
         reading::devices(model, store, user(n)).await?;
-        let list = ConversationsQuery { user: user(n), after: None, limit: 1_000 };
+        let order = ConversationOrder::Active { after: None };
+        let list = ConversationsQuery { user: user(n), order, kinds: Vec::new(), limit: 1_000 };
         reading::list(model, store, list).await?;
         for device in DEVICES {
             let who = Principal::new(user(n), device.parse().expect("a device's name"));
@@ -245,13 +250,14 @@ async fn agrees(model: &Model, store: &impl Store) -> Result<(), String> {
 mod tests {
     use std::collections::HashSet;
 
-    use dm_core::store::MemoryStore;
+    use dm_core::store::{Answer, Done, MemoryStore};
 
     use super::*;
 
     #[test]
     fn digests_tell_outcomes_apart_that_differ_in_one_digit() {
-        let outcomes = (0..10_000).map(|entries| Outcome::Expired { entries, more: false });
+        let expired = |entries| Done { answer: Answer::Expired { entries, more: false }, ..Done::default() };
+        let outcomes = (0..10_000).map(|entries| Outcome::Done(expired(entries)));
         assert_eq!(outcomes.map(|outcome| digest(&outcome)).collect::<HashSet<_>>().len(), 10_000);
     }
 
@@ -262,12 +268,7 @@ mod tests {
         for _ in 0..300 {
             let shows = oracle.shows();
             let outcomes = store.commit(oracle.ask()).await.unwrap();
-            let is_new = outcomes.iter().any(|outcome| match outcome {
-                Outcome::MessageAppended(appended) => !appended.repeated,
-                Outcome::ConversationOpened { created, .. } => *created,
-                _ => false,
-            });
-            assert_eq!(shows, is_new);
+            assert_eq!(shows, outcomes.iter().any(is_new));
             seen[usize::from(shows)] += 1;
             oracle.answered(&outcomes).unwrap();
         }

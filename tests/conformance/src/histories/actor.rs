@@ -1,16 +1,18 @@
 //! One task of a run: it makes random calls, as a client does.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dm_core::store::{
-    AckTarget, Acknowledge, AppendMessage, ConversationId, DeviceStart, InboxSeq, KeyVersion, MessageId,
-    Outcome, OwnEntries, Principal, Store, Timestamp, Write,
+    AckTarget, Acknowledge, AppendMessage, Change, ConversationId, DeviceStart, Expect, InboxSeq, MessageId,
+    Outcome, OwnEntries, Owner, Party, Post, Principal, Put, RecordKey, Store, Tag, Timestamp, UserId, Write,
 };
 
-use super::recorder::{Recorder, inbox};
-use super::{Answer, History, Moment};
+use super::recorder::{Recorder, fence, inbox};
+use super::{History, Moment, Reply};
 use crate::build;
 use crate::chance::Chance;
+use crate::outcome::opened;
 
 /// The most attempts at one send. A task waits for the answer of three attempts in four, so only a
 /// store that answers none reaches this limit.
@@ -38,6 +40,8 @@ pub(super) struct Actor<S> {
     chance: Chance,
     /// The conversations that it knows, each with its two users.
     opened: Vec<(u64, u64, ConversationId)>,
+    /// The fences as it last read them.
+    fences: BTreeMap<Owner, Tag>,
     made: u64,
     recorder: Arc<Recorder<S>>,
     history: History,
@@ -54,7 +58,8 @@ impl<S: Store> Actor<S> {
         let user = task % plan.users;
         let who = build::on(user, &format!("task{task}"));
         let chance = Chance::new(seed.wrapping_mul(1_000_003).wrapping_add(task), 0);
-        Self { task, plan, user, who, chance, opened, made: 0, recorder, history: History::default() }
+        let (fences, history) = (BTreeMap::new(), History::default());
+        Self { task, plan, user, who, chance, opened, fences, made: 0, recorder, history }
     }
 
     pub(super) async fn act(mut self) -> History {
@@ -64,11 +69,8 @@ impl<S: Store> Actor<S> {
                 0..50 => self.send().await,
                 50..68 => self.acknowledge().await,
                 68..74 => self.open().await,
-                74..80 => self.publish().await,
-                80..84 => {
-                    let announce = build::announce(2, self.recorder.moment().0);
-                    self.commit(vec![announce]).await;
-                }
+                74..80 => self.move_own_fence().await,
+                80..84 => self.move_fence_of_a_conversation().await,
                 84..88 => self.other_device().await,
                 88..92 if self.plan.expires => self.expire().await,
                 _ => self.look().await,
@@ -80,28 +82,18 @@ impl<S: Store> Actor<S> {
     /// Sends one message or three. Some answers are not waited for; the same is then sent again, as
     /// a client does.
     async fn send(&mut self) {
-        let mine: Vec<_> = self
-            .opened
-            .iter()
-            .filter(|(one, other, _)| [*one, *other].contains(&self.user))
-            .copied()
-            .collect();
-        let Some((one, other, conversation)) = self.chance.pick(&mine) else { return self.open().await };
+        let Some((one, other, conversation)) = self.own_conversation() else { return self.open().await };
         let peer = if one == self.user { other } else { one };
         let several = self.chance.below(5) == 0;
         let mut sends: Vec<_> =
             (0..if several { 3 } else { 1 }).map(|_| self.message(conversation)).collect();
-        if let [single] = sends.as_mut_slice()
-            && self.chance.below(4) == 0
-        {
-            let key = self.recorder.store.key(build::user(peer)).await.expect("a key is read");
-            single.recipient_key_version = key.map_or(Some(KeyVersion::FIRST), |key| Some(key.version));
-        }
+        let expects = self.named_fences(peer, conversation).await;
         for _ in 0..ATTEMPTS {
-            let writes = sends.iter().cloned().map(Write::from).collect();
+            let with_fences = |send| Write { expects: expects.clone(), ..Write::from(send) };
+            let writes = sends.iter().cloned().map(with_fences).collect();
             let patience = (self.chance.below(4) == 0).then(|| 1 + self.chance.below(4));
             let call = self.recorder.commit(writes, patience).await;
-            let answered = matches!(call.answer, Answer::Done(_));
+            let answered = matches!(call.reply, Reply::Done(_));
             self.history.calls.push(call);
             if answered {
                 return;
@@ -113,6 +105,39 @@ impl<S: Store> Actor<S> {
         panic!("none of {ATTEMPTS} attempts at one send was answered: {sends:?}");
     }
 
+    /// One of the conversations that the user is in.
+    fn own_conversation(&mut self) -> Option<(u64, u64, ConversationId)> {
+        let own = |(one, other, _): &&(u64, u64, ConversationId)| [*one, *other].contains(&self.user);
+        let own: Vec<_> = self.opened.iter().filter(own).copied().collect();
+        self.chance.pick(&own)
+    }
+
+    /// Conditions of a send, in a third of the cases: one fence or all three. In half of the cases
+    /// they are as the task knows them from earlier, as a client does, and may have moved since.
+    async fn named_fences(&mut self, peer: u64, conversation: ConversationId) -> Vec<Expect> {
+        let parties = [
+            (Party::Sender, Owner::User(self.who.user)),
+            (Party::Peer, Owner::User(build::user(peer))),
+            (Party::Conversation, Owner::Conversation(conversation)),
+        ];
+        let named = match self.chance.below(15) {
+            0 => &parties[..],
+            1 => &parties[..1],
+            2 | 3 => &parties[1..2],
+            4 => &parties[2..],
+            _ => &[],
+        };
+        let mut expects = Vec::new();
+        for (of, owner) in named {
+            if self.chance.below(2) == 0 || !self.fences.contains_key(owner) {
+                let now = fence(&*self.recorder.store, *owner).await;
+                self.fences.extend(now.map(|tag| (*owner, tag)));
+            }
+            expects.extend(self.fences.get(owner).map(|tag| Expect::Fence { of: *of, tag: *tag }));
+        }
+        expects
+    }
+
     fn message(&mut self, conversation: ConversationId) -> AppendMessage {
         let id = self.id();
         AppendMessage {
@@ -120,7 +145,6 @@ impl<S: Store> Actor<S> {
             conversation,
             sender: self.who.clone(),
             client_id: Some(build::client_id(self.task * 1_000_000 + self.made)),
-            recipient_key_version: None,
             sent_at: Timestamp::from_millis(self.made),
             at: self.now(),
             ciphertext: build::ciphertext(format!("{} from {}", self.made, self.task)),
@@ -142,7 +166,7 @@ impl<S: Store> Actor<S> {
                 AckTarget::Messages(messages.map(|message| message.id).collect())
             }
         };
-        self.commit(vec![Write::Acknowledge(Acknowledge { who: self.who.clone(), target })]).await;
+        self.commit(vec![Acknowledge { who: self.who.clone(), target }.into()]).await;
     }
 
     async fn open(&mut self) {
@@ -151,7 +175,8 @@ impl<S: Store> Actor<S> {
         let proposed = 1_000 + self.task * 1_000_000 + self.made;
         let open = build::open_from(proposed, self.who.clone(), other, self.now());
         let outcomes = self.commit(vec![open]).await;
-        if let Some(Outcome::ConversationOpened { conversation, .. }) = outcomes.first() {
+        if let Some(Outcome::Done(done)) = outcomes.first() {
+            let (conversation, _) = opened(done);
             let known = (self.user, other, conversation.id);
             if self.opened.iter().all(|(.., id)| *id != conversation.id) {
                 self.opened.push(known);
@@ -159,10 +184,36 @@ impl<S: Store> Actor<S> {
         }
     }
 
-    async fn publish(&mut self) {
-        let key = u8::try_from(1 + self.chance.below(200)).expect("small");
-        let now = self.now().as_millis();
-        self.commit(vec![build::publish(self.user, key, now)]).await;
+    async fn move_own_fence(&mut self) {
+        let inboxes = [self.who.user];
+        self.move_fence(Owner::User(self.who.user), &inboxes).await;
+    }
+
+    async fn move_fence_of_a_conversation(&mut self) {
+        let Some((one, other, id)) = self.own_conversation() else { return };
+        let inboxes = [build::user(one), build::user(other)];
+        self.move_fence(Owner::Conversation(id), &inboxes).await;
+    }
+
+    /// Puts a fence with a tag of its own. A notice with that tag goes to the inboxes that get the
+    /// messages of the sends that can name it, so that its number tells which of them came before.
+    async fn move_fence(&mut self, owner: Owner, inboxes: &[UserId]) {
+        self.made += 1;
+        let (number, at) = (self.task * 1_000_000 + self.made, self.now());
+        let key = RecordKey::fence(owner);
+        let put = Put::new(key.clone(), number.to_be_bytes().to_vec().into(), build::tag(number));
+        let mut write = Write::default().change(Change::Put(put));
+        if self.chance.below(2) == 0 {
+            let current = fence(&*self.recorder.store, owner).await;
+            write = write.expect(current.map_or(Expect::Absent(key.clone()), |tag| Expect::Tagged(key, tag)));
+        }
+        for to in inboxes {
+            let notice = build::notice(number);
+            write = write.post(Post { to: *to, addressee: None, origin: None, at, notice });
+        }
+        let patience = (self.chance.below(4) == 0).then(|| 1 + self.chance.below(4));
+        let call = self.recorder.commit(vec![write], patience).await;
+        self.history.calls.push(call);
     }
 
     /// Registers or forgets a device that the user's other tasks register and forget as well.
@@ -194,9 +245,9 @@ impl<S: Store> Actor<S> {
     /// Commits and waits for the answer.
     async fn commit(&mut self, writes: Vec<Write>) -> Vec<Outcome> {
         let call = self.recorder.commit(writes, None).await;
-        let outcomes = match &call.answer {
-            Answer::Done(outcomes) => outcomes.clone(),
-            Answer::Unknown | Answer::Failed => Vec::new(),
+        let outcomes = match &call.reply {
+            Reply::Done(outcomes) => outcomes.clone(),
+            Reply::Unknown | Reply::Failed => Vec::new(),
         };
         self.history.calls.push(call);
         outcomes

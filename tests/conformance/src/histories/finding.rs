@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use dm_core::store::{ConversationId, DeviceId, InboxSeq, MessageId, Participants, ServerSequence, UserId};
+use dm_core::store::{
+    ConversationId, DeviceId, InboxSeq, MessageId, Owner, Participants, ServerSequence, UserId,
+};
 
 /// Something that a store showed or answered and must not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +14,7 @@ pub enum Finding {
     Lost(MessageId),
     /// A message, or a sender's client id, is stored twice.
     Doubled(MessageId),
-    /// A message, conversation or key is stored that no call requested, or with other content.
+    /// A message, conversation or fence is stored that no call requested, or with other content.
     Phantom(String),
     /// A message is in its conversation and not in a participant's inbox, or the reverse.
     HalfPresent {
@@ -94,10 +96,11 @@ pub enum Finding {
         /// The entry.
         seq: InboxSeq,
     },
-    /// A message is stored for a key that was replaced before its send was requested.
-    StaleKey(MessageId),
-    /// The versions of a key have a hole, or two keys have the same version.
-    WrongKeys(UserId),
+    /// A message that names a fence was appended before the fence had the named tag, or after it had
+    /// the next one.
+    StaleFence(MessageId),
+    /// A fence does not have the tag of its last put, or a put of it was refused without a reason.
+    WrongFence(Owner),
     /// A send was refused without a reason.
     WronglyRefused(MessageId),
     /// A reader saw an inbox with a hole, or without entries that were answered before.
@@ -109,6 +112,9 @@ pub enum Finding {
     },
     /// The head or last activity of a conversation is not that of its newest message.
     WrongHead(ConversationId, ServerSequence),
+    /// The counts of a conversation, or the number of a message among those of its sender, are not
+    /// those of its messages.
+    WrongCounts(ConversationId),
 }
 
 impl fmt::Display for Finding {

@@ -1,6 +1,6 @@
 //! Concurrent histories: many tasks at the same time, and a checker of their answers.
 //!
-//! A case starts tasks that send, acknowledge, open conversations, publish keys, register and
+//! A case starts tasks that send, acknowledge, open conversations, move fences, register and
 //! forget devices, and expire entries, all at the same time. Some tasks drop a commit before it is
 //! answered and send the same again. Each task records its calls and their answers: a [`History`].
 //! After all tasks have ended, the whole state is read: a [`Snapshot`]. [`check`] takes only these
@@ -15,7 +15,7 @@
 //!
 //! # In reading order
 //!
-//! - [`Call`], [`Answer`], [`InboxRead`], [`History`], [`Snapshot`]: the recorded data.
+//! - [`Call`], [`Reply`], [`InboxRead`], [`History`], [`Snapshot`]: the recorded data.
 //! - [`check`] and [`Finding`]: the checker.
 
 mod actor;
@@ -29,5 +29,5 @@ mod tests;
 
 pub use check::check;
 pub use finding::Finding;
-pub use record::{Answer, Call, DeviceView, History, InboxRead, Moment, Snapshot, UserView};
+pub use record::{Call, DeviceView, History, InboxRead, Moment, Reply, Snapshot, UserView};
 pub use run::{many_senders_in_few_conversations, opening_expiring_and_acknowledging_at_once};

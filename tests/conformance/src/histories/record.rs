@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dm_core::store::{
-    ConversationId, ConversationState, Depth, DeviceState, InboxEntry, InboxPage, InboxSeq, KeyRecord,
-    Message, Outcome, UserId, Write,
+    ConversationId, ConversationState, Depth, DeviceState, InboxEntry, InboxPage, InboxSeq, Message, Outcome,
+    Owner, Tag, UserId, Write,
 };
 
 /// A position in the order in which the calls of a run began and ended.
@@ -22,12 +22,12 @@ pub struct Call {
     /// The batch.
     pub writes: Vec<Write>,
     /// The answer.
-    pub answer: Answer,
+    pub reply: Reply,
 }
 
 /// The answer to a commit.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub enum Reply {
     /// The commit succeeded; a refused write is one of the outcomes.
     Done(Vec<Outcome>),
     /// The call was dropped before its answer, or its outcome is unknown.
@@ -67,13 +67,13 @@ pub struct Snapshot {
     pub users: BTreeMap<UserId, UserView>,
     /// The messages of each conversation, oldest first.
     pub conversations: BTreeMap<ConversationId, Vec<Arc<Message>>>,
+    /// The tag of each fence.
+    pub fences: BTreeMap<Owner, Tag>,
 }
 
 /// The state of one user.
 #[derive(Clone, Debug, Default)]
 pub struct UserView {
-    /// The current key.
-    pub key: Option<KeyRecord>,
     /// The conversations that the user's list shows.
     pub list: Vec<ConversationState>,
     /// The number of the inbox's newest entry.
@@ -100,9 +100,9 @@ pub struct DeviceView {
 impl Call {
     /// Each write with its outcome; none if the commit has no answer.
     pub fn outcomes(&self) -> impl Iterator<Item = (&Write, &Outcome)> {
-        let outcomes = match &self.answer {
-            Answer::Done(outcomes) => outcomes.as_slice(),
-            Answer::Unknown | Answer::Failed => &[],
+        let outcomes = match &self.reply {
+            Reply::Done(outcomes) => outcomes.as_slice(),
+            Reply::Unknown | Reply::Failed => &[],
         };
         self.writes.iter().zip(outcomes)
     }
@@ -110,7 +110,7 @@ impl Call {
     /// Whether the commit certainly changed nothing.
     #[must_use]
     pub const fn failed(&self) -> bool {
-        matches!(self.answer, Answer::Failed)
+        matches!(self.reply, Reply::Failed)
     }
 
     /// Whether this call returned before another one began.

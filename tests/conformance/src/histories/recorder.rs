@@ -1,6 +1,5 @@
 //! Makes calls to a store and records them.
 
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,11 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 use dm_core::store::{
-    ConversationsQuery, DeviceId, HistoryQuery, HistoryRange, InboxPage, InboxQuery, InboxSeq, OwnEntries,
-    Principal, ServerSequence, Store, StoreErrorKind, UserId, Write,
+    ConversationOrder, ConversationsQuery, DeviceId, HistoryQuery, HistoryRange, InboxPage, InboxQuery,
+    InboxSeq, OwnEntries, Owner, Principal, RecordKey, ServerSequence, Store, StoreErrorKind, Tag, UserId,
+    Write,
 };
 
-use super::{Answer, Call, DeviceView, InboxRead, Moment, Snapshot, UserView};
+use super::{Call, DeviceView, InboxRead, Moment, Reply, Snapshot, UserView};
 use crate::{build, paging};
 
 /// Makes calls, and numbers the moments at which they begin and end.
@@ -34,7 +34,7 @@ impl<S: Store> Recorder<S> {
     /// polls; if it is answered, its answer is not recorded.
     pub(super) async fn commit(&self, writes: Vec<Write>, patience: Option<u64>) -> Call {
         let asked = self.moment();
-        let mut answer = Answer::Unknown;
+        let mut reply = Reply::Unknown;
         {
             let mut commit = pin!(self.store.commit(writes.clone()));
             if let Some(polls) = patience {
@@ -45,17 +45,17 @@ impl<S: Store> Recorder<S> {
                     tokio::task::yield_now().await;
                 }
             } else {
-                answer = match commit.await {
-                    Ok(outcomes) => Answer::Done(outcomes),
-                    Err(error) if error.kind() == StoreErrorKind::OutcomeUnknown => Answer::Unknown,
-                    Err(_) => Answer::Failed,
+                reply = match commit.await {
+                    Ok(outcomes) => Reply::Done(outcomes),
+                    Err(error) if error.kind() == StoreErrorKind::OutcomeUnknown => Reply::Unknown,
+                    Err(_) => Reply::Failed,
                 };
             }
         }
-        if let Answer::Done(outcomes) = &answer {
+        if let Reply::Done(outcomes) = &reply {
             assert_eq!(outcomes.len(), writes.len(), "the number of outcomes is not the number of writes");
         }
-        Call { asked, answered: self.moment(), writes, answer }
+        Call { asked, answered: self.moment(), writes, reply }
     }
 
     /// Reads an inbox.
@@ -76,10 +76,12 @@ const fn query(who: Principal, after: InboxSeq, own: OwnEntries) -> InboxQuery {
 
 /// Reads the whole state of the first users.
 pub(super) async fn snapshot(store: &impl Store, users: u64) -> Snapshot {
-    let mut snapshot = Snapshot { users: BTreeMap::new(), conversations: BTreeMap::new() };
+    let mut snapshot = Snapshot::default();
     for user in (0..users).map(build::user) {
-        let query = ConversationsQuery { user, after: None, limit: 1_000 };
+        let order = ConversationOrder::Opened { after: None };
+        let query = ConversationsQuery { user, order, kinds: Vec::new(), limit: 1_000 };
         let list = store.conversations(query).await.expect("a list is read");
+        let list: Vec<_> = list.into_iter().map(|listed| listed.state).collect();
         for state in &list {
             let conversation = state.conversation.id;
             let range = HistoryRange::After(ServerSequence::ZERO);
@@ -88,8 +90,7 @@ pub(super) async fn snapshot(store: &impl Store, users: u64) -> Snapshot {
             let page = store.history(query).await.expect("history is read").expect("a listed conversation");
             snapshot.conversations.insert(conversation, page.messages);
         }
-        let mut view =
-            UserView { key: store.key(user).await.expect("a key is read"), list, ..UserView::default() };
+        let mut view = UserView { list, ..UserView::default() };
         let everything =
             whole(store, &Principal::new(user, auditor()), InboxSeq::ZERO, OwnEntries::Include).await;
         (view.entries, view.head, view.floor) = (everything.entries, everything.head, everything.floor);
@@ -102,7 +103,19 @@ pub(super) async fn snapshot(store: &impl Store, users: u64) -> Snapshot {
         }
         snapshot.users.insert(user, view);
     }
+    let owners = snapshot.users.keys().copied().map(Owner::User);
+    let owners: Vec<_> =
+        owners.chain(snapshot.conversations.keys().copied().map(Owner::Conversation)).collect();
+    for owner in owners {
+        snapshot.fences.extend(fence(store, owner).await.map(|tag| (owner, tag)));
+    }
     snapshot
+}
+
+/// Reads the tag of a fence.
+pub(super) async fn fence(store: &impl Store, owner: Owner) -> Option<Tag> {
+    let records = store.records(vec![RecordKey::fence(owner)]).await.expect("records are read");
+    records.into_iter().next().flatten().map(|record| record.tag)
 }
 
 /// An inbox as a device sees it, in as many pages as the store needs.

@@ -21,7 +21,7 @@ pub async fn many_senders_in_few_conversations<H: Harness>(world: World<H>) {
     rounds(world, Plan { users: 3, ops: 100, opened: true, expires: false }).await;
 }
 
-/// Tasks open the same conversations, send in them, publish keys, and expire entries that others
+/// Tasks open the same conversations, send in them, move fences, and expire entries that others
 /// acknowledge.
 ///
 /// # Panics
@@ -73,7 +73,7 @@ async fn run<H: Harness>(mut world: World<H>, plan: Plan, seed: u64) {
         history.reads.extend(reads);
     }
     // Dropped commits may still be in progress. This commit is answered after them.
-    let barrier: Call = recorder.commit(vec![build::announce(0, 0)], None).await;
+    let barrier: Call = recorder.commit(vec![build::expire(0, 0)], None).await;
     history.calls.push(barrier);
     drop(recorder);
     if H::REOPENS {

@@ -1,35 +1,39 @@
 //! The checker accepts a good history, and finds the contradiction in each bad one.
 
+mod fences;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dm_core::store::{
-    DeviceState, InboxSeq, MemoryStore, Message, Outcome, Refusal, ServerSequence, Timestamp, UserId, Write,
+    Answer, Change, DeviceState, Done, Expect, InboxSeq, MemoryStore, Message, Outcome, Owner, Party, Post,
+    Put, RecordKey, Refusal, SenderSequence, ServerSequence, UserId, Write,
 };
 
 use super::recorder::{Recorder, snapshot};
-use super::{Answer, Finding, History, Moment, Snapshot, check};
+use super::{Finding, History, Moment, Reply, Snapshot, check};
 use crate::build::{self, append_as, conversation, message, user, who};
 
 /// Users 0 and 1 exchange messages 1 to 4 in conversation 1. The last one is also retried, and the
-/// answer to the third is lost. User 1 acknowledges the second message, user 0 publishes a key, and
-/// a reader reads an inbox.
+/// answer to the third is lost. The last one names the fence of user 1, which is put before it and
+/// again after it. User 1 acknowledges the second message, and a reader reads an inbox.
 fn good() -> (History, Snapshot) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let recorder = Recorder::new(Arc::new(MemoryStore::new()));
         let mut history = History::default();
         let send = |id| Write::from(append_as(1, 0, id, id));
+        let fenced = send(4).expect(Expect::Fence { of: Party::Peer, tag: build::tag(1) });
         let again = Write::from(dm_core::store::AppendMessage { id: message(5), ..append_as(1, 0, 4, 4) });
         let calls = [
-            (vec![build::register(who(1)), build::open(1, 0, 1)], None),
+            (vec![build::register(who(1)), build::open(1, 0, 1), put(1)], None),
             (vec![send(1)], None),
             (vec![send(2)], None),
             (vec![send(3), build::append(1, 0, 33).into()], Some(1)),
-            (vec![send(4)], None),
+            (vec![fenced], None),
             (vec![again], None),
             (vec![build::ack_messages(who(1), [2])], None),
-            (vec![build::publish(0, 1, 5)], None),
+            (vec![put(2)], None),
         ];
         for (writes, patience) in calls {
             history.calls.push(recorder.commit(writes, patience).await);
@@ -37,6 +41,30 @@ fn good() -> (History, Snapshot) {
         history.reads.push(recorder.read(user(1), InboxSeq::ZERO).await);
         (history, snapshot(&*recorder.store, 2).await)
     })
+}
+
+/// Puts the fence of user 1 with a tag, which a notice in the user's inbox tells.
+fn put(n: u64) -> Write {
+    let key = RecordKey::fence(Owner::User(user(1)));
+    let (to, at, notice) = (user(1), build::at(1), build::notice(n));
+    Write::default().change(Change::Put(Put::new(key, Default::default(), build::tag(n)))).post(Post {
+        to,
+        addressee: None,
+        origin: None,
+        at,
+        notice,
+    })
+}
+
+fn outcome(history: &mut History, call: usize) -> &mut Done {
+    let Reply::Done(outcomes) = &mut history.calls[call].reply else { panic!("answered") };
+    let Outcome::Done(done) = &mut outcomes[0] else { panic!("done") };
+    done
+}
+
+fn answer_of(history: &mut History, call: usize) -> &mut dm_core::store::Appended {
+    let Answer::MessageAppended(appended) = &mut outcome(history, call).answer else { panic!("appended") };
+    appended
 }
 
 fn messages(snapshot: &mut Snapshot) -> &mut Vec<Arc<Message>> {
@@ -87,8 +115,7 @@ fn a_message_under_another_number_than_answered_is_named() {
     let findings = after(|_, snapshot| messages(snapshot).swap(0, 1));
     assert!(findings.contains(&Finding::GapInConversation(conversation(1))), "{findings:?}");
     let findings = after(|history, _| {
-        let Answer::Done(outcomes) = &mut history.calls[1].answer else { panic!("answered") };
-        let Outcome::MessageAppended(appended) = &mut outcomes[0] else { panic!("appended") };
+        let appended = answer_of(history, 1);
         appended.message = changed(&appended.message, |message| message.sequence = ServerSequence::new(7));
     });
     assert!(findings.contains(&Finding::Lost(message(1))), "{findings:?}");
@@ -116,8 +143,7 @@ fn a_doubled_message_is_named() {
 #[test]
 fn the_same_send_with_two_answers_is_named() {
     let findings = after(|history, _| {
-        let Answer::Done(outcomes) = &mut history.calls[5].answer else { panic!("answered") };
-        let Outcome::MessageAppended(appended) = &mut outcomes[0] else { panic!("appended") };
+        let appended = answer_of(history, 5);
         appended.sender_seq = appended.sender_seq.next();
     });
     assert!(findings.contains(&Finding::TwoAnswers(message(4))), "{findings:?}");
@@ -135,7 +161,7 @@ fn a_phantom_is_named() {
         messages[0] = changed(&messages[0], |message| message.ciphertext = build::ciphertext("other"));
     });
     assert!(findings.iter().any(|finding| matches!(finding, Finding::Phantom(_))), "{findings:?}");
-    let findings = after(|history, _| history.calls[3].answer = Answer::Failed);
+    let findings = after(|history, _| history.calls[3].reply = Reply::Failed);
     assert!(findings.iter().any(|finding| matches!(finding, Finding::Phantom(_))), "{findings:?}");
 }
 
@@ -154,8 +180,8 @@ fn a_gap_is_named() {
 fn an_inbox_in_another_order_than_the_conversation_is_named() {
     let findings = after(|_, snapshot| {
         let entries = &mut snapshot.users.get_mut(&user(1)).unwrap().entries;
-        let event = entries[1].event.clone();
-        entries[1].event = std::mem::replace(&mut entries[2].event, event);
+        let event = entries[2].event.clone();
+        entries[2].event = std::mem::replace(&mut entries[3].event, event);
     });
     let expected = Finding::OutOfOrder { user: user(1), message: message(2) };
     assert!(findings.contains(&expected), "{findings:?}");
@@ -209,25 +235,25 @@ fn an_entry_pending_against_its_acknowledgement_is_named() {
     let device = who(1).device;
     let findings = after(|_, snapshot| {
         let device = &mut snapshot.users.get_mut(&user(1)).unwrap().devices[0];
-        device.pending.push(InboxSeq::new(3));
+        device.pending.push(InboxSeq::new(4));
         device.depth.messages += 1;
     });
-    let seq = InboxSeq::new(3);
+    let seq = InboxSeq::new(4);
     assert_eq!(findings, [Finding::StillPending { user: user(1), device: device.clone(), seq }]);
     let findings = after(|_, snapshot| {
         let device = &mut snapshot.users.get_mut(&user(1)).unwrap().devices[0];
-        device.pending.retain(|seq| seq.get() != 4);
+        device.pending.retain(|seq| seq.get() != 5);
         device.depth.messages -= 1;
     });
-    assert_eq!(findings, [Finding::NotPending { user: user(1), device, seq: InboxSeq::new(4) }]);
+    assert_eq!(findings, [Finding::NotPending { user: user(1), device, seq: InboxSeq::new(5) }]);
 }
 
 #[test]
 fn a_cursor_that_went_back_is_named() {
     let device = who(1).device;
     let findings = after(|history, _| {
-        let Answer::Done(outcomes) = &mut history.calls[0].answer else { panic!("answered") };
-        outcomes[0] = Outcome::DeviceRegistered { cursor: InboxSeq::new(2) };
+        let Answer::DeviceRegistered(device) = &mut outcome(history, 0).answer else { panic!("registered") };
+        device.cursor = InboxSeq::new(2);
     });
     assert!(
         findings.contains(&Finding::CursorWentBack { user: user(1), device: device.clone() }),
@@ -260,44 +286,27 @@ fn expiry_that_took_more_than_it_said_is_named() {
 }
 
 #[test]
-fn keys_that_do_not_fit_are_named() {
+fn wrong_counts_are_named() {
     let findings = after(|_, snapshot| {
-        let key = snapshot.users.get_mut(&user(0)).unwrap().key.as_mut().unwrap();
-        key.version = build::version(3);
+        snapshot.users.get_mut(&user(1)).unwrap().list[0].counts.a.bytes += 1;
     });
-    assert!(findings.contains(&Finding::WrongKeys(user(0))), "{findings:?}");
+    assert!(findings.contains(&Finding::WrongCounts(conversation(1))), "{findings:?}");
     let findings = after(|_, snapshot| {
-        let key = snapshot.users.get_mut(&user(0)).unwrap().key.as_mut().unwrap();
-        key.published_at = Timestamp::from_millis(6);
+        let last = messages(snapshot).last_mut().unwrap();
+        *last = changed(last, |message| message.sender_sequence = SenderSequence::new(9));
     });
-    assert!(findings.iter().any(|finding| matches!(finding, Finding::Phantom(_))), "{findings:?}");
-}
-
-#[test]
-fn a_message_for_a_replaced_key_is_named() {
-    let findings = after(|history, _| {
-        // User 1 published twice before message 4 was requested, which names the first version.
-        let record = |key, version| {
-            let mut published = history.calls[7].clone();
-            let Answer::Done(outcomes) = &mut published.answer else { panic!("answered") };
-            let Outcome::KeyPublished { record, .. } = &mut outcomes[0] else { panic!("published") };
-            (record.user, record.key, record.version) = (user(1), build::key(key), build::version(version));
-            (published.asked, published.answered) = (Moment(1), Moment(2));
-            published
-        };
-        let calls = [record(1, 1), record(2, 2)];
-        history.calls.extend(calls);
-        let Write::AppendMessage(append) = &mut history.calls[4].writes[0] else { panic!("a send") };
-        append.recipient_key_version = Some(build::version(1));
-    });
-    assert!(findings.contains(&Finding::StaleKey(message(4))), "{findings:?}");
+    assert!(findings.contains(&Finding::WrongCounts(conversation(1))), "{findings:?}");
 }
 
 #[test]
 fn a_wrong_refusal_is_named() {
-    for refusal in [Refusal::NotFound, Refusal::ClientIdReused, Refusal::StaleKey { current: None }] {
+    let met = RecordKey::fence(Owner::User(user(1)));
+    let met = build::record(met, [], 1).into();
+    for refusal in
+        [Refusal::NotFound, Refusal::ClientIdReused, Refusal::Unmet { which: 0, current: Some(met) }]
+    {
         let findings = after(|history, _| {
-            history.calls[4].answer = Answer::Done(vec![Outcome::Refused(refusal)]);
+            history.calls[4].reply = Reply::Done(vec![Outcome::Refused(refusal)]);
         });
         assert!(findings.contains(&Finding::WronglyRefused(message(4))), "{findings:?}");
     }

@@ -2,27 +2,32 @@
 
 use std::collections::BTreeSet;
 
-use dm_core::store::{AckTarget, Acknowledge, Acknowledged, Event, InboxSeq, Outcome, Refusal};
+use dm_core::store::{AckTarget, Acknowledge, Acknowledged, Answer, Event, InboxSeq, Refusal};
 
 use super::state::{Model, UserState};
 
 impl Model {
-    /// Applies an acknowledgement and returns the allowed outcomes. The contract does not say
-    /// whether an entry or message that is named twice counts once or twice.
-    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Vec<Outcome> {
+    /// The checks of an acknowledgement.
+    pub(super) fn check_acknowledgement(&self, write: &Acknowledge) -> Result<(), Refusal> {
         let head = self.head(write.who.user);
         let beyond = match &write.target {
             AckTarget::UpTo(seq) => seq.get() > head,
             AckTarget::Entries(seqs) => seqs.iter().any(|seq| seq.get() > head),
             AckTarget::Messages(_) => false,
         };
-        if self.registered(&write.who).is_none() {
-            return vec![Outcome::Refused(Refusal::UnknownDevice)];
+        let person = self.users.get(&write.who.user);
+        if person.is_none_or(|person| person.device(&write.who.device).is_none()) {
+            return Err(Refusal::UnknownDevice);
         }
         if beyond {
-            return vec![Outcome::Refused(Refusal::BeyondHead { head: InboxSeq::new(head) })];
+            return Err(Refusal::BeyondHead { head: InboxSeq::new(head) });
         }
+        Ok(())
+    }
 
+    /// Does an acknowledgement and returns the allowed answers. The contract does not say whether an
+    /// entry or message that is named twice counts once or twice.
+    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Vec<Answer> {
         let mut counts = Vec::new();
         let mut marks = BTreeSet::new();
         match &write.target {
@@ -46,7 +51,7 @@ impl Model {
         }
         marks.remove(&0);
 
-        let device = self.registered(&write.who).expect("the device was found above");
+        let device = self.registered(&write.who).expect("the device was checked");
         let before = device.cursor;
         device.marks.extend(marks);
         if let AckTarget::UpTo(seq) = write.target {
@@ -61,7 +66,7 @@ impl Model {
         }
         let cursor = InboxSeq::new(cursor);
         let done = |(acknowledged, unknown)| Acknowledged { cursor, acknowledged, unknown };
-        counts.into_iter().map(done).map(Outcome::Acknowledged).collect()
+        counts.into_iter().map(done).map(Answer::Acknowledged).collect()
     }
 }
 

@@ -3,23 +3,17 @@
 
 use std::marker::PhantomData;
 
-use dm_core::store::{DeviceStart, HistoryRange, KeyBinding, OwnEntries, ServerSequence};
+use dm_core::store::{DeviceStart, HistoryRange, OwnEntries, ServerSequence};
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 
-use super::op::{Content, DEVICES, Handle, Op, Read, Step, Target, Who, after_start, nth_user as user};
+use super::effect::{Effect, NameOf};
+use super::generate_effects::{Present, condition, effect, key, kind};
+use super::ids::{CONVERSATIONS, DEVICES, PAIRS, USERS, Who, after_start, nth_user as user};
+use super::op::{Act, Content, Handle, Op, Step, Target};
+use super::query::{Order, Read, Records};
 use super::state::Model;
 use crate::{Harness, build};
-
-/// The number of users of a script.
-pub(super) const USERS: u64 = 4;
-
-/// The pairs of users. Each has two numbers for its conversation: twice its index here, and one
-/// more.
-const PAIRS: [(u64, u64); 6] = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)];
-
-/// The number of conversation numbers.
-pub(super) const CONVERSATIONS: u64 = 2 * PAIRS.len() as u64;
 
 /// The number of message numbers that one batch may use.
 const PER_STEP: u64 = 100;
@@ -32,7 +26,9 @@ pub(super) struct Draft {
     model: Model,
     now: i64,
     steps: u64,
+    /// The sends, and the writes without an action, for repeats.
     sends: Vec<Op>,
+    present: Present,
 }
 
 /// A source of scripts for the stores of a harness.
@@ -52,7 +48,7 @@ impl<H: Harness> ReferenceStateMachine for Scripts<H> {
         let through = prop_oneof![3 => Just(Handle::First), 1 => Just(Handle::Other)];
         let batch = (through, prop::collection::vec(draft.op(), 1..8)).prop_map(move |(through, mut ops)| {
             for (number, op) in (base..).zip(&mut ops) {
-                if let Op::Append { message, .. } = op {
+                if let Act::Append { message, .. } = &mut op.act {
                     *message = number;
                 }
             }
@@ -76,10 +72,19 @@ impl<H: Harness> ReferenceStateMachine for Scripts<H> {
                 draft.now += 1;
                 for op in ops {
                     draft.model.apply(&op.write(draft.now));
-                    if matches!(op, Op::Append { .. }) {
+                    if matches!(op.act, Act::Append { .. } | Act::None) {
                         draft.sends.push(op.clone());
                     }
+                    for effect in &op.effects {
+                        if let Effect::Put(put) | Effect::Raise(put) = effect {
+                            draft.present.0.push((put.key, put.tag));
+                        }
+                    }
                 }
+                let Self::State { model, present, .. } = &mut draft;
+                present.0.retain(|(key, tag)| {
+                    model.record(&key.key()).is_some_and(|record| record.tag == build::tag(*tag))
+                });
             }
             Step::Clock(jump) => draft.now += jump,
             Step::Reopen | Step::Read(_) => {}
@@ -99,39 +104,64 @@ impl Draft {
         let to_ack = if registered.is_empty() { 1 } else { 10 };
         let open = (0..CONVERSATIONS, any::<bool>(), device()).prop_map(|(conversation, swapped, device)| {
             let (one, other) = pair(conversation, swapped);
-            Op::Open { conversation, opener: Who { user: one, device }, other }
-        });
-        let publish = (0..USERS, 1..4_u8, any::<bool>()).prop_map(|(user, key, derived)| Op::Publish {
-            user,
-            key,
-            binding: if derived { KeyBinding::Derived } else { KeyBinding::Unproven },
+            Act::Open { conversation, opener: Who { user: one, device }, other }
         });
         let register = (who(), any::<bool>(), prop_oneof![3 => Just(8_usize), 1 => 0..4_usize]).prop_map(
-            |(who, now, limit)| Op::Register {
+            |(who, now, limit)| Act::Register {
                 who,
                 start: if now { DeviceStart::Now } else { DeviceStart::Oldest },
                 limit,
             },
         );
         let some_limit = prop_oneof![2 => 0..5_usize, 1 => Just(1_000)];
-        let expire =
-            (self.time(), some_limit.clone()).prop_map(|(before, limit)| Op::Expire { before, limit });
+        let expire = (self.time(), some_limit).prop_map(|(before, limit)| Act::Expire { before, limit });
+        let forget = somebody(registered.clone()).prop_map(|who| Act::Forget { who });
         prop_oneof![
-            4 => publish,
-            3 => some_limit.prop_map(|limit| Op::Announce { limit }),
-            to_open => open,
-            to_append => self.append(opened),
+            14 => self.records(),
+            to_open => self.with_effects(open),
+            to_append => self.with_effects(self.append(opened)),
             to_repeat => self.repeat(),
-            to_ack => self.ack(registered),
-            7 => register,
-            1 => who().prop_map(|who| Op::Forget { who }),
-            2 => expire,
+            to_ack => self.with_effects(self.ack(registered)),
+            7 => self.with_effects(register),
+            1 => self.with_effects(forget),
+            2 => expire.prop_map(Op::from),
         ]
         .boxed()
     }
 
+    /// An action, in half of the cases with conditions, effects or both.
+    fn with_effects(&self, act: impl Strategy<Value = Act> + 'static) -> BoxedStrategy<Op> {
+        let (now, present) = (self.now, self.present.clone());
+        (act, 0..6_u8)
+            .prop_flat_map(move |(act, part)| {
+                let fences = match act {
+                    Act::Append { conversation, sender, .. } => {
+                        let (one, other) = pair(conversation, false);
+                        let peer = if sender.user == one { other } else { one };
+                        Some(present.fences(sender.user, peer, conversation))
+                    }
+                    _ => None,
+                };
+                let condition = condition(fences.is_some(), fences.as_deref().unwrap_or_default(), &present);
+                let conditions = if part < 2 { 1..3 } else { 0..1 };
+                let effects = if part == 1 || part == 2 { 1..3 } else { 0..1 };
+                let conditions = prop::collection::vec(condition, conditions);
+                (Just(act), conditions, prop::collection::vec(effect(now, &present), effects))
+            })
+            .prop_map(|(act, conditions, effects)| Op { act, conditions, effects })
+            .boxed()
+    }
+
+    /// Conditions and effects without an action.
+    fn records(&self) -> BoxedStrategy<Op> {
+        let conditions = prop::collection::vec(condition(false, &[], &self.present), 0..3);
+        (conditions, prop::collection::vec(effect(self.now, &self.present), 0..5))
+            .prop_map(|(conditions, effects)| Op { act: Act::None, conditions, effects })
+            .boxed()
+    }
+
     /// A send to an open conversation, in most cases from one of its users.
-    fn append(&self, opened: Vec<u64>) -> BoxedStrategy<Op> {
+    fn append(&self, opened: Vec<u64>) -> BoxedStrategy<Act> {
         let anywhere = 0..CONVERSATIONS;
         let conversation = if opened.is_empty() {
             anywhere.boxed()
@@ -142,26 +172,31 @@ impl Draft {
         let size = prop_oneof![6 => 1..4_usize, 1 => Just(3_000)];
         let content = (0..3_u8, size).prop_map(|(kind, size)| Content { kind, size });
         let client = prop::option::weighted(0.7, 0..4_u64);
-        let key = prop::option::weighted(0.25, 1..4_u32);
-        (conversation, any::<bool>(), stranger, device(), client, key, content)
-            .prop_map(|(conversation, swapped, stranger, device, client, key, content)| {
+        (conversation, any::<bool>(), stranger, device(), client, content)
+            .prop_map(|(conversation, swapped, stranger, device, client, content)| {
                 let sender = Who { user: stranger.unwrap_or(pair(conversation, swapped).0), device };
-                Op::Append { message: 0, conversation, sender, client, key, content }
+                Act::Append { message: 0, conversation, sender, client, content }
             })
             .boxed()
     }
 
-    /// A retry of an earlier send, sometimes from another device or with a change.
+    /// A retry of an earlier send, sometimes from another device, with a change, or with other
+    /// conditions.
     fn repeat(&self) -> BoxedStrategy<Op> {
         let mut sends = self.sends.clone();
         if sends.is_empty() {
-            sends.push(Op::Announce { limit: 1 });
+            sends.push(Act::None.into());
         }
-        (prop::sample::select(sends), device(), prop::option::weighted(0.2, 0..3_u8))
-            .prop_map(|(mut op, to, changed)| {
-                if let Op::Append { sender, content, .. } = &mut op {
+        let conditions =
+            prop::option::weighted(0.3, prop::collection::vec(condition(true, &[], &self.present), 0..2));
+        (prop::sample::select(sends), device(), prop::option::weighted(0.2, 0..3_u8), conditions)
+            .prop_map(|(mut op, to, changed, conditions)| {
+                if let Act::Append { sender, content, .. } = &mut op.act {
                     sender.device = to;
                     content.kind = changed.unwrap_or(content.kind);
+                    if let Some(conditions) = conditions {
+                        op.conditions = conditions;
+                    }
                 }
                 op
             })
@@ -169,12 +204,8 @@ impl Draft {
     }
 
     /// In most cases by a registered device, of entries and messages that exist or almost exist.
-    fn ack(&self, registered: Vec<Who>) -> BoxedStrategy<Op> {
-        let by = if registered.is_empty() {
-            who().boxed()
-        } else {
-            prop_oneof![8 => prop::sample::select(registered), 1 => who()].boxed()
-        };
+    fn ack(&self, registered: Vec<Who>) -> BoxedStrategy<Act> {
+        let by = somebody(registered);
         let heads: Vec<u64> = (0..USERS).map(|n| self.model.head(user(n))).collect();
         let first = (self.steps * PER_STEP).saturating_sub(5 * PER_STEP);
         let message = (first / PER_STEP..=self.steps, 0..8_u64).prop_map(|(step, n)| step * PER_STEP + n);
@@ -195,7 +226,7 @@ impl Draft {
                     }
                     Target::Messages(_) => {}
                 }
-                Op::Ack { who, target }
+                Act::Ack { who, target }
             })
             .boxed()
     }
@@ -226,9 +257,28 @@ impl Draft {
             },
         );
         let cursor = (prop::option::of(self.time()), 0..CONVERSATIONS);
-        let list = (0..USERS, prop::option::of(cursor), limit())
-            .prop_map(|(user, after, limit)| Read::List { user, after, limit });
-        prop_oneof![3 => inbox, 3 => history, 1 => list].boxed()
+        let order = prop_oneof![
+            prop::option::of(cursor).prop_map(Order::Active),
+            prop::option::of(0..CONVERSATIONS).prop_map(Order::Opened),
+        ];
+        let list = (0..USERS, order, prop::collection::vec(kind(), 0..4), limit())
+            .prop_map(|(user, order, kinds, limit)| Read::List { user, order, kinds, limit });
+        let due = || -20..60_i64;
+        let now = self.now;
+        let records = prop_oneof![
+            3 => (key(), prop::option::of(0..8_usize))
+                .prop_map(|(key, after)| Records::Under(key, after.map(NameOf::Text))),
+            3 => (0..USERS, number()).prop_map(|(user, revision)| Records::Since(user, revision)),
+            2 => (kind(), due(), prop::option::of((due(), key()))).prop_map(move |(kind, until, after)| {
+                Records::Due(kind, now + until, after.map(|(at, key)| (now + at, key)))
+            }),
+        ];
+        let scan = (records, limit(), bytes()).prop_map(|(records, limit, bytes)| Read::Scan {
+            records,
+            limit,
+            bytes,
+        });
+        prop_oneof![3 => inbox, 3 => history, 2 => list, 3 => scan].boxed()
     }
 
     /// A time at or near which an entry was queued.
@@ -260,6 +310,14 @@ fn device() -> impl Strategy<Value = usize> + Clone {
 
 fn who() -> impl Strategy<Value = Who> + Clone {
     (0..USERS, device()).prop_map(|(user, device)| Who { user, device })
+}
+
+/// In most cases one of these devices.
+fn somebody(devices: Vec<Who>) -> BoxedStrategy<Who> {
+    if devices.is_empty() {
+        return who().boxed();
+    }
+    prop_oneof![8 => prop::sample::select(devices), 1 => who()].boxed()
 }
 
 /// The pair of a conversation's number, in either order.

@@ -4,8 +4,8 @@
 //! the clock, and reads. It is [played](play) on a store and on the [`Model`] at the same time. The
 //! model is written from the contract, with plain maps, and shares no code with any store. It
 //! returns the allowed outcomes of every write and the required answer of every read. Where the
-//! contract leaves a store the choice (which peers are told first, which inbox expires first, where
-//! a page ends that leaves entries out), the model accepts the store's choice if it is allowed.
+//! contract leaves a store the choice (which inbox expires first, where a page ends that leaves
+//! entries out), the model accepts the store's choice if it is allowed.
 //!
 //! A script that fails is shrunk to a short one and printed:
 //!
@@ -34,20 +34,35 @@
 //! - [`play`] and [`search`]: run one script, and search for one that fails.
 
 mod acks;
+mod actions;
+#[cfg(test)]
+mod coverage;
+mod effect;
+mod effect_text;
+mod gates;
 mod generate;
+mod generate_effects;
+mod ids;
 mod op;
 mod parse;
 mod play;
+mod query;
 pub(crate) mod reading;
 mod reads;
 mod same;
+mod scans;
 mod script;
 mod search;
 mod state;
+mod unread;
+mod words;
 mod writes;
 
-pub use op::{Content, DEVICES, Handle, Op, Query, Read, Step, Target, Who};
+pub use effect::{Condition, Effect, Key, KindOf, NameOf, OwnerOf, PutOf};
+pub use ids::{DEVICES, Who};
+pub use op::{Act, Content, Handle, Op, Step, Target};
 pub use play::{Difference, play};
+pub use query::{Order, Query, Read, Records};
 pub use same::same;
 pub use script::{NotAScript, Script};
 pub use search::{Found, Search, search};

@@ -1,55 +1,31 @@
 //! Operations as data: the steps of a script.
 
-use std::sync::LazyLock;
-
 use dm_core::store::{
-    AckTarget, Acknowledge, AnnounceKeys, AppendMessage, Ciphertext, ConversationCursor, ConversationsQuery,
-    DeviceStart, Expire, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, KeyBinding, OpenConversation,
-    OwnEntries, Participants, Principal, PublishKey, RegisterDevice, Suite, Timestamp, UserId, Write,
+    AckTarget, Acknowledge, Action, AppendMessage, Ciphertext, DeviceStart, Expire, ForgetDevice, InboxSeq,
+    OpenConversation, Participants, RegisterDevice, Suite, Timestamp, Write,
 };
 
+use super::effect::{Condition, Effect};
+use super::ids::{Who, nth_user, time};
+use super::query::Read;
 use crate::build;
-
-/// The names of the devices of a script, by number. The first is the default device.
-pub const DEVICES: [&str; 3] = ["default", "phone", "desk"];
-
-/// The start time of every script, in milliseconds: late enough for the clock to jump back a day.
-const START: i64 = 1_000_000_000;
-
-/// A user on a device, both as numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Who {
-    /// The user's number.
-    pub user: u64,
-    /// The device's index in [`DEVICES`].
-    pub device: usize,
-}
-
-impl Who {
-    /// The principal with these numbers.
-    #[must_use]
-    pub fn principal(self) -> Principal {
-        Principal::new(nth_user(self.user), DEVICES[self.device].parse().expect("a device's name"))
-    }
-}
 
 /// One write, with small numbers as ids. Times are in milliseconds after the start of the script.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Op {
-    /// A user publishes a key.
-    Publish {
-        /// The user's number.
-        user: u64,
-        /// The key's number.
-        key: u8,
-        /// The binding of the key.
-        binding: KeyBinding,
-    },
-    /// Up to so many peers are told of published keys.
-    Announce {
-        /// The most peers to tell.
-        limit: usize,
-    },
+pub struct Op {
+    /// The action.
+    pub act: Act,
+    /// The conditions.
+    pub conditions: Vec<Condition>,
+    /// The changes and posts.
+    pub effects: Vec<Effect>,
+}
+
+/// The action of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// No action.
+    None,
     /// A conversation is opened.
     Open {
         /// Its number, if it is new.
@@ -69,8 +45,6 @@ pub enum Op {
         sender: Who,
         /// The number of its client id.
         client: Option<u64>,
-        /// The version of the recipient's key that it names.
-        key: Option<u32>,
         /// Its ciphertext.
         content: Content,
     },
@@ -124,46 +98,6 @@ pub enum Target {
     Messages(Vec<u64>),
 }
 
-/// One read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Read {
-    /// A page of an inbox.
-    Inbox {
-        /// The device that reads.
-        who: Who,
-        /// The cursor: the number of the last entry before the page.
-        after: u64,
-        /// Whether the device's own entries are shown.
-        own: OwnEntries,
-        /// The most entries.
-        limit: usize,
-        /// The most bytes.
-        bytes: usize,
-    },
-    /// A page of a conversation.
-    History {
-        /// The number of the user who reads.
-        reader: u64,
-        /// The number of the conversation.
-        conversation: u64,
-        /// The messages to read, and their order.
-        range: HistoryRange,
-        /// The most messages.
-        limit: usize,
-        /// The most bytes.
-        bytes: usize,
-    },
-    /// A page of a user's conversations.
-    List {
-        /// The number of the user.
-        user: u64,
-        /// The cursor: a last activity and the number of a conversation.
-        after: Option<(Option<i64>, u64)>,
-        /// The most conversations.
-        limit: usize,
-    },
-}
-
 /// One of the handles to the storage location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handle {
@@ -191,24 +125,6 @@ pub enum Step {
     Read(Read),
 }
 
-/// The *n*-th user, as [`build::user`] makes it. A table saves the arithmetic.
-pub(super) fn nth_user(n: u64) -> UserId {
-    static FIRST: LazyLock<Vec<UserId>> = LazyLock::new(|| (0..16).map(build::user).collect());
-    usize::try_from(n).ok().and_then(|n| FIRST.get(n).copied()).unwrap_or_else(|| build::user(n))
-}
-
-/// The time so many milliseconds after the start of a script.
-#[must_use]
-pub(super) fn time(after_start: i64) -> Timestamp {
-    Timestamp::from_millis((START.saturating_add(after_start)).max(0).cast_unsigned())
-}
-
-/// The milliseconds from the start of a script to a time: the inverse of [`time`].
-#[must_use]
-pub(super) fn after_start(time: Timestamp) -> i64 {
-    time.as_millis().cast_signed() - START
-}
-
 impl Content {
     fn ciphertext(self) -> Ciphertext {
         let suite = (self.kind == 1).then_some(Suite(u32::MAX));
@@ -223,29 +139,40 @@ impl Op {
     /// The write of this operation at a time.
     #[must_use]
     pub fn write(&self, now: i64) -> Write {
+        Write {
+            action: self.act.action(now),
+            expects: self.conditions.iter().map(|condition| condition.expect()).collect(),
+            changes: self.effects.iter().filter_map(|effect| effect.change()).collect(),
+            posts: self.effects.iter().filter_map(|effect| effect.post(now)).collect(),
+        }
+    }
+}
+
+/// An action without conditions and effects.
+impl From<Act> for Op {
+    fn from(act: Act) -> Self {
+        Self { act, conditions: Vec::new(), effects: Vec::new() }
+    }
+}
+
+impl Act {
+    fn action(&self, now: i64) -> Action {
         let at = time(now);
         match self {
-            Self::Publish { user, key, binding } => Write::PublishKey(PublishKey {
-                user: nth_user(*user),
-                key: build::key(*key),
-                binding: *binding,
-                at,
-            }),
-            Self::Announce { limit } => Write::AnnounceKeys(AnnounceKeys { limit: *limit, at }),
-            Self::Open { conversation, opener, other } => Write::OpenConversation(OpenConversation {
+            Self::None => Action::None,
+            Self::Open { conversation, opener, other } => Action::OpenConversation(OpenConversation {
                 id: build::conversation(*conversation),
                 participants: Participants::new(nth_user(opener.user), nth_user(*other))
                     .expect("a script's conversations have two users"),
                 opener: opener.principal(),
                 at,
             }),
-            Self::Append { message, conversation, sender, client, key, content } => {
-                Write::AppendMessage(AppendMessage {
+            Self::Append { message, conversation, sender, client, content } => {
+                Action::AppendMessage(AppendMessage {
                     id: build::message(*message),
                     conversation: build::conversation(*conversation),
                     sender: sender.principal(),
                     client_id: client.map(build::client_id),
-                    recipient_key_version: key.map(build::version),
                     // A value that uses all 64 bits; stores do not interpret it.
                     sent_at: Timestamp::from_millis(u64::MAX - u64::from(content.kind)),
                     at,
@@ -253,16 +180,16 @@ impl Op {
                 })
             }
             Self::Ack { who, target } => {
-                Write::Acknowledge(Acknowledge { who: who.principal(), target: target.target() })
+                Action::Acknowledge(Acknowledge { who: who.principal(), target: target.target() })
             }
-            Self::Register { who, start, limit } => Write::RegisterDevice(RegisterDevice {
+            Self::Register { who, start, limit } => Action::RegisterDevice(RegisterDevice {
                 who: who.principal(),
                 start: *start,
                 limit: *limit,
                 at,
             }),
-            Self::Forget { who } => build::forget(who.principal()),
-            Self::Expire { before, limit } => Write::Expire(Expire { before: time(*before), limit: *limit }),
+            Self::Forget { who } => Action::ForgetDevice(ForgetDevice { who: who.principal() }),
+            Self::Expire { before, limit } => Action::Expire(Expire { before: time(*before), limit: *limit }),
         }
     }
 }
@@ -273,48 +200,6 @@ impl Target {
             Self::UpTo(seq) => AckTarget::UpTo(InboxSeq::new(*seq)),
             Self::Entries(seqs) => AckTarget::Entries(seqs.iter().copied().map(InboxSeq::new).collect()),
             Self::Messages(ids) => AckTarget::Messages(ids.iter().copied().map(build::message).collect()),
-        }
-    }
-}
-
-/// The query of a read.
-#[derive(Clone, Debug)]
-pub enum Query {
-    /// A query of an inbox.
-    Inbox(InboxQuery),
-    /// A query of a conversation.
-    History(HistoryQuery),
-    /// A query of a list of conversations.
-    List(ConversationsQuery),
-}
-
-impl Read {
-    /// The query of this read.
-    #[must_use]
-    pub fn query(&self) -> Query {
-        match *self {
-            Self::Inbox { who, after, own, limit, bytes } => Query::Inbox(InboxQuery {
-                who: who.principal(),
-                after: InboxSeq::new(after),
-                own,
-                limit,
-                max_bytes: bytes,
-            }),
-            Self::History { reader, conversation, range, limit, bytes } => Query::History(HistoryQuery {
-                reader: nth_user(reader),
-                conversation: build::conversation(conversation),
-                range,
-                limit,
-                max_bytes: bytes,
-            }),
-            Self::List { user, after, limit } => Query::List(ConversationsQuery {
-                user: nth_user(user),
-                after: after.map(|(last_activity, id)| ConversationCursor {
-                    last_activity: last_activity.map(time),
-                    id: build::conversation(id),
-                }),
-                limit,
-            }),
         }
     }
 }

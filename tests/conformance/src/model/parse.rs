@@ -2,9 +2,14 @@
 
 use std::str::FromStr;
 
-use dm_core::store::{DeviceStart, HistoryRange, KeyBinding, OwnEntries, ServerSequence};
+use dm_core::store::{DeviceStart, HistoryRange, OwnEntries, ServerSequence};
 
-use super::op::{Content, DEVICES, Handle, Op, Read, Step, Target, Who};
+use super::effect::NameOf;
+use super::effect_text::{condition, effect, kind};
+use super::ids::{DEVICES, Who};
+use super::op::{Act, Content, Handle, Op, Step, Target};
+use super::query::{Order, Read, Records};
+use super::words::{after, optional};
 use super::{NotAScript, Script};
 
 impl FromStr for Script {
@@ -41,45 +46,52 @@ fn step(words: &[&str]) -> Option<Step> {
     })
 }
 
+/// The action, and after each `if` or `do` a condition or an effect.
 fn op(words: &[&str]) -> Option<Op> {
+    let is_mark = |word: &&str| ["if", "do"].contains(word);
+    let end = words.iter().position(is_mark).unwrap_or(words.len());
+    let (action, mut rest) = words.split_at(end);
+    let mut op = Op::from(act(action)?);
+    while let Some((mark, after)) = rest.split_first() {
+        let end = after.iter().position(is_mark).unwrap_or(after.len());
+        let (part, more) = after.split_at(end);
+        match *mark {
+            "if" => op.conditions.push(condition(part)?),
+            _ => op.effects.push(effect(part)?),
+        }
+        rest = more;
+    }
+    Some(op)
+}
+
+fn act(words: &[&str]) -> Option<Act> {
     Some(match words {
-        ["publish", user, key, binding] => Op::Publish {
-            user: after(user, "u")?,
-            key: after(key, "k")?,
-            binding: [KeyBinding::Derived, KeyBinding::Unproven]
-                .into_iter()
-                .find(|known| known.as_str() == *binding)?,
-        },
-        ["announce", limit] => Op::Announce { limit: after(limit, "limit=")? },
+        ["write"] => Act::None,
         ["open", opener, other, "as", conversation] => {
             let (opener, other) = (who(opener)?, after(other, "u")?);
             let two = opener.user != other;
-            two.then_some(Op::Open { conversation: after(conversation, "c")?, opener, other })?
+            two.then_some(Act::Open { conversation: after(conversation, "c")?, opener, other })?
         }
-        ["append", conversation, sender, message, rest @ ..] => Op::Append {
+        ["append", conversation, sender, message, rest @ ..] => Act::Append {
             message: after(message, "m")?,
             conversation: after(conversation, "c")?,
             sender: who(sender)?,
             client: optional(rest, "client=")?,
-            key: match optional(rest, "key=")? {
-                Some(0) => return None,
-                key => key,
-            },
             content: Content {
                 kind: optional(rest, "kind=")??,
                 size: optional(rest, "size=")?.filter(|size| *size > 0)?,
             },
         },
-        ["ack", by, "upto", seq] => Op::Ack { who: who(by)?, target: Target::UpTo(seq.parse().ok()?) },
+        ["ack", by, "upto", seq] => Act::Ack { who: who(by)?, target: Target::UpTo(seq.parse().ok()?) },
         ["ack", by, "entries", seqs @ ..] => {
             let seqs = seqs.iter().map(|seq| seq.parse().ok()).collect::<Option<_>>()?;
-            Op::Ack { who: who(by)?, target: Target::Entries(seqs) }
+            Act::Ack { who: who(by)?, target: Target::Entries(seqs) }
         }
         ["ack", by, "messages", ids @ ..] => {
             let ids = ids.iter().map(|id| after(id, "m")).collect::<Option<_>>()?;
-            Op::Ack { who: who(by)?, target: Target::Messages(ids) }
+            Act::Ack { who: who(by)?, target: Target::Messages(ids) }
         }
-        ["register", device, start, limit] => Op::Register {
+        ["register", device, start, limit] => Act::Register {
             who: who(device)?,
             start: match *start {
                 "oldest" => DeviceStart::Oldest,
@@ -88,9 +100,9 @@ fn op(words: &[&str]) -> Option<Op> {
             },
             limit: after(limit, "limit=")?,
         },
-        ["forget", device] => Op::Forget { who: who(device)? },
+        ["forget", device] => Act::Forget { who: who(device)? },
         ["expire", before, limit] => {
-            Op::Expire { before: after(before, "before=")?, limit: after(limit, "limit=")? }
+            Act::Expire { before: after(before, "before=")?, limit: after(limit, "limit=")? }
         }
         _ => return None,
     })
@@ -122,35 +134,55 @@ fn read(words: &[&str]) -> Option<Read> {
             limit: after(limit, "limit=")?,
             bytes: after(bytes, "bytes=")?,
         },
-        ["list", user, limit, cursor @ ..] => Read::List {
-            user: after(user, "u")?,
+        ["list", user, limit, rest @ ..] => {
+            let with: Vec<&str> = rest.iter().map_while(|word| word.strip_prefix("with=")).collect();
+            Read::List {
+                user: after(user, "u")?,
+                limit: after(limit, "limit=")?,
+                order: order(&rest[with.len()..])?,
+                kinds: with.into_iter().map(kind).collect::<Option<_>>()?,
+            }
+        }
+        ["scan", limit, bytes, records @ ..] => Read::Scan {
+            records: self::records(records)?,
             limit: after(limit, "limit=")?,
-            after: match cursor {
-                [] => None,
-                [cursor] => {
-                    let (active, id) = cursor.strip_prefix("after=")?.split_once(':')?;
-                    let active = if active == "never" { None } else { Some(active.parse().ok()?) };
-                    Some((active, after(id, "c")?))
-                }
-                _ => return None,
-            },
+            bytes: after(bytes, "bytes=")?,
         },
         _ => return None,
     })
 }
 
-/// The value after a prefix of a word.
-fn after<T: FromStr>(word: &str, prefix: &str) -> Option<T> {
-    word.strip_prefix(prefix)?.parse().ok()
+fn order(words: &[&str]) -> Option<Order> {
+    Some(match words {
+        ["active"] => Order::Active(None),
+        ["active", cursor] => {
+            let (active, id) = cursor.strip_prefix("after=")?.split_once(':')?;
+            let active = if active == "never" { None } else { Some(active.parse().ok()?) };
+            Order::Active(Some((active, after(id, "c")?)))
+        }
+        ["opened"] => Order::Opened(None),
+        ["opened", cursor] => Order::Opened(Some(after(cursor, "after=c")?)),
+        _ => return None,
+    })
 }
 
-/// The field with a prefix: `Some(None)` if no word has it, `None` if its value is wrong.
-#[expect(clippy::option_option, reason = "absent and wrong are two things")]
-fn optional<T: FromStr>(words: &[&str], prefix: &str) -> Option<Option<T>> {
-    match words.iter().find(|word| word.starts_with(prefix)) {
-        None => Some(None),
-        Some(word) => after(word, prefix).map(Some),
-    }
+fn records(words: &[&str]) -> Option<Records> {
+    Some(match words {
+        ["under", key] => Records::Under(key.parse().ok()?, None),
+        ["under", key, name] => {
+            let name = after(name, "after=n")
+                .map(NameOf::Text)
+                .or_else(|| after(name, "after=c").map(NameOf::Conversation));
+            Records::Under(key.parse().ok()?, Some(name?))
+        }
+        ["since", user, revision] => Records::Since(after(user, "u")?, revision.parse().ok()?),
+        ["due", of, until] => Records::Due(kind(of)?, until.parse().ok()?, None),
+        ["due", of, until, cursor] => {
+            let (at, key) = cursor.strip_prefix("after=")?.split_once(':')?;
+            Records::Due(kind(of)?, until.parse().ok()?, Some((at.parse().ok()?, key.parse().ok()?)))
+        }
+        _ => return None,
+    })
 }
 
 fn who(word: &str) -> Option<Who> {

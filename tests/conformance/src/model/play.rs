@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use dm_core::store::{
-    ConversationsQuery, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, Outcome, OwnEntries, Principal,
-    ServerSequence, Store, StoreErrorKind, Write,
+    ConversationOrder, ConversationsQuery, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, Outcome,
+    OwnEntries, Principal, RecordKey, Revision, Scan, ScanQuery, ServerSequence, Store, StoreErrorKind,
+    Timestamp, Write,
 };
 
-use super::generate::{CONVERSATIONS, USERS};
-use super::op::{DEVICES, Handle, Op, Query, Step, nth_user as user};
+use super::effect::{Key, KindOf, OwnerOf};
+use super::ids::{CONVERSATIONS, DEVICES, USERS, nth_user as user};
+use super::op::{Act, Handle, Op, Step};
+use super::query::Query;
 use super::state::Model;
 use super::{Script, reading};
 use crate::{Harness, World, build};
@@ -98,6 +101,7 @@ impl<H: Harness> StoreAndModel<H> {
                 Query::Inbox(query) => reading::inbox(&self.model, &*self.world.store(), query).await,
                 Query::History(query) => reading::history(&self.model, &*self.world.store(), query).await,
                 Query::List(query) => reading::list(&self.model, &*self.world.store(), query).await,
+                Query::Scan(query) => reading::scan(&self.model, &*self.world.store(), query).await,
             },
         }
     }
@@ -171,23 +175,27 @@ impl<H: Harness> StoreAndModel<H> {
             _ => &*first,
         };
         let (mut users, mut conversations) = (BTreeSet::new(), BTreeSet::new());
+        let mut keys = Vec::new();
         for op in ops {
-            match op {
-                Op::Publish { user, .. } => _ = users.insert(*user),
-                Op::Open { conversation, opener, other } => {
+            match &op.act {
+                Act::None => {}
+                Act::Open { conversation, opener, other } => {
                     users.extend([opener.user, *other]);
                     conversations.insert(*conversation);
                 }
-                Op::Append { conversation, sender, .. } => {
+                Act::Append { conversation, sender, .. } => {
                     users.insert(sender.user);
                     conversations.insert(*conversation);
                 }
-                Op::Ack { who, .. } | Op::Register { who, .. } | Op::Forget { who } => {
+                Act::Ack { who, .. } | Act::Register { who, .. } | Act::Forget { who } => {
                     users.insert(who.user);
                 }
-                Op::Announce { .. } | Op::Expire { .. } => users.extend(0..USERS),
+                Act::Expire { .. } => users.extend(0..USERS),
             }
+            users.extend(op.effects.iter().filter_map(|effect| effect.user()));
+            keys.extend(op.effects.iter().flat_map(|effect| effect.keys()).flatten());
         }
+        self.read_records(store, &keys).await?;
         for n in users {
             self.read_user(store, n).await?;
         }
@@ -209,10 +217,32 @@ impl<H: Harness> StoreAndModel<H> {
         Ok(())
     }
 
+    /// Reads the records with some keys, those under them, and those that are due.
+    async fn read_records(&self, store: &H::Store, keys: &[Key]) -> Result<(), String> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let limit = 1_000;
+        reading::records(&self.model, store, keys.iter().map(|key| key.key()).collect()).await?;
+        for key in keys {
+            let scan = Scan::Under { prefix: key.prefix(), after: None };
+            reading::scan(&self.model, store, ScanQuery { scan, limit, max_bytes: usize::MAX }).await?;
+        }
+        for kind in KindOf::ALL.map(KindOf::kind) {
+            let scan = Scan::Due { kind, until: Timestamp::from_millis(u64::MAX), after: None };
+            reading::scan(&self.model, store, ScanQuery { scan, limit, max_bytes: usize::MAX }).await?;
+        }
+        Ok(())
+    }
+
     async fn read_user(&self, store: &H::Store, n: u64) -> Result<(), String> {
-        reading::key(&self.model, store, user(n)).await?;
+        let scan = Scan::Since { user: user(n), revision: Revision::ZERO };
+        let since = ScanQuery { scan, limit: 1_000, max_bytes: usize::MAX };
+        reading::scan(&self.model, store, since).await?;
         reading::devices(&self.model, store, user(n)).await?;
-        let list = ConversationsQuery { user: user(n), after: None, limit: 1_000 };
+        let order = ConversationOrder::Active { after: None };
+        let kinds = KindOf::ALL.map(KindOf::kind).to_vec();
+        let list = ConversationsQuery { user: user(n), order, kinds, limit: 1_000 };
         reading::list(&self.model, store, list).await?;
         for device in DEVICES {
             let who = Principal::new(user(n), device.parse().expect("a device's name"));
@@ -228,10 +258,15 @@ impl<H: Harness> StoreAndModel<H> {
     async fn read_all(&self) -> Result<(), String> {
         let first = self.world.store();
         let store = self.other.as_ref().unwrap_or(&*first);
+        let kinds = KindOf::ALL.map(KindOf::kind);
+        let owners = (0..USERS).map(OwnerOf::User).chain((0..CONVERSATIONS).map(OwnerOf::Conversation));
+        let owners: Vec<_> = owners.chain([OwnerOf::Store]).map(OwnerOf::owner).collect();
+        reading::all_records(&self.model, store, &owners, &kinds, 2).await?;
+        reading::records(&self.model, store, owners.iter().copied().map(RecordKey::fence).collect()).await?;
         reading::heads(&self.model, store, (0..USERS).rev().map(user).collect()).await?;
         for n in 0..USERS {
             self.read_user(&first, n).await?;
-            reading::list_by_pages(&self.model, store, user(n), 2).await?;
+            reading::list_by_pages(&self.model, store, user(n), &kinds, 2).await?;
             for device in DEVICES {
                 let who = Principal::new(user(n), device.parse().expect("a device's name"));
                 self.read_inbox(store, &who).await?;

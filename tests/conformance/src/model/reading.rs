@@ -3,14 +3,15 @@
 use std::fmt::Debug;
 
 use dm_core::store::{
-    ConversationId, ConversationsQuery, HistoryQuery, InboxQuery, InboxSeq, Principal, Store, StoreError,
-    UserId,
+    ConversationId, ConversationOrder, ConversationsQuery, HistoryQuery, InboxQuery, InboxSeq, Kind, Name,
+    Owner, Prefix, Principal, RecordKey, Revision, Scan, ScanQuery, Store, StoreError, Timestamp, UserId,
 };
 
 use super::state::Model;
 
-pub(crate) async fn key(model: &Model, store: &impl Store, user: UserId) -> Result<(), String> {
-    equal("the key", &user, store.key(user).await, &model.key(user))
+pub(crate) async fn records(model: &Model, store: &impl Store, keys: Vec<RecordKey>) -> Result<(), String> {
+    let expected: Vec<_> = keys.iter().map(|key| model.record(key)).collect();
+    equal("the records", &keys, store.records(keys.clone()).await, &expected)
 }
 
 pub(crate) async fn devices(model: &Model, store: &impl Store, user: UserId) -> Result<(), String> {
@@ -26,33 +27,93 @@ pub(crate) async fn depth(model: &Model, store: &impl Store, who: Principal) -> 
     equal("the depth", &who, store.depth(who.clone()).await, &model.depth(&who))
 }
 
+/// Reads a conversation. Its counts must tell the numbers of unread messages, after any message as
+/// the newest that was read.
 pub(crate) async fn conversation(
     model: &Model,
     store: &impl Store,
     id: ConversationId,
 ) -> Result<(), String> {
-    equal("the conversation", &id, store.conversation(id).await, &model.conversation(id))
+    let found = store.conversation(id).await;
+    let state = found.as_ref().ok().copied().flatten();
+    equal("the conversation", &id, found, &model.conversation(id))?;
+    state.map_or(Ok(()), |state| model.unread_as_counted(&state))
+}
+
+pub(crate) async fn scan(model: &Model, store: &impl Store, query: ScanQuery) -> Result<(), String> {
+    let page = store.scan(query.clone()).await;
+    let page = page.map(|page| (page.records, page.has_more, page.revisions));
+    let expected = model.scan(&query);
+    equal("the scan", &query, page, &(expected.records, expected.has_more, expected.revisions))
+}
+
+/// Reads all records of some owners and kinds in all three orders, page by page.
+pub(crate) async fn all_records(
+    model: &Model,
+    store: &impl Store,
+    owners: &[Owner],
+    kinds: &[Kind],
+    limit: usize,
+) -> Result<(), String> {
+    let mut scans = Vec::new();
+    for owner in owners.iter().copied() {
+        for kind in kinds.iter().copied() {
+            scans.push(Scan::Under { prefix: Prefix { owner, kind, name: Name::EMPTY }, after: None });
+        }
+        if let Owner::User(user) = owner {
+            scans.push(Scan::Since { user, revision: Revision::ZERO });
+        }
+    }
+    let until = Timestamp::from_millis(u64::MAX);
+    scans.extend(kinds.iter().map(|kind| Scan::Due { kind: *kind, until, after: None }));
+    for first in scans {
+        let mut next = Some(first);
+        while let Some(scan) = next {
+            let query = ScanQuery { scan, limit, max_bytes: usize::MAX };
+            self::scan(model, store, query.clone()).await?;
+            next = model.scan(&query).records.pop().map(|last| match query.scan {
+                Scan::Under { prefix, .. } => Scan::Under { prefix, after: Some(last.key.name) },
+                Scan::Since { user, .. } => Scan::Since { user, revision: last.revision },
+                Scan::Due { kind, until, .. } => {
+                    Scan::Due { kind, until, after: last.due.map(|due| (due, last.key)) }
+                }
+                other => other,
+            });
+        }
+    }
+    Ok(())
 }
 
 pub(crate) async fn list(model: &Model, store: &impl Store, query: ConversationsQuery) -> Result<(), String> {
-    equal("the list", &query, store.conversations(query).await, &model.list(&query))
+    let expected = model.list(&query);
+    equal("the list", &query, store.conversations(query.clone()).await, &expected)
 }
 
-/// Reads the whole list, page by page.
+/// Reads the whole list in both orders, page by page, with records of some kinds.
 pub(crate) async fn list_by_pages(
     model: &Model,
     store: &impl Store,
     user: UserId,
+    kinds: &[Kind],
     limit: usize,
 ) -> Result<(), String> {
-    let mut query = ConversationsQuery { user, after: None, limit };
-    loop {
-        list(model, store, query).await?;
-        match model.list(&query).last() {
-            Some(last) => query.after = Some(last.cursor()),
-            None => return Ok(()),
+    let orders = [ConversationOrder::Active { after: None }, ConversationOrder::Opened { after: None }];
+    for first in orders {
+        let mut next = Some(first);
+        while let Some(order) = next {
+            let query = ConversationsQuery { user, order, kinds: kinds.to_vec(), limit };
+            list(model, store, query.clone()).await?;
+            next = model.list(&query).pop().map(|last| match order {
+                ConversationOrder::Active { .. } => {
+                    ConversationOrder::Active { after: Some(last.state.cursor()) }
+                }
+                ConversationOrder::Opened { .. } => {
+                    ConversationOrder::Opened { after: Some(last.state.conversation.id) }
+                }
+            });
         }
     }
+    Ok(())
 }
 
 pub(crate) async fn history(model: &Model, store: &impl Store, query: HistoryQuery) -> Result<(), String> {

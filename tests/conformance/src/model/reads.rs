@@ -3,20 +3,41 @@
 use std::sync::Arc;
 
 use dm_core::store::{
-    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Event, HistoryPage,
-    HistoryQuery, HistoryRange, InboxEntry, InboxPage, InboxQuery, InboxSeq, KeyRecord, Message, OwnEntries,
-    Principal, ServerSequence, UserId,
+    ConversationId, ConversationOrder, ConversationState, ConversationsQuery, Counts, Depth, DeviceState,
+    Event, HistoryPage, HistoryQuery, HistoryRange, InboxEntry, InboxPage, InboxQuery, InboxSeq,
+    ListedConversation, Message, Name, OwnEntries, Owner, Principal, RecordKey, SenderSequence,
+    ServerSequence, SideCounts, UserId,
 };
 
 use super::state::{ConversationLog, Device, Model, UserState};
 
 impl ConversationLog {
-    fn state(&self) -> ConversationState {
+    pub(super) fn state(&self) -> ConversationState {
         ConversationState {
             conversation: self.conversation,
             head: ServerSequence::new(self.sent.len() as u64),
             last_activity: self.sent.last().map(|sent| sent.message.received_at),
+            counts: Counts {
+                a: self.side(self.conversation.participants.a()),
+                b: self.side(self.conversation.participants.b()),
+            },
         }
+    }
+
+    /// What a participant sent and had seen at the last own message, counted message by message.
+    fn side(&self, user: UserId) -> SideCounts {
+        let mut side = SideCounts::default();
+        let mut of_peer = 0;
+        for message in self.sent.iter().map(|sent| &sent.message) {
+            if message.sender == user {
+                side.sent = side.sent.next();
+                side.bytes += message.ciphertext.len() as u64;
+                side.seen = SenderSequence::new(of_peer);
+            } else {
+                of_peer += 1;
+            }
+        }
+        side
     }
 }
 
@@ -35,32 +56,43 @@ impl UserState {
                 OwnEntries::Include => true,
                 OwnEntries::ReceivedOnly => entry.origin.is_none() && entry.message().is_some(),
             };
-            entry.seq.get() > after && shown && !marked(entry.seq.get())
+            let registration = self.device(device).map(|device| device.registration);
+            let is_addressed = entry.addressee.is_none() || entry.addressee == registration;
+            entry.seq.get() > after && shown && is_addressed && !marked(entry.seq.get())
         })
     }
 }
 
 impl Model {
-    pub(super) fn key(&self, user: UserId) -> Option<KeyRecord> {
-        self.users.get(&user)?.key
-    }
-
     pub(super) fn conversation(&self, id: ConversationId) -> Option<ConversationState> {
         self.conversations.get(&id).map(ConversationLog::state)
     }
 
-    pub(super) fn list(&self, query: &ConversationsQuery) -> Vec<ConversationState> {
+    pub(super) fn list(&self, query: &ConversationsQuery) -> Vec<ListedConversation> {
         let of_user = |state: &ConversationState| state.conversation.participants.side(query.user).is_some();
-        let sort_key = |state: &ConversationState| (state.last_activity, state.conversation.id);
+        // By id, because the conversations are in a sorted map.
         let mut list: Vec<_> =
             self.conversations.values().map(ConversationLog::state).filter(of_user).collect();
-        list.sort_by_key(sort_key);
-        list.reverse();
-        list.retain(|state| {
-            query.after.is_none_or(|after| sort_key(state) < (after.last_activity, after.id))
-        });
+        match query.order {
+            ConversationOrder::Active { after } => {
+                let sort_key = |state: &ConversationState| (state.last_activity, state.conversation.id);
+                list.sort_by_key(sort_key);
+                list.reverse();
+                list.retain(|state| {
+                    after.is_none_or(|after| sort_key(state) < (after.last_activity, after.id))
+                });
+            }
+            ConversationOrder::Opened { after } => {
+                list.retain(|state| after.is_none_or(|after| state.conversation.id > after));
+            }
+        }
         list.truncate(query.limit);
-        list
+        let about = |state: &ConversationState| {
+            let name = Name::from(state.conversation.id);
+            let key = |kind| RecordKey::new(Owner::User(query.user), kind, name.clone());
+            query.kinds.iter().filter_map(|kind| self.record(&key(*kind))).collect()
+        };
+        list.into_iter().map(|state| ListedConversation { records: about(&state), state }).collect()
     }
 
     pub(super) fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
@@ -94,6 +126,9 @@ impl Model {
                 page.head, page.floor
             ));
         }
+        if page.floor_proof != person.floor_proof {
+            return Err(format!("the proof of the floor should be {:?}", person.floor_proof));
+        }
         let after = query.after.get().min(head);
         let shown: Vec<_> = person.shown(&query.who.device, after, query.own).collect();
         let fits = fitting(shown.iter().map(|entry| entry.cost()), query.limit, query.max_bytes);
@@ -120,6 +155,7 @@ impl Model {
             device: device.name.clone(),
             cursor: InboxSeq::new(device.cursor),
             registered_at: device.registered_at,
+            registration: device.registration,
         };
         self.users.get(&user).map(|person| person.devices.iter().map(state).collect()).unwrap_or_default()
     }
@@ -139,7 +175,7 @@ impl Model {
 }
 
 /// The number of items with these costs that fit on a page: at least one.
-fn fitting(costs: impl Iterator<Item = usize>, limit: usize, max_bytes: usize) -> usize {
+pub(super) fn fitting(costs: impl Iterator<Item = usize>, limit: usize, max_bytes: usize) -> usize {
     let totals = costs.scan(0_usize, |total, cost| {
         *total += cost;
         Some(*total)

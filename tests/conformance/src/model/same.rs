@@ -1,7 +1,6 @@
 //! Comparison of a store's outcomes with those that the model allows.
 
-use dm_core::notify::Notification;
-use dm_core::store::{AnnounceKeys, Appended, Event, Expire, Notice, Outcome, UserId, Write};
+use dm_core::store::{Action, Answer, Done, Expire, Notification, Outcome, UserId, Write};
 
 use super::state::Model;
 
@@ -14,9 +13,8 @@ impl Model {
     /// # Errors
     /// Fails with the expected outcomes if the store's is not allowed.
     pub fn check(&mut self, write: &Write, found: &Outcome) -> Result<(), String> {
-        match write {
-            Write::AnnounceKeys(write) => self.check_announced(write, found),
-            Write::Expire(limited) if self.leaves_choice(write) => self.check_expired(limited, found),
+        match &write.action {
+            Action::Expire(limited) if self.leaves_choice(write) => Self::check_expired(limited, found),
             _ => {
                 let allowed = self.apply(write);
                 if allowed.iter().any(|allowed| same(allowed, found)) {
@@ -32,49 +30,17 @@ impl Model {
         }
     }
 
-    /// The store chooses the peers that are told first.
-    fn check_announced(&mut self, write: &AnnounceKeys, found: &Outcome) -> Result<(), String> {
-        let Outcome::KeysAnnounced { appended, more } = found else {
-            return Err("expected announced keys".to_owned());
-        };
-        let to_tell = self.untold.len().min(write.limit);
-        if appended.len() != to_tell {
-            return Err(format!("expected that {to_tell} peers are told"));
-        }
-        for told in appended {
-            let Event::Notice(Notice::PeerKeyChanged(record)) = &told.entry.event else {
-                return Err("expected only notices of keys".to_owned());
-            };
-            let Some(expected) = self.tell(record.user, told.user, write) else {
-                return Err(format!("{:?} was told before, or has no new key to be told of", told.user));
-            };
-            if !same_notification(&expected, told) {
-                return Err(format!("expected {expected:?}"));
-            }
-        }
-        let left = !self.untold.is_empty();
-        if left == *more { Ok(()) } else { Err(format!("expected more: {left}")) }
-    }
-
-    /// Whether the store chooses a part of the result: the peers to tell, or the inboxes to expire,
-    /// if the limit is too small for all.
+    /// Whether the store chooses a part of the result: the inboxes to expire, if the limit is too
+    /// small for all.
     #[must_use]
     pub fn leaves_choice(&self, write: &Write) -> bool {
-        match write {
-            Write::Expire(write) => self.old(write) > write.limit,
-            Write::AnnounceKeys(write) => self.untold.len() > write.limit,
-            _ => false,
-        }
+        matches!(&write.action, Action::Expire(write) if self.old(write) > write.limit)
     }
 
-    fn check_expired(&self, write: &Expire, found: &Outcome) -> Result<(), String> {
+    fn check_expired(write: &Expire, found: &Outcome) -> Result<(), String> {
         // A step may remove fewer entries than its limit, but at least one.
-        match found {
-            Outcome::Expired { entries, more: true }
-                if *entries <= write.limit && (*entries > 0 || write.limit == 0) =>
-            {
-                Ok(())
-            }
+        match expired(found) {
+            Some((entries, true)) if entries <= write.limit && (entries > 0 || write.limit == 0) => Ok(()),
             _ => {
                 Err(format!("expected that at most {} entries expire, and that there are more", write.limit))
             }
@@ -88,7 +54,9 @@ impl Model {
     /// Fails if the floors are beyond the expiry's time, or if the number of removed entries is not
     /// that of the outcome.
     pub fn learn(&mut self, write: &Write, answer: &Outcome, floors: &[(UserId, u64)]) -> Result<(), String> {
-        let (Write::Expire(write), Outcome::Expired { entries, .. }) = (write, answer) else { return Ok(()) };
+        let (Action::Expire(write), Some((entries, _))) = (&write.action, expired(answer)) else {
+            return Ok(());
+        };
         let mut removed = 0;
         for (user, floor) in floors {
             let person = self.person(*user);
@@ -99,9 +67,9 @@ impl Model {
                 ));
             }
             removed += floor - from;
-            person.remove_up_to(*floor);
+            person.remove_up_to(*user, *floor);
         }
-        if removed == *entries as u64 {
+        if removed == entries as u64 {
             Ok(())
         } else {
             Err(format!("{removed} entries were removed, and the outcome says {entries}"))
@@ -109,50 +77,53 @@ impl Model {
     }
 }
 
+/// The number of entries that expired, and whether there may be more.
+const fn expired(outcome: &Outcome) -> Option<(usize, bool)> {
+    match outcome {
+        Outcome::Done(Done { answer: Answer::Expired { entries, more }, .. }) => Some((*entries, *more)),
+        _ => None,
+    }
+}
+
 /// Whether two outcomes are equal in every field.
 #[must_use]
 pub fn same(one: &Outcome, other: &Outcome) -> bool {
     match (one, other) {
-        (
-            Outcome::KeyPublished { record, changed },
-            Outcome::KeyPublished { record: other_record, changed: other_changed },
-        ) => (record, changed) == (other_record, other_changed),
-        (
-            Outcome::ConversationOpened { conversation, created, appended },
-            Outcome::ConversationOpened {
-                conversation: other_conversation,
-                created: other_created,
-                appended: other_appended,
-            },
-        ) => {
-            (conversation, created) == (other_conversation, other_created)
-                && same_notifications(appended, other_appended)
-        }
-        (Outcome::MessageAppended(one), Outcome::MessageAppended(other)) => same_appended(one, other),
-        (Outcome::Acknowledged(one), Outcome::Acknowledged(other)) => one == other,
-        (Outcome::DeviceRegistered { cursor }, Outcome::DeviceRegistered { cursor: other }) => {
-            cursor == other
-        }
-        (Outcome::DeviceForgotten { existed }, Outcome::DeviceForgotten { existed: other }) => {
-            existed == other
-        }
-        (Outcome::Expired { entries, more }, Outcome::Expired { entries: other, more: other_more }) => {
-            (entries, more) == (other, other_more)
-        }
+        (Outcome::Done(one), Outcome::Done(other)) => same_done(one, other),
         (Outcome::Refused(one), Outcome::Refused(other)) => one == other,
         _ => false,
     }
 }
 
-fn same_appended(one: &Appended, other: &Appended) -> bool {
-    one.message == other.message
-        && one.sender_seq == other.sender_seq
-        && one.repeated == other.repeated
+fn same_done(one: &Done, other: &Done) -> bool {
+    let revisions = |done: &Done| {
+        let mut revisions = done.revisions.clone();
+        revisions.sort_unstable();
+        revisions
+    };
+    same_answer(&one.answer, &other.answer)
+        && (one.is_found, &one.taken, revisions(one)) == (other.is_found, &other.taken, revisions(other))
         && same_notifications(&one.appended, &other.appended)
 }
 
-/// Whether two lists have the same entries. The entries of one write are in different inboxes, and
-/// the contract does not order them.
+fn same_answer(one: &Answer, other: &Answer) -> bool {
+    match (one, other) {
+        (Answer::None, Answer::None) | (Answer::DeviceForgotten, Answer::DeviceForgotten) => true,
+        (Answer::ConversationOpened(one), Answer::ConversationOpened(other)) => one == other,
+        (Answer::MessageAppended(one), Answer::MessageAppended(other)) => {
+            (&one.message, one.sender_seq) == (&other.message, other.sender_seq)
+        }
+        (Answer::Acknowledged(one), Answer::Acknowledged(other)) => one == other,
+        (Answer::DeviceRegistered(one), Answer::DeviceRegistered(other)) => one == other,
+        (Answer::Expired { entries, more }, Answer::Expired { entries: other, more: other_more }) => {
+            (entries, more) == (other, other_more)
+        }
+        _ => false,
+    }
+}
+
+/// Whether two lists have the same entries. The contract does not order those of an action, which
+/// are in different inboxes.
 fn same_notifications(some: &[Notification], others: &[Notification]) -> bool {
     some.len() == others.len()
         && some.iter().all(|one| others.iter().any(|other| same_notification(one, other)))

@@ -4,19 +4,25 @@ use std::fmt;
 
 use dm_core::store::{DeviceStart, HistoryRange, OwnEntries};
 
-use super::op::{Content, DEVICES, Handle, Op, Read, Step, Target, Who};
+use super::effect::NameOf;
+use super::ids::{DEVICES, Who};
+use super::op::{Act, Content, Handle, Op, Step, Target};
+use super::query::{Order, Read, Records};
 
 /// A sequence of steps of a store.
 ///
 /// The text form has one operation per line and is parsed by [`FromStr`](std::str::FromStr). A
 /// semicolon ends a line as well, and `#` starts a comment. The operations after a line `batch` are
-/// committed together; `batch other` commits through a second handle.
+/// committed together; `batch other` commits through a second handle. In an operation, `if` starts a
+/// condition, and `do` a change or a post. A record has an owner, a kind and a name, as in
+/// `u1/synced/n3`.
 ///
 /// ```
 /// let script: dm_conformance::model::Script = "
 ///     batch
 ///       open u0.phone u1 as c2
-///       append c2 u0.phone m100 kind=1 size=3 client=7
+///       append c2 u0.phone m100 kind=1 size=3 client=7 if fence peer t1 do raise u0/synced/c2 v3 t4
+///       write if absent store/plain/n1 do put store/plain/n1 v1 t1 due=+50 do post u1 says=5
 ///     reopen
 ///     clock +86400000
 ///     read inbox u1.default after=0 own=skip limit=10 bytes=1000
@@ -70,19 +76,23 @@ impl fmt::Display for Who {
 
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.act)?;
+        self.conditions.iter().try_for_each(|condition| write!(f, " if {condition}"))?;
+        self.effects.iter().try_for_each(|effect| write!(f, " do {effect}"))
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Publish { user, key, binding } => {
-                write!(f, "publish u{user} k{key} {}", binding.as_str())
-            }
-            Self::Announce { limit } => write!(f, "announce limit={limit}"),
+            Self::None => f.write_str("write"),
             Self::Open { conversation, opener, other } => {
                 write!(f, "open {opener} u{other} as c{conversation}")
             }
-            Self::Append { message, conversation, sender, client, key, content } => {
+            Self::Append { message, conversation, sender, client, content } => {
                 let Content { kind, size } = content;
                 write!(f, "append c{conversation} {sender} m{message} kind={kind} size={size}")?;
-                client.iter().try_for_each(|client| write!(f, " client={client}"))?;
-                key.iter().try_for_each(|key| write!(f, " key={key}"))
+                client.iter().try_for_each(|client| write!(f, " client={client}"))
             }
             Self::Ack { who, target } => {
                 write!(f, "ack {who} ")?;
@@ -128,12 +138,35 @@ impl fmt::Display for Read {
                 }
                 write!(f, " limit={limit} bytes={bytes}")
             }
-            Self::List { user, after, limit } => {
+            Self::List { user, order, kinds, limit } => {
                 write!(f, "list u{user} limit={limit}")?;
-                match after {
-                    None => Ok(()),
-                    Some((None, id)) => write!(f, " after=never:c{id}"),
-                    Some((Some(active), id)) => write!(f, " after={active:+}:c{id}"),
+                kinds.iter().try_for_each(|kind| write!(f, " with={kind}"))?;
+                match order {
+                    Order::Active(None) => f.write_str(" active"),
+                    Order::Active(Some((None, id))) => write!(f, " active after=never:c{id}"),
+                    Order::Active(Some((Some(at), id))) => write!(f, " active after={at:+}:c{id}"),
+                    Order::Opened(after) => {
+                        f.write_str(" opened")?;
+                        after.iter().try_for_each(|id| write!(f, " after=c{id}"))
+                    }
+                }
+            }
+            Self::Scan { records, limit, bytes } => {
+                write!(f, "scan limit={limit} bytes={bytes} ")?;
+                match records {
+                    Records::Under(key, after) => {
+                        write!(f, "under {key}")?;
+                        match after {
+                            None => Ok(()),
+                            Some(NameOf::Text(n)) => write!(f, " after=n{n}"),
+                            Some(NameOf::Conversation(n)) => write!(f, " after=c{n}"),
+                        }
+                    }
+                    Records::Since(user, revision) => write!(f, "since u{user} {revision}"),
+                    Records::Due(kind, until, after) => {
+                        write!(f, "due {kind} {until:+}")?;
+                        after.iter().try_for_each(|(at, key)| write!(f, " after={at:+}:{key}"))
+                    }
                 }
             }
         }
@@ -181,11 +214,13 @@ mod tests {
     #[test]
     fn a_line_that_is_none_is_named() {
         for line in [
-            "publish u0 k1 unproven",
-            "batch; publish u0 k1 signed",
+            "write",
+            "batch; write do put u0/secret/n1 v1 t1",
+            "batch; write do put u0/plain/n9 v1 t1",
+            "batch; write if fence nobody t1",
+            "batch; write do gate u1 u1 close=1 open=0",
             "batch; open u0.default u0 as c1",
             "batch; append c0 u0.default m1 kind=1 size=0",
-            "batch; append c0 u0.default m1 kind=1 size=1 key=0",
             "batch; ack u0.tablet upto 3",
             "clock",
             "read everything",

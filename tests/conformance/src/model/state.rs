@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dm_core::notify::Notification;
 use dm_core::store::{
-    Conversation, ConversationId, DeviceId, Event, InboxEntry, InboxSeq, KeyRecord, Message, MessageId,
-    Principal, Timestamp, UserId,
+    Conversation, ConversationId, CursorProof, DeviceId, Event, Gate, InboxEntry, InboxSeq, Message,
+    MessageId, Notification, Participants, Principal, Record, RecordKey, Registration, Revisions, Timestamp,
+    UserGate, UserId,
 };
 
 /// The state that a store must have after its writes.
@@ -14,18 +14,23 @@ use dm_core::store::{
 pub struct Model {
     pub(super) users: BTreeMap<UserId, UserState>,
     pub(super) conversations: BTreeMap<ConversationId, ConversationLog>,
-    /// The publishers and peers of announcements that are still to be made.
-    pub(super) untold: BTreeSet<(UserId, UserId)>,
+    pub(super) records: BTreeMap<RecordKey, Record>,
+    pub(super) gates: BTreeMap<Participants, Gate>,
 }
 
 /// A user.
 #[derive(Clone, Debug, Default)]
 pub(super) struct UserState {
-    pub(super) key: Option<KeyRecord>,
     /// The held entries of the inbox, by number.
     pub(super) entries: BTreeMap<u64, InboxEntry>,
     /// The number of the newest entry, held or expired.
     pub(super) head: u64,
+    /// The proof of the newest expired entry.
+    pub(super) floor_proof: Option<CursorProof>,
+    pub(super) revisions: Revisions,
+    pub(super) gate: UserGate,
+    /// The number of registrations so far.
+    pub(super) registrations: u64,
     /// The devices, in the order of their registration.
     pub(super) devices: Vec<Device>,
 }
@@ -36,6 +41,7 @@ pub(super) struct Device {
     pub(super) name: DeviceId,
     pub(super) cursor: u64,
     pub(super) registered_at: Timestamp,
+    pub(super) registration: Registration,
     /// The acknowledged entries above the cursor.
     pub(super) marks: BTreeSet<u64>,
 }
@@ -69,7 +75,11 @@ impl UserState {
         self.entries.values().take_while(|entry| entry.at < before).count()
     }
 
-    pub(super) fn remove_up_to(&mut self, floor: u64) {
+    /// Removes the entries of an inbox up to a number.
+    pub(super) fn remove_up_to(&mut self, owner: UserId, floor: u64) {
+        if let Some(newest) = self.entries.get(&floor) {
+            self.floor_proof = Some(newest.proof(owner));
+        }
         self.entries.retain(|seq, _| *seq > floor);
     }
 }
@@ -120,11 +130,13 @@ impl Model {
         user: UserId,
         at: Timestamp,
         origin: Option<&DeviceId>,
+        addressee: Option<Registration>,
         event: Event,
     ) -> Notification {
         let person = self.person(user);
         person.head += 1;
-        let entry = InboxEntry { seq: InboxSeq::new(person.head), at, origin: origin.cloned(), event };
+        let (seq, origin) = (InboxSeq::new(person.head), origin.cloned());
+        let entry = InboxEntry { seq, at, origin, addressee, event };
         person.entries.insert(person.head, entry.clone());
         Notification { user, entry }
     }

@@ -1,205 +1,199 @@
-//! The model of writes.
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
+//! The model of writes: their checks in the order of the contract, then their changes.
 
 use dm_core::store::{
-    AnnounceKeys, AppendMessage, Appended, Conversation, DeviceStart, Event, Expire, ForgetDevice, InboxSeq,
-    KeyRecord, KeyVersion, Message, Notice, OpenConversation, Outcome, PublishKey, Refusal, RegisterDevice,
-    ServerSequence, UserId, Write,
+    Action, Answer, Change, Done, Event, Expect, Outcome, Owner, Party, Post, Prefix, Put, Record, RecordKey,
+    Refusal, Revision, UserId, Write,
 };
 
-use super::state::{ConversationLog, Device, Model, StoredMessage};
+use super::state::Model;
+
+/// An action whose checks have passed.
+pub(super) enum Checked {
+    /// It was done before, with this answer.
+    Found(Answer),
+    /// It can be done.
+    Possible,
+}
 
 impl Model {
     /// Applies a write and returns the allowed outcomes. If the contract leaves a choice of the
     /// result, this makes the first one; [`check`](Self::check) makes that of the store.
     ///
     /// # Panics
-    /// Panics for a kind of write that this version of the contract does not know.
+    /// Panics for an action or a change that this version of the contract does not know.
     pub fn apply(&mut self, write: &Write) -> Vec<Outcome> {
-        let outcome = match write {
-            Write::Acknowledge(write) => return self.acknowledge(write),
-            Write::Expire(write) => return self.expire(write),
-            Write::PublishKey(write) => self.publish(write),
-            Write::AnnounceKeys(write) => self.announce(write),
-            Write::OpenConversation(write) => self.open(write),
-            Write::AppendMessage(write) => self.append(write).unwrap_or_else(Outcome::Refused),
-            Write::RegisterDevice(write) => self.register(write),
-            Write::ForgetDevice(write) => self.forget(write),
-            unknown => panic!("a kind of write that this contract does not know: {unknown:?}"),
-        };
-        vec![outcome]
-    }
-
-    fn publish(&mut self, write: &PublishKey) -> Outcome {
-        let current = self.person(write.user).key;
-        if let Some(record) = current
-            && record.key == write.key
-        {
-            return Outcome::KeyPublished { record, changed: false };
-        }
-        let record = KeyRecord {
-            user: write.user,
-            key: write.key,
-            version: current.map_or(KeyVersion::FIRST, |current| current.version.next()),
-            published_at: write.at,
-            binding: write.binding,
-        };
-        self.person(write.user).key = Some(record);
-        let peers: Vec<UserId> =
-            self.conversations().filter_map(|log| log.participants.peer_of(write.user)).collect();
-        self.untold.extend(peers.into_iter().map(|peer| (write.user, peer)));
-        Outcome::KeyPublished { record, changed: true }
-    }
-
-    fn announce(&mut self, write: &AnnounceKeys) -> Outcome {
-        let told: Vec<_> = self.untold.iter().copied().take(write.limit).collect();
-        let appended = told
-            .into_iter()
-            .map(|(publisher, peer)| self.tell(publisher, peer, write).expect("they are to be told"))
-            .collect();
-        Outcome::KeysAnnounced { appended, more: !self.untold.is_empty() }
-    }
-
-    /// Tells a peer of the publisher's current key; `None` if the peer has nothing to be told.
-    pub(super) fn tell(
-        &mut self,
-        publisher: UserId,
-        peer: UserId,
-        write: &AnnounceKeys,
-    ) -> Option<dm_core::notify::Notification> {
-        self.untold.remove(&(publisher, peer)).then_some(())?;
-        let record = self.person(publisher).key?;
-        Some(self.put(peer, write.at, None, Event::Notice(Notice::PeerKeyChanged(record))))
-    }
-
-    fn open(&mut self, write: &OpenConversation) -> Outcome {
-        let open = self.conversations().find(|log| log.participants == write.participants);
-        if let Some(conversation) = open {
-            let conversation = *conversation;
-            return Outcome::ConversationOpened { conversation, created: false, appended: Vec::new() };
-        }
-        let participants = write.participants;
-        let conversation = Conversation { id: write.id, participants, opened_at: write.at };
-        self.conversations.insert(write.id, ConversationLog { conversation, sent: Vec::new() });
-        let notice = Event::Notice(Notice::ConversationOpened(conversation));
-        let mut appended = Vec::new();
-        for user in [participants.a(), participants.b()] {
-            let origin = (user == write.opener.user).then_some(&write.opener.device);
-            appended.push(self.put(user, write.at, origin, notice.clone()));
-        }
-        Outcome::ConversationOpened { conversation, created: true, appended }
-    }
-
-    fn append(&mut self, write: &AppendMessage) -> Result<Outcome, Refusal> {
-        let log = self.conversations.get(&write.conversation).ok_or(Refusal::NotFound)?;
-        let sender = write.sender.user;
-        let recipient = log.conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
-        let number = log.sent.len() as u64 + 1;
-
-        if let Some(first) = self.sent_as(write) {
-            let StoredMessage { message, numbers } = first;
-            let same = message.conversation == write.conversation
-                && message.sent_at == write.sent_at
-                && message.ciphertext == write.ciphertext;
-            return if same {
-                Ok(Outcome::MessageAppended(Appended {
-                    message: Arc::clone(message),
-                    sender_seq: InboxSeq::new(numbers[&sender]),
-                    repeated: true,
-                    appended: Vec::new(),
-                }))
-            } else {
-                Err(Refusal::ClientIdReused)
-            };
-        }
-
-        if let Some(version) = write.recipient_key_version {
-            let current = self.users.get(&recipient).and_then(|person| person.key);
-            if current.map(|current| current.version) != Some(version) {
-                return Err(Refusal::StaleKey { current });
+        match self.refusal_or_found(write) {
+            Err(refusal) => vec![Outcome::Refused(refusal)],
+            Ok(Some(answer)) => vec![Outcome::Done(Done { answer, is_found: true, ..Done::default() })],
+            Ok(None) => {
+                let (answers, appended) = self.act(&write.action);
+                let mut done = Done { appended, ..Done::default() };
+                write.changes.iter().for_each(|change| self.change(change, &mut done));
+                for Post { to, addressee, origin, at, notice } in &write.posts {
+                    let event = Event::Notice(notice.clone());
+                    done.appended.push(self.put(*to, *at, origin.as_ref(), *addressee, event));
+                }
+                let with = |answer| Outcome::Done(Done { answer, ..done.clone() });
+                answers.into_iter().map(with).collect()
             }
         }
-
-        let message = Arc::new(Message {
-            id: write.id,
-            conversation: write.conversation,
-            sequence: ServerSequence::new(number),
-            sender,
-            client_id: write.client_id,
-            sent_at: write.sent_at,
-            received_at: write.at,
-            ciphertext: write.ciphertext.clone(),
-        });
-        let event = Event::Message(Arc::clone(&message));
-        let sent = self.put(sender, write.at, Some(&write.sender.device), event.clone());
-        let received = self.put(recipient, write.at, None, event);
-        let sender_seq = sent.entry.seq;
-        let numbers = BTreeMap::from([(sender, sender_seq.get()), (recipient, received.entry.seq.get())]);
-        if let Some(log) = self.conversations.get_mut(&write.conversation) {
-            log.sent.push(StoredMessage { message: Arc::clone(&message), numbers });
-        }
-        let appended = vec![sent, received];
-        Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }
 
-    /// The message that the sender sent with this client id before, in any conversation.
-    fn sent_as(&self, write: &AppendMessage) -> Option<&StoredMessage> {
-        let id = write.client_id?;
-        self.conversations
-            .values()
-            .flat_map(|log| &log.sent)
-            .find(|sent| sent.message.sender == write.sender.user && sent.message.client_id == Some(id))
-    }
-
-    fn register(&mut self, write: &RegisterDevice) -> Outcome {
-        let person = self.person(write.who.user);
-        if let Some(device) = person.device(&write.who.device) {
-            return Outcome::DeviceRegistered { cursor: InboxSeq::new(device.cursor) };
+    /// All checks of a write (clause 16). `Some` is the answer to a write that was done before.
+    fn refusal_or_found(&self, write: &Write) -> Result<Option<Answer>, Refusal> {
+        write.validate().map_err(Refusal::Invalid)?;
+        if let Checked::Found(answer) = self.check_action(&write.action)? {
+            return Ok(Some(answer));
         }
-        if person.devices.len() >= write.limit {
-            return Outcome::Refused(Refusal::TooManyDevices);
+        if matches!(write.action, Action::None) && self.is_put_already(&write.changes) {
+            return Ok(Some(Answer::None));
         }
-        let cursor = match write.start {
-            DeviceStart::Oldest => person.floor(),
-            DeviceStart::Now => person.head,
+        for (which, expect) in write.expects.iter().enumerate() {
+            if let Err(current) = self.expect(&write.action, expect) {
+                return Err(Refusal::Unmet { which, current: current.cloned().map(Into::into) });
+            }
+        }
+        let clears_too_many = |change: &Change| match change {
+            Change::Clear(under) => self.under(under).count() > Change::MAX_CLEARED,
+            _ => false,
         };
-        person.devices.push(Device {
-            name: write.who.device.clone(),
-            cursor,
-            registered_at: write.at,
-            marks: Default::default(),
+        if write.changes.iter().any(clears_too_many) {
+            return Err(Refusal::TooManyRecords);
+        }
+        for (which, post) in write.posts.iter().enumerate() {
+            if let Some(registration) = post.addressee {
+                let devices = self.users.get(&post.to).map(|person| person.devices.as_slice());
+                let mut devices = devices.unwrap_or_default().iter();
+                if devices.all(|device| device.registration != registration) {
+                    return Err(Refusal::UnknownRegistration { which });
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the first record that the changes put or raise is there, with tag and value.
+    fn is_put_already(&self, changes: &[Change]) -> bool {
+        let first = changes.iter().find_map(|change| match change {
+            Change::Put(put) | Change::Raise(put) => Some(put),
+            _ => None,
         });
-        Outcome::DeviceRegistered { cursor: InboxSeq::new(cursor) }
+        let is_there = |put: &Put| {
+            self.records
+                .get(&put.key)
+                .is_some_and(|record| record.tag == put.tag && record.value == put.value)
+        };
+        first.is_some_and(is_there)
     }
 
-    fn forget(&mut self, write: &ForgetDevice) -> Outcome {
-        let person = self.person(write.who.user);
-        let existed = person.device(&write.who.device).is_some();
-        person.devices.retain(|device| device.name != write.who.device);
-        Outcome::DeviceForgotten { existed }
+    /// Checks a condition. If it is not met, the error is the present record.
+    fn expect(&self, action: &Action, expect: &Expect) -> Result<(), Option<&Record>> {
+        let (is_met, record) = match expect {
+            Expect::Absent(key) => {
+                let record = self.records.get(key);
+                (record.is_none(), record)
+            }
+            Expect::Tagged(key, tag) => {
+                let record = self.records.get(key);
+                (record.is_some_and(|record| record.tag == *tag), record)
+            }
+            Expect::Fewer { under, than } => (self.under(under).count() < usize::from(*than), None),
+            Expect::Fence { of, tag } => {
+                let owner = self.owner(action, *of).expect("a valid write names parties of its action");
+                let record = self.records.get(&RecordKey::fence(owner));
+                (record.is_some_and(|record| record.tag == *tag), record)
+            }
+            other => panic!("a condition that this contract does not know: {other:?}"),
+        };
+        if is_met { Ok(()) } else { Err(record) }
     }
 
-    fn expire(&mut self, write: &Expire) -> Vec<Outcome> {
-        let mut entries = 0;
-        for person in self.users.values_mut() {
-            let gone = person.old(write.before).min(write.limit - entries);
-            person.remove_up_to(person.floor() + gone as u64);
-            entries += gone;
+    fn owner(&self, action: &Action, party: Party) -> Option<Owner> {
+        let (sender, pair, conversation) = match action {
+            Action::AppendMessage(write) => {
+                let pair = self.conversations.get(&write.conversation)?.conversation.participants;
+                (write.sender.user, pair, Some(write.conversation))
+            }
+            Action::OpenConversation(write) => (write.opener.user, write.participants, None),
+            _ => return None,
+        };
+        match party {
+            Party::Sender => Some(Owner::User(sender)),
+            Party::Peer => pair.peer_of(sender).map(Owner::User),
+            Party::Conversation => conversation.map(Owner::Conversation),
         }
-        // A store may answer that there are more entries although there are none, if further steps
-        // come to an end.
-        let more = self.old(write) > 0;
-        let mut allowed = vec![Outcome::Expired { entries, more }];
-        if entries > 0 {
-            allowed.push(Outcome::Expired { entries, more: true });
-        }
-        allowed
     }
 
-    /// The number of entries that can expire.
-    pub(super) fn old(&self, write: &Expire) -> usize {
-        self.users.values().map(|person| person.old(write.before)).sum()
+    /// The records under a prefix, in the order of their names.
+    pub(super) fn under<'a>(&'a self, prefix: &'a Prefix) -> impl Iterator<Item = &'a Record> {
+        self.records.values().filter(|record| {
+            (record.key.owner, record.key.kind) == (prefix.owner, prefix.kind)
+                && record.key.name.as_bytes().starts_with(prefix.name.as_bytes())
+        })
+    }
+
+    fn change(&mut self, change: &Change, done: &mut Done) {
+        match change {
+            Change::Put(put) => self.store(put, done),
+            Change::Raise(put) => {
+                if self.records.get(&put.key).is_none_or(|record| record.value < put.value) {
+                    self.store(put, done);
+                }
+            }
+            Change::Delete(key) => self.remove(key, done),
+            Change::Clear(under) => {
+                let keys: Vec<_> = self.under(under).map(|record| record.key.clone()).collect();
+                keys.iter().for_each(|key| self.remove(key, done));
+            }
+            Change::TakeFirst { under, or } => {
+                let first = self.under(under).next().cloned();
+                if let Some(record) = &first {
+                    self.remove(&record.key, done);
+                }
+                let kept = || or.as_ref().and_then(|key| self.records.get(key)).cloned();
+                done.taken.push(first.or_else(kept));
+            }
+            Change::Gate(change) => self.change_gate(change),
+            Change::UserGate(change) => self.change_user_gate(change),
+            other => panic!("a change that this contract does not know: {other:?}"),
+        }
+    }
+
+    fn store(&mut self, put: &Put, done: &mut Done) {
+        let revision = match synced(&put.key) {
+            Some(user) => self.next_revision(user, done),
+            None => Revision::ZERO,
+        };
+        let Put { key, value, tag, due } = put.clone();
+        self.records.insert(key.clone(), Record { key, value, tag, due, revision });
+    }
+
+    fn remove(&mut self, key: &RecordKey, done: &mut Done) {
+        let Some(record) = self.records.remove(key) else { return };
+        if let Some(user) = synced(key) {
+            let gone = match record.value.is_empty() {
+                true => record.revision,
+                false => self.next_revision(user, done),
+            };
+            let revisions = &mut self.person(user).revisions;
+            revisions.floor = revisions.floor.max(gone);
+        }
+    }
+
+    fn next_revision(&mut self, user: UserId, done: &mut Done) -> Revision {
+        let revisions = &mut self.person(user).revisions;
+        revisions.head = revisions.head.next();
+        let head = revisions.head;
+        done.revisions.retain(|(changed, _)| *changed != user);
+        done.revisions.push((user, head));
+        head
+    }
+}
+
+/// The user whose revisions a record counts for.
+fn synced(key: &RecordKey) -> Option<UserId> {
+    match key.owner {
+        Owner::User(user) if key.kind.is_synced() => Some(user),
+        _ => None,
     }
 }

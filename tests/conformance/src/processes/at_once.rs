@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use dm_core::store::{
-    AppendMessage, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, Outcome, OwnEntries, ServerSequence,
-    Store, Write,
+    Answer, AppendMessage, Expect, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, Outcome, OwnEntries,
+    Owner, RecordKey, Revision, Scan, ScanQuery, ServerSequence, Store, Write,
 };
 
 use super::other::Other;
 use super::verdict::Verdict;
-use crate::build::{append, append_as, conversation, message, open, user, who};
+use crate::build::{
+    append, append_as, conversation, kind, message, name, open, put, record, synced, user, who,
+};
 use crate::crash::CrashHarness;
 use crate::paging;
 
@@ -56,24 +58,43 @@ pub(super) async fn trial<H: CrashHarness>(test: &str) -> Result<Verdict, String
 pub(super) async fn round(store: &impl Store, side: Side, n: u64) -> Result<String, String> {
     let number = side.number(n);
     let same = AppendMessage { id: message(100_000 + number), ..append_as(1, 1, n, n) };
-    let batch: Vec<Write> =
-        vec![append(1, 1 + number % 2, number).into(), same.into(), open(1_000 + number, 5, 10 + n)];
+    let claim = RecordKey::new(Owner::Store, kind(), name(n.to_be_bytes()));
+    let claimed = put(record(claim.clone(), "claimed", number)).expect(Expect::Absent(claim));
+    let own = RecordKey::new(Owner::User(user(5)), synced(), name(number.to_be_bytes()));
+    let batch: Vec<Write> = vec![
+        append(1, 1 + number % 2, number).into(),
+        same.into(),
+        open(1_000 + number, 5, 10 + n),
+        claimed,
+        put(record(own, "own", number)),
+    ];
     let outcomes =
         store.commit(batch).await.map_err(|error| format!("round {n} cannot be committed: {error:?}"))?;
-    match outcomes.as_slice() {
-        [
-            Outcome::MessageAppended(own),
-            Outcome::MessageAppended(shared),
-            Outcome::ConversationOpened { conversation, created, .. },
-        ] => Ok(format!(
-            "{} {} {} {} {} {created}",
+    let [Outcome::Done(own), Outcome::Done(shared), Outcome::Done(opened), claimed, Outcome::Done(changed)] =
+        outcomes.as_slice()
+    else {
+        return Err(format!("round {n} is answered {outcomes:?}"));
+    };
+    let claimed = match claimed {
+        Outcome::Done(done) => !done.is_found,
+        Outcome::Refused(_) => false,
+    };
+    let revision = changed.revisions.first().map_or(0, |(_, revision)| revision.get());
+    match (&own.answer, &shared.answer, &opened.answer) {
+        (
+            Answer::MessageAppended(own),
+            Answer::MessageAppended(same),
+            Answer::ConversationOpened(conversation),
+        ) => Ok(format!(
+            "{} {} {} {} {} {} {claimed} revision{revision}",
             own.message.sequence,
-            shared.message.id,
-            shared.message.sequence,
-            !shared.repeated,
+            same.message.id,
+            same.message.sequence,
+            !shared.is_found,
             conversation.id,
+            !opened.is_found,
         )),
-        outcomes => Err(format!("round {n} is answered {outcomes:?}")),
+        answers => Err(format!("round {n} is answered {answers:?}")),
     }
 }
 
@@ -85,8 +106,8 @@ fn fits(n: u64, ours: &str, theirs: &str, numbers: &mut BTreeMap<String, u64>) -
         Err(format!("in round {n}, {what}: the parent's answers are {ours:?}, the child's {theirs:?}"))
     };
     let (
-        [our_number, our_same @ .., our_opening, our_created],
-        [their_number, their_same @ .., their_opening, their_created],
+        [our_number, our_same @ .., our_opening, our_created, our_claim, our_revision],
+        [their_number, their_same @ .., their_opening, their_created, their_claim, their_revision],
     ) = (ours.as_slice(), theirs.as_slice())
     else {
         return wrong("an answer is missing or of another kind");
@@ -95,7 +116,7 @@ fn fits(n: u64, ours: &str, theirs: &str, numbers: &mut BTreeMap<String, u64>) -
     else {
         return wrong("an answer is missing or of another kind");
     };
-    if [our_number, their_number, our_place]
+    if [our_number, their_number, our_place, our_revision, their_revision]
         .into_iter()
         .any(|number| numbers.insert(number.clone(), n).is_some())
     {
@@ -106,6 +127,9 @@ fn fits(n: u64, ours: &str, theirs: &str, numbers: &mut BTreeMap<String, u64>) -
     }
     if our_opening != their_opening || our_created == their_created {
         return wrong("one pair has two conversations");
+    }
+    if our_claim == their_claim {
+        return wrong("not exactly one of two puts of an absent record is done");
     }
     Ok(())
 }
@@ -120,6 +144,13 @@ pub(super) async fn dense(store: &impl Store) -> Result<(), String> {
         if found != (1..=entries).collect::<Vec<_>>() {
             return Err(format!("the inbox of user {n} has {found:?}, expected 1 to {entries}"));
         }
+    }
+    let scan = Scan::Since { user: user(5), revision: Revision::ZERO };
+    let page = store.scan(ScanQuery { scan, limit, max_bytes }).await;
+    let page = page.map_err(|error| format!("records cannot be read: {error:?}"))?;
+    let found: Vec<u64> = page.records.iter().map(|record| record.revision.get()).collect();
+    if found != (1..=2 * ROUNDS).collect::<Vec<_>>() {
+        return Err(format!("the synced records have the revisions {found:?}, expected 1 to {}", 2 * ROUNDS));
     }
     let range = HistoryRange::After(ServerSequence::ZERO);
     let query = HistoryQuery { reader: user(1), conversation: conversation(1), range, limit, max_bytes };

@@ -6,6 +6,7 @@ use std::path::Path;
 use dm_core::store::{Store, StoreErrorKind};
 
 use super::at_once::{self, Side};
+use super::moves;
 use super::other::LOCATION;
 use crate::crash::{CrashHarness, Oracle, batch, digests};
 use crate::process::{end_when_stuck, report};
@@ -55,6 +56,10 @@ async fn follow(store: &impl Store, order: &str) -> Result<String, String> {
             at_once::dense(store).await?;
             Ok("fine".to_owned())
         }
+        (what, [n]) => match moves::follow(store, what, *n).await {
+            Some(result) => result.map(|()| "fine".to_owned()),
+            None => Err(format!("an unknown order: {order}")),
+        },
         _ => Err(format!("an unknown order: {order}")),
     }
 }

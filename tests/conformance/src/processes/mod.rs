@@ -4,8 +4,9 @@
 //! A parent and a child have the same store open and write to it. First they write by turns, so
 //! that each writes next to rows that it has not read. These batches are those of
 //! [`crash`](crate::crash); after every few of them both compare all readable data with the
-//! answers. Then they write at the same time, in rounds: messages to one conversation, one send
-//! with one client id, and the opening of one pair.
+//! answers. Then one moves fences and gates between the sends of the other. Last they write at the same time, in rounds: messages to one conversation, one send with
+//! one client id, the opening of one pair, a record that is put if it is absent, and synced records
+//! of one user.
 //!
 //! A second handle in the same process is no substitute: a store may share state between its
 //! handles that it does not share between processes, such as the newest numbers in memory. A store
@@ -16,6 +17,7 @@
 
 mod at_once;
 mod child;
+mod moves;
 mod other;
 mod turns;
 mod verdict;
@@ -78,6 +80,7 @@ pub fn trial<H: CrashHarness>(test: &str) -> Result<Verdict, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let both = async {
         turns::trial::<H>(test).await?;
+        moves::trial::<H>(test).await?;
         at_once::trial::<H>(test).await
     };
     let verdict = runtime.block_on(async { tokio::time::timeout(PATIENCE, both).await });

@@ -1,4 +1,4 @@
-//! Tests of this store alone: a torn last record, a damaged file, and a second process.
+//! Tests of this store alone: a torn last frame, a damaged file, and a second process.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ async fn written(path: &Path) -> (Vec<u8>, usize, Oracle) {
 }
 
 #[tokio::test]
-async fn a_torn_last_record_is_cut_off_wherever_it_is_torn() {
+async fn a_torn_last_frame_is_cut_off_wherever_it_is_torn() {
     let folder = tempfile::tempdir().unwrap();
     let (file, synced, oracle) = written(&folder.path().join("dm.log")).await;
     let path = folder.path().join("torn.log");
@@ -30,10 +30,11 @@ async fn a_torn_last_record_is_cut_off_wherever_it_is_torn() {
         for zeros in [0, 1, 4_096] {
             let mut torn = file[..end].to_vec();
             torn.resize(end + zeros, 0);
-            std::fs::write(&path, torn).unwrap();
+            std::fs::write(&path, &torn).unwrap();
             let mut oracle = oracle.clone();
             let fate = oracle.judge(&store::open(&path).unwrap()).await.unwrap();
-            assert_eq!(fate == Fate::Whole, end == file.len());
+            // A frame ends with zeros, so some of the zeros may be its end.
+            assert_eq!(fate == Fate::Whole, torn.starts_with(&file));
             // The client retries, and the batch is stored once.
             let store = store::open(&path).unwrap();
             let outcomes = store.commit(oracle.ask()).await.unwrap();

@@ -22,14 +22,6 @@ fn an_inbox_whose_head_stays_ahead_is_read_to_a_bound() {
 }
 
 #[test]
-fn announcing_that_never_ends_is_stopped() {
-    assert!(
-        !kind("a step always says that there is one more peer")
-            .passes("steps_at_once_tell_nobody_twice", LONG)
-    );
-}
-
-#[test]
 fn a_send_that_is_never_answered_is_given_up() {
     let kind = kind("after ten commits each further one fails");
     assert!(!kind.passes("many_senders_in_few_conversations", LONG));

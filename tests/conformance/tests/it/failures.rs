@@ -4,8 +4,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use dm_conformance::build::{append, register, who};
+use dm_conformance::failed_commits::nothing_is_remembered;
 use dm_conformance::{Harness, World, cases};
-use dm_core::store::{MemoryStore, StoreError};
+use dm_core::store::{MemoryStore, Store as _, StoreError, Write};
 
 use crate::memory::Memory;
 
@@ -63,6 +64,26 @@ impl Harness for Forgetful {
 
     async fn open(&self) -> Result<MemoryStore, StoreError> {
         Ok(MemoryStore::new())
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_forgets_failed_commits_passes() {
+    // Nothing was applied, as in a store that rolled back.
+    nothing_is_remembered(&MemoryStore::new(), async |_| ()).await;
+}
+
+/// Each write of the failed batch alone is noticed.
+#[test]
+fn a_store_that_remembers_a_failed_commit_is_noticed() {
+    for index in 0..9 {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let store = MemoryStore::new();
+        let remember = async |batch: Vec<Write>| {
+            _ = store.commit(vec![batch[index].clone()]).await.unwrap();
+        };
+        let work = || runtime.block_on(nothing_is_remembered(&store, remember));
+        assert!(catch_unwind(AssertUnwindSafe(work)).is_err(), "write {index} is not noticed");
     }
 }
 

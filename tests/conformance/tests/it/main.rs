@@ -17,3 +17,4 @@ mod processes;
 mod replay;
 #[path = "../guide/store/mod.rs"]
 mod store;
+mod wrong_records;

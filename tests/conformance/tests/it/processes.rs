@@ -76,19 +76,20 @@ impl State {
         (self.tables, self.known) = (MemoryStore::new(), bytes.len());
         let mut rest = bytes.as_slice();
         while let Some((length, after)) = rest.split_first_chunk() {
-            let (record, after) = after.split_at(u32::from_be_bytes(*length) as usize);
-            self.tables.commit(store::codec::decode(record).unwrap()).await.unwrap();
+            let (frame, after) = after.split_at(u32::from_be_bytes(*length) as usize);
+            self.tables.commit(store::codec::decode(frame).unwrap()).await.unwrap();
             rest = after;
         }
     }
 
     async fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
-        let mut record = Vec::new();
-        batch.iter().for_each(|write| store::codec::encode(write, &mut record));
-        let length = u32::try_from(record.len()).unwrap().to_be_bytes();
-        let record = [&length[..], &record].concat();
-        self.file.write_all(&record).unwrap();
-        self.known += record.len();
+        let mut frame = Vec::new();
+        // A refused write changes nothing, so the log does not need it.
+        batch.iter().for_each(|write| store::codec::encode(write, &mut frame).unwrap_or_default());
+        let length = u32::try_from(frame.len()).unwrap().to_be_bytes();
+        let frame = [&length[..], &frame].concat();
+        self.file.write_all(&frame).unwrap();
+        self.known += frame.len();
         self.tables.commit(batch).await
     }
 }
@@ -123,15 +124,19 @@ impl<N: Notices> Store for SharedLog<N> {
         outcomes
     }
 
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.tables().await.key(user).await
+    async fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        self.tables().await.records(keys).await
+    }
+
+    async fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError> {
+        self.tables().await.scan(query).await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         self.tables().await.conversation(id).await
     }
 
-    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         self.tables().await.conversations(query).await
     }
 

@@ -13,7 +13,7 @@ struct Cumulative(MemoryStore);
 impl Store for Cumulative {
     async fn commit(&self, mut batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         for write in &mut batch {
-            if let Write::Acknowledge(ack) = write
+            if let Action::Acknowledge(ack) = &mut write.action
                 && let AckTarget::Entries(seqs) = &ack.target
                 && let Some(newest) = seqs.iter().max()
             {
@@ -23,15 +23,19 @@ impl Store for Cumulative {
         self.0.commit(batch).await
     }
 
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.0.key(user).await
+    async fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        self.0.records(keys).await
+    }
+
+    async fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError> {
+        self.0.scan(query).await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         self.0.conversation(id).await
     }
 
-    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         self.0.conversations(query).await
     }
 

@@ -1,9 +1,7 @@
 //! Clause 14: the movement of the cursor that an acknowledgement causes, as
 //! [`Acknowledge`](dm_core::store::Acknowledge) documents it.
 
-use crate::build::{
-    ack_entries, ack_messages, ack_up_to, announce, append, expire, on, open, publish, register, who,
-};
+use crate::build::{ack_entries, ack_messages, ack_up_to, append, expire, on, open, post, register, who};
 use crate::{Harness, World};
 
 /// The missing entry is acknowledged: the cursor moves up to the next missing one.
@@ -45,7 +43,7 @@ pub async fn the_cursor_passes_over_notices_below_a_message<H: Harness>(world: W
 /// A notice above every acknowledged entry stays pending.
 pub async fn a_notice_above_all_acknowledged_entries_stays_pending<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), register(who(2)), append(1, 1, 1).into()]).await;
-    world.commit(vec![publish(1, 1, 1), announce(10, 2)]).await;
+    world.done(post(2, 2)).await;
     world.ack(ack_messages(who(2), [1])).await;
     must_be!(world.pending(&who(2)).await, [3]);
 }

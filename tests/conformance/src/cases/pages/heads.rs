@@ -1,4 +1,4 @@
-//! Clause 16: the newest numbers of many inboxes.
+//! Clause 25: the newest numbers of many inboxes.
 
 use crate::build::{append, expire, open};
 use crate::{Harness, World};

@@ -1,4 +1,4 @@
-//! Clause 16: pages of a conversation.
+//! Clause 25: pages of a conversation.
 
 use dm_core::store::{AppendMessage, HistoryQuery, HistoryRange, Message};
 

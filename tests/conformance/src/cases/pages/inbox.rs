@@ -1,4 +1,4 @@
-//! Clause 16: pages of an inbox.
+//! Clause 25: pages of an inbox.
 
 use dm_core::store::{AppendMessage, InboxQuery, InboxSeq, OwnEntries};
 

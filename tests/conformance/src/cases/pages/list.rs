@@ -1,4 +1,4 @@
-//! Clause 16: pages of a user's conversations.
+//! Clause 25: pages of a user's conversations.
 
 use dm_core::store::{ConversationCursor, ConversationState};
 

@@ -1,4 +1,4 @@
-//! Clause 16: pages of hundreds of items.
+//! Clause 25: pages of hundreds of items.
 
 use dm_core::store::ConversationCursor;
 

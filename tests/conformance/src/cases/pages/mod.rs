@@ -1,4 +1,4 @@
-//! Clause 16, pages: a module for each of the three reads that have pages, one for entries that a
+//! Clause 25, pages: a module for each of the three reads that have pages, one for entries that a
 //! page leaves out, and one for the newest numbers of many inboxes.
 
 mod heads;

@@ -1,8 +1,8 @@
-//! Clause 16: pages of messages from others, and long stretches of entries that a page leaves out.
+//! Clause 25: pages of messages from others, and long stretches of entries that a page leaves out.
 
 use dm_core::store::{InboxQuery, OwnEntries, Principal};
 
-use crate::build::{ack_entries, announce, append, on, open, publish, register, who};
+use crate::build::{ack_entries, append, on, open, post, register, who};
 use crate::reads::{inbox_after, seqs};
 use crate::{Harness, World, paging};
 
@@ -11,7 +11,7 @@ const STRETCH: u64 = 4_500;
 
 /// Notices and the user's own messages are left out, for any sending and any asking device.
 pub async fn only_messages_from_others_are_shown_when_asked<H: Harness>(world: World<H>) {
-    world.commit(vec![open(1, 1, 2), publish(1, 1, 2), publish(1, 2, 3), announce(10, 4)]).await;
+    world.commit(vec![open(1, 1, 2), post(2, 4)]).await;
     world
         .commit([1, 2, 2, 1].into_iter().zip(1..).map(|(from, id)| append(1, from, id).into()).collect())
         .await;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dm_core::store::{Conversation, Event, Notice, Outcome, Write};
+use dm_core::store::{Action, Answer, Conversation, Event, Notice};
 
 use super::facts::Facts;
 use crate::histories::Finding;
@@ -10,7 +10,7 @@ use crate::histories::Finding;
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let asked = |conversation: &Conversation| {
         facts.writes().any(|(_, write)| {
-            matches!(write, Write::OpenConversation(open) if open.id == conversation.id
+            matches!(&write.action, Action::OpenConversation(open) if open.id == conversation.id
                 && open.participants == conversation.participants
                 && open.at == conversation.opened_at)
         })
@@ -47,11 +47,11 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
         }
     }
     let mut created = BTreeSet::new();
-    for (.., outcome) in facts.outcomes() {
-        let Outcome::ConversationOpened { conversation, created: new, .. } = outcome else { continue };
+    for (.., done) in facts.done() {
+        let Answer::ConversationOpened(conversation) = &done.answer else { continue };
         let pair = conversation.participants;
         of_pair.entry(pair).or_default().insert(conversation.id);
-        if *new && !created.insert(pair) {
+        if !done.is_found && !created.insert(pair) {
             findings.push(Finding::TwoConversations(pair));
         }
         let a = facts.snapshot.users.get(&pair.a());

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dm_core::store::{AckTarget, Event, InboxSeq, Outcome, Principal, Write};
+use dm_core::store::{AckTarget, Action, Answer, Event, InboxSeq, Principal};
 
 use super::facts::Facts;
-use crate::histories::{Answer, Call, DeviceView, Finding, UserView};
+use crate::histories::{Call, DeviceView, Finding, Reply, UserView};
 
 /// The calls about one device, and their answers.
 #[derive(Default)]
@@ -52,9 +52,9 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
 fn devices<'a>(facts: &Facts<'a>) -> BTreeMap<Principal, Asked<'a>> {
     let mut devices: BTreeMap<Principal, Asked<'a>> = BTreeMap::new();
     for (call, write) in facts.writes() {
-        let unknown = matches!(call.answer, Answer::Unknown);
-        match write {
-            Write::Acknowledge(ack) if unknown => {
+        let unknown = matches!(call.reply, Reply::Unknown);
+        match &write.action {
+            Action::Acknowledge(ack) if unknown => {
                 let asked = devices.entry(ack.who.clone()).or_default();
                 match &ack.target {
                     AckTarget::UpTo(seq) => asked.maybe_up_to = asked.maybe_up_to.max(*seq),
@@ -67,10 +67,10 @@ fn devices<'a>(facts: &Facts<'a>) -> BTreeMap<Principal, Asked<'a>> {
                     }
                 }
             }
-            Write::RegisterDevice(register) => {
+            Action::RegisterDevice(register) => {
                 devices.entry(register.who.clone()).or_default().registered = true;
             }
-            Write::ForgetDevice(forget) => {
+            Action::ForgetDevice(forget) => {
                 let asked = devices.entry(forget.who.clone()).or_default();
                 asked.forgotten = true;
                 asked.last.push((call, false));
@@ -78,9 +78,9 @@ fn devices<'a>(facts: &Facts<'a>) -> BTreeMap<Principal, Asked<'a>> {
             _ => {}
         }
     }
-    for (call, write, outcome) in facts.outcomes() {
-        match (write, outcome) {
-            (Write::Acknowledge(ack), Outcome::Acknowledged(done)) => {
+    for (call, write, done) in facts.done() {
+        match (&write.action, &done.answer) {
+            (Action::Acknowledge(ack), Answer::Acknowledged(done)) => {
                 let asked = devices.entry(ack.who.clone()).or_default();
                 asked.cursors.push((call, done.cursor));
                 match &ack.target {
@@ -94,9 +94,9 @@ fn devices<'a>(facts: &Facts<'a>) -> BTreeMap<Principal, Asked<'a>> {
                     }
                 }
             }
-            (Write::RegisterDevice(register), Outcome::DeviceRegistered { cursor }) => {
+            (Action::RegisterDevice(register), Answer::DeviceRegistered(done)) => {
                 let asked = devices.entry(register.who.clone()).or_default();
-                asked.cursors.push((call, *cursor));
+                asked.cursors.push((call, done.cursor));
                 asked.last.push((call, true));
             }
             _ => {}

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dm_core::store::{
-    AppendMessage, Appended, ClientMessageId, MessageId, Outcome, Timestamp, UserId, Write,
+    Action, Answer, AppendMessage, Appended, ClientMessageId, Done, MessageId, Outcome, Timestamp, UserId,
+    Write,
 };
 
 use crate::histories::{Call, History, Moment, Snapshot};
@@ -15,11 +16,20 @@ pub(super) struct Facts<'a> {
     /// The sends that may have been done, by message id.
     pub(super) sends: BTreeMap<MessageId, (&'a Call, &'a AppendMessage)>,
     /// The sends that were answered with a message.
-    pub(super) answers: Vec<(&'a Call, &'a AppendMessage, &'a Appended)>,
+    pub(super) answers: Vec<Sent<'a>>,
     /// The messages that are stored in a conversation.
     pub(super) stored: BTreeSet<MessageId>,
     /// The latest time in an expiry.
     pub(super) expired_before: Option<Timestamp>,
+}
+
+/// A send that was answered with a message.
+pub(super) struct Sent<'a> {
+    pub(super) call: &'a Call,
+    pub(super) write: &'a Write,
+    pub(super) append: &'a AppendMessage,
+    pub(super) done: &'a Done,
+    pub(super) answer: &'a Appended,
 }
 
 /// The identity of a send: the sender's client id, or else the message id.
@@ -47,17 +57,19 @@ impl<'a> Facts<'a> {
         };
         for call in history.calls.iter().filter(|call| !call.failed()) {
             for write in &call.writes {
-                match write {
-                    Write::AppendMessage(append) => _ = facts.sends.insert(append.id, (call, append)),
-                    Write::Expire(expire) => {
+                match &write.action {
+                    Action::AppendMessage(append) => _ = facts.sends.insert(append.id, (call, append)),
+                    Action::Expire(expire) => {
                         facts.expired_before = facts.expired_before.max(Some(expire.before));
                     }
                     _ => {}
                 }
             }
             for (write, outcome) in call.outcomes() {
-                if let (Write::AppendMessage(append), Outcome::MessageAppended(appended)) = (write, outcome) {
-                    facts.answers.push((call, append, appended));
+                if let (Action::AppendMessage(append), Outcome::Done(done)) = (&write.action, outcome)
+                    && let Answer::MessageAppended(answer) = &done.answer
+                {
+                    facts.answers.push(Sent { call, write, append, done, answer });
                 }
             }
         }
@@ -74,6 +86,14 @@ impl<'a> Facts<'a> {
     pub(super) fn outcomes(&self) -> impl Iterator<Item = (&'a Call, &'a Write, &'a Outcome)> {
         let calls = self.history.calls.iter();
         calls.flat_map(|call| call.outcomes().map(move |(write, outcome)| (call, write, outcome)))
+    }
+
+    /// The answered writes that were done, with their results.
+    pub(super) fn done(&self) -> impl Iterator<Item = (&'a Call, &'a Write, &'a Done)> {
+        self.outcomes().filter_map(|(call, write, outcome)| match outcome {
+            Outcome::Done(done) => Some((call, write, done)),
+            Outcome::Refused(_) => None,
+        })
     }
 
     /// The moment at which each send was first requested.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dm_core::store::{Event, Message, MessageId, Outcome, Refusal, UserId, Write};
+use dm_core::store::{Action, Answer, Event, Message, MessageId, Outcome, Refusal, UserId};
 
-use super::facts::{Facts, SendKey};
-use crate::histories::{Answer, Finding, UserView};
+use super::facts::{Facts, SendKey, Sent};
+use crate::histories::{Finding, Reply, UserView};
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     asked_for(facts, findings);
@@ -41,7 +41,7 @@ fn asked_for(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
 /// Every answered message is stored under the numbers in the answer.
 fn answered(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let mut first: BTreeMap<SendKey, (MessageId, u64, u64)> = BTreeMap::new();
-    for (_, append, answer) in &facts.answers {
+    for Sent { append, done, answer, .. } in &facts.answers {
         let message = &answer.message;
         let stored = facts.snapshot.conversations.get(&append.conversation);
         if !stored.is_some_and(|messages| messages.contains(message)) {
@@ -51,7 +51,7 @@ fn answered(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
         if *first.entry(SendKey::of(append)).or_insert(numbers) != numbers {
             findings.push(Finding::TwoAnswers(message.id));
         }
-        let told = answer.appended.iter().map(|told| (told.user, told.entry.seq));
+        let told = done.appended.iter().map(|told| (told.user, told.entry.seq));
         for (user, seq) in told.chain([(append.sender.user, answer.sender_seq)]) {
             let Some(view) = facts.snapshot.users.get(&user) else { continue };
             let there = view.entries.iter().find(|entry| entry.seq == seq);
@@ -116,12 +116,12 @@ fn compare(
 /// A batch whose answer was not waited for was stored as a whole or not at all.
 fn whole_batches(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     for call in &facts.history.calls {
-        let sends = call.writes.iter().filter_map(|write| match write {
-            Write::AppendMessage(append) => Some(append.id),
+        let sends = call.writes.iter().filter_map(|write| match &write.action {
+            Action::AppendMessage(append) => Some(append.id),
             _ => None,
         });
         let (there, absent): (Vec<_>, Vec<_>) = sends.partition(|id| facts.stored.contains(id));
-        if matches!(call.answer, Answer::Unknown)
+        if matches!(call.reply, Reply::Unknown)
             && let ([_, ..], [absent, ..]) = (there.as_slice(), absent.as_slice())
         {
             findings.push(Finding::HalfBatch(*absent));
@@ -136,7 +136,7 @@ fn whole_batches(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
 fn in_time(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let asked = facts.first_asked();
     let mut answered = BTreeMap::new();
-    for (call, _, answer) in &facts.answers {
+    for Sent { call, answer, .. } in &facts.answers {
         let first = answered.entry(answer.message.id).or_insert(call.answered);
         *first = call.answered.min(*first);
     }
@@ -165,10 +165,12 @@ fn in_time(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
 /// client id.
 fn refused(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     for (call, write, outcome) in facts.outcomes() {
-        let (Write::AppendMessage(append), Outcome::Refused(refusal)) = (write, outcome) else { continue };
+        let (Action::AppendMessage(append), Outcome::Refused(refusal)) = (&write.action, outcome) else {
+            continue;
+        };
         let wrongly = match refusal {
-            Refusal::NotFound => facts.outcomes().any(|(opening, _, outcome)| {
-                matches!(outcome, Outcome::ConversationOpened { conversation, .. }
+            Refusal::NotFound => facts.done().any(|(opening, _, done)| {
+                matches!(done.answer, Answer::ConversationOpened(conversation)
                     if conversation.id == append.conversation
                         && conversation.participants.side(append.sender.user).is_some())
                     && opening.before(call)
@@ -181,9 +183,8 @@ fn refused(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
                     },
                 )
             }
-            Refusal::StaleKey { current } => {
-                current.map(|current| current.version) == append.recipient_key_version
-            }
+            // The check of fences looks at these.
+            Refusal::Unmet { which, .. } => *which >= write.expects.len(),
             _ => true,
         };
         if wrongly || facts.stored.contains(&append.id) {

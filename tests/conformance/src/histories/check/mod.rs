@@ -3,7 +3,7 @@
 mod conversations;
 mod devices;
 mod facts;
-mod keys;
+mod fences;
 mod messages;
 mod numbers;
 mod reads;
@@ -21,7 +21,7 @@ pub fn check(history: &History, snapshot: &Snapshot) -> Vec<Finding> {
     messages::check(&facts, &mut findings);
     conversations::check(&facts, &mut findings);
     devices::check(&facts, &mut findings);
-    keys::check(&facts, &mut findings);
+    fences::check(&facts, &mut findings);
     reads::check(&facts, &mut findings);
     findings
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use dm_core::store::{Outcome, Write};
+use dm_core::store::{Action, Answer, Counts};
 
 use super::facts::Facts;
-use crate::histories::{Answer, Finding};
+use crate::histories::{Finding, Reply};
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let mut heads = BTreeMap::new();
@@ -22,6 +22,17 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
             if state.head != head || state.last_activity != newest.map(|message| message.received_at) {
                 findings.push(Finding::WrongHead(*id, state.head));
             }
+            let mut counts = Counts::default();
+            for message in messages {
+                let Some(side) = state.conversation.participants.side(message.sender) else { continue };
+                counts = counts.after_message(side, message.ciphertext.len() as u64);
+                if message.sender_sequence != counts.side(side).sent {
+                    findings.push(Finding::WrongCounts(*id));
+                }
+            }
+            if state.counts != counts {
+                findings.push(Finding::WrongCounts(*id));
+            }
         }
     }
     for (user, view) in &facts.snapshot.users {
@@ -36,18 +47,19 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
 fn expiry(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let gone: u64 = facts.snapshot.users.values().map(|view| view.floor.get()).sum();
     let answered: u64 = facts
-        .outcomes()
-        .map(|(.., outcome)| if let Outcome::Expired { entries, .. } = outcome { *entries as u64 } else { 0 })
+        .done()
+        .map(|(.., done)| if let Answer::Expired { entries, .. } = done.answer { entries as u64 } else { 0 })
         .sum();
     let unknown = facts.history.calls.iter().any(|call| {
-        matches!(call.answer, Answer::Unknown) && call.writes.iter().any(|w| matches!(w, Write::Expire(_)))
+        matches!(call.reply, Reply::Unknown)
+            && call.writes.iter().any(|write| matches!(write.action, Action::Expire(_)))
     });
     if gone < answered || (gone > answered && !unknown) {
         findings.push(Finding::WrongExpiry { answered, gone });
     }
     // The outcome that appended an entry tells its time, also after the entry was removed.
-    for (.., outcome) in facts.outcomes() {
-        for told in outcome.clone().take_appended() {
+    for (.., done) in facts.done() {
+        for told in &done.appended {
             let floor = facts.snapshot.users.get(&told.user).map(|view| view.floor).unwrap_or_default();
             let old = facts.expired_before.is_some_and(|before| told.entry.at < before);
             if told.entry.seq <= floor && !old {

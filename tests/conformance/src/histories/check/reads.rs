@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dm_core::store::{InboxSeq, Outcome, UserId};
+use dm_core::store::{InboxSeq, UserId};
 
 use super::facts::Facts;
 use crate::histories::{Finding, Moment};
@@ -10,11 +10,9 @@ use crate::histories::{Finding, Moment};
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     // For each user: the entries that were certainly stored, and from which moment on.
     let mut known: BTreeMap<UserId, Vec<(Moment, InboxSeq)>> = BTreeMap::new();
-    for (call, _, outcome) in facts.outcomes() {
-        if let Outcome::MessageAppended(_) | Outcome::ConversationOpened { .. } = outcome {
-            for told in outcome.clone().take_appended() {
-                known.entry(told.user).or_default().push((call.answered, told.entry.seq));
-            }
+    for (call, _, done) in facts.done() {
+        for told in &done.appended {
+            known.entry(told.user).or_default().push((call.answered, told.entry.seq));
         }
     }
     for read in &facts.history.reads {

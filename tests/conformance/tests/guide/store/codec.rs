@@ -1,77 +1,29 @@
-//! Encoding of writes as bytes, and decoding.
+//! Encoding of writes as bytes, and decoding: a tag for each kind of thing, then its fields, with
+//! integers in big-endian order.
+
+mod actions;
+mod effects;
 
 use dm_core::store::*;
 
-/// Appends a write to a record: a tag, then its fields, with integers in big-endian order. A kind
-/// of write that this store does not know is refused (clause 5), so it is not in the record.
-pub(crate) fn encode(write: &Write, out: &mut Vec<u8>) {
-    match write {
-        Write::PublishKey(write) => {
-            out.extend([1, write.binding.code()]);
-            out.extend(write.user.as_bytes());
-            out.extend(write.key.as_bytes());
-            put(out, write.at.as_millis());
-        }
-        Write::AnnounceKeys(write) => {
-            out.push(2);
-            put(out, write.limit as u64);
-            put(out, write.at.as_millis());
-        }
-        Write::OpenConversation(write) => {
-            out.push(3);
-            out.extend(write.id.as_bytes());
-            out.extend(write.participants.a().as_bytes());
-            out.extend(write.participants.b().as_bytes());
-            put_who(out, &write.opener);
-            put(out, write.at.as_millis());
-        }
-        Write::AppendMessage(write) => {
-            out.push(4);
-            out.extend(write.id.as_bytes());
-            out.extend(write.conversation.as_bytes());
-            put_who(out, &write.sender);
-            put_option(out, write.client_id.as_ref().map(|id| &id.as_bytes()[..]));
-            let version = write.recipient_key_version.map(|version| version.get().to_be_bytes());
-            put_option(out, version.as_ref().map(|version| &version[..]));
-            put(out, write.sent_at.as_millis());
-            put(out, write.at.as_millis());
-            let suite = write.ciphertext.suite().map(|suite| suite.0.to_be_bytes());
-            put_option(out, suite.as_ref().map(|suite| &suite[..]));
-            put_option(out, write.ciphertext.ephemeral().map(|key| &key[..]));
-            out.extend(write.ciphertext.nonce());
-            put_bytes(out, write.ciphertext.payload());
-        }
-        Write::Acknowledge(write) => {
-            out.push(5);
-            put_who(out, &write.who);
-            match &write.target {
-                AckTarget::UpTo(seq) => put_list(out, 1, [seq.get().to_be_bytes()]),
-                AckTarget::Entries(seqs) => put_list(out, 2, seqs.iter().map(|seq| seq.get().to_be_bytes())),
-                AckTarget::Messages(ids) => put_list(out, 3, ids.iter().map(|id| *id.as_bytes())),
-            }
-        }
-        Write::RegisterDevice(write) => {
-            out.extend([6, u8::from(write.start == DeviceStart::Now)]);
-            put_who(out, &write.who);
-            put(out, write.limit as u64);
-            put(out, write.at.as_millis());
-        }
-        Write::ForgetDevice(write) => {
-            out.push(7);
-            put_who(out, &write.who);
-        }
-        Write::Expire(write) => {
-            out.push(8);
-            put(out, write.before.as_millis());
-            put(out, write.limit as u64);
-        }
-        _ => {}
-    }
+/// Appends a write to a frame: its action, conditions, changes and posts.
+///
+/// A write that is not valid is refused (clause 24), as is one with a part that this store does not
+/// know (clause 5). The frame does not have such a write, because it changes nothing.
+pub(crate) fn encode(write: &Write, frame: &mut Vec<u8>) -> Result<(), Refusal> {
+    write.validate().map_err(Refusal::Invalid)?;
+    let mut out = Vec::new();
+    actions::put_action(&write.action, &mut out).ok_or(Refusal::Unsupported)?;
+    put_each(&write.expects, &mut out, effects::put_expect).ok_or(Refusal::Unsupported)?;
+    put_each(&write.changes, &mut out, effects::put_change).ok_or(Refusal::Unsupported)?;
+    put_each(&write.posts, &mut out, effects::put_post).ok_or(Refusal::Unsupported)?;
+    frame.append(&mut out);
+    Ok(())
 }
 
-/// The writes of a record; `None` if it contains anything else.
-pub(crate) fn decode(record: &[u8]) -> Option<Vec<Write>> {
-    let mut fields = Fields(record);
+/// The writes of a frame; `None` if it contains anything else.
+pub(crate) fn decode(frame: &[u8]) -> Option<Vec<Write>> {
+    let mut fields = Fields(frame);
     let mut batch = Vec::new();
     while !fields.0.is_empty() {
         batch.push(fields.write()?);
@@ -98,77 +50,37 @@ fn put_who(out: &mut Vec<u8>, who: &Principal) {
     put_bytes(out, who.device.as_str().as_bytes());
 }
 
-fn put_list<const N: usize>(out: &mut Vec<u8>, tag: u8, items: impl IntoIterator<Item = [u8; N]>) {
-    out.push(tag);
-    let items: Vec<[u8; N]> = items.into_iter().collect();
+/// Appends the number of some items, and the items.
+fn put_each<T>(items: &[T], out: &mut Vec<u8>, put_item: fn(&T, &mut Vec<u8>) -> Option<()>) -> Option<()> {
     put(out, items.len() as u64);
-    out.extend(items.as_flattened());
+    items.iter().try_for_each(|item| put_item(item, out))
 }
 
+/// The bytes that are not decoded yet. Its methods return `None` for bytes that are no such field.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
     fn write(&mut self) -> Option<Write> {
-        Some(match self.byte()? {
-            1 => {
-                let binding = KeyBinding::from_code(self.byte()?)?;
-                let (user, key) = (self.user()?, X25519Key::from_stored(self.take()?));
-                Write::PublishKey(PublishKey { user, key, binding, at: self.time()? })
-            }
-            2 => Write::AnnounceKeys(AnnounceKeys { limit: self.size()?, at: self.time()? }),
-            3 => Write::OpenConversation(OpenConversation {
-                id: ConversationId::from_bytes(self.take()?),
-                participants: Participants::new(self.user()?, self.user()?).ok()?,
-                opener: self.who()?,
-                at: self.time()?,
-            }),
-            4 => Write::AppendMessage(AppendMessage {
-                id: MessageId::from_bytes(self.take()?),
-                conversation: ConversationId::from_bytes(self.take()?),
-                sender: self.who()?,
-                client_id: self.option()?.map(ClientMessageId::from_bytes),
-                recipient_key_version: match self.option()? {
-                    Some(version) => Some(KeyVersion::new(u32::from_be_bytes(version)).ok()?),
-                    None => None,
-                },
-                sent_at: self.time()?,
-                at: self.time()?,
-                ciphertext: {
-                    let suite = self.option()?.map(|suite| Suite(u32::from_be_bytes(suite)));
-                    let (ephemeral, nonce) = (self.option::<32>()?, self.take::<24>()?);
-                    let payload = self.bytes()?.to_vec().into();
-                    Ciphertext::new(payload, &nonce, ephemeral.as_ref().map(|key| &key[..]), suite).ok()?
-                },
-            }),
-            5 => {
-                let who = self.who()?;
-                let (tag, count) = (self.byte()?, self.size()?);
-                let target = match tag {
-                    1 => AckTarget::UpTo(self.seq()?),
-                    2 => AckTarget::Entries((0..count).map(|_| self.seq()).collect::<Option<_>>()?),
-                    3 => {
-                        let id = |_| self.take().map(MessageId::from_bytes);
-                        AckTarget::Messages((0..count).map(id).collect::<Option<_>>()?)
-                    }
-                    _ => return None,
-                };
-                Write::Acknowledge(Acknowledge { who, target })
-            }
-            6 => {
-                let start = if self.byte()? == 1 { DeviceStart::Now } else { DeviceStart::Oldest };
-                let (who, limit) = (self.who()?, self.size()?);
-                Write::RegisterDevice(RegisterDevice { who, start, limit, at: self.time()? })
-            }
-            7 => Write::ForgetDevice(ForgetDevice { who: self.who()? }),
-            8 => Write::Expire(Expire { before: self.time()?, limit: self.size()? }),
-            _ => return None,
+        Some(Write {
+            action: self.action()?,
+            expects: self.each(Self::expect)?,
+            changes: self.each(Self::change)?,
+            posts: self.each(Self::post)?,
         })
+    }
+
+    fn each<T>(&mut self, item: fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        (0..self.size()?).map(|_| item(self)).collect()
     }
 
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*taken)
+    }
+
+    fn optional<T>(&mut self, value: fn(&mut Self) -> Option<T>) -> Option<Option<T>> {
+        if self.byte()? == 0 { Some(None) } else { value(self).map(Some) }
     }
 
     fn option<const N: usize>(&mut self) -> Option<Option<[u8; N]>> {
@@ -207,8 +119,10 @@ impl Fields<'_> {
     }
 
     fn who(&mut self) -> Option<Principal> {
-        let user = self.user()?;
-        let device = std::str::from_utf8(self.bytes()?).ok()?.parse().ok()?;
-        Some(Principal::new(user, device))
+        Some(Principal::new(self.user()?, self.device()?))
+    }
+
+    fn device(&mut self) -> Option<DeviceId> {
+        std::str::from_utf8(self.bytes()?).ok()?.parse().ok()
     }
 }

@@ -1,4 +1,4 @@
-//! The log file: one record per commit, appended and synced.
+//! The log file: one frame per commit, appended and synced.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Error, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -6,20 +6,20 @@ use std::path::Path;
 
 use dm_core::store::{StoreError, StoreErrorKind};
 
-/// The first bytes of every file. The last byte is raised when replaying old records would have
+/// The first bytes of every file. The last byte is raised when replaying old frames would have
 /// another result.
-const MAGIC: &[u8; 8] = b"dm-log\0\x01";
-/// The length of a record's header: its length and checksum, four bytes each.
+const MAGIC: &[u8; 8] = b"dm-log\0\x02";
+/// The length of a frame's header: its length and checksum, four bytes each.
 const HEADER: usize = 8;
 
 pub(crate) struct Log {
     file: File,
-    /// The end of the last answered record, in bytes. The next record is written here.
+    /// The end of the last answered frame, in bytes. The next frame is written here.
     end: u64,
 }
 
 impl Log {
-    /// Opens or creates the file, and returns its records.
+    /// Opens or creates the file, and returns its frames.
     pub(crate) fn open(path: &Path) -> Result<(Self, Vec<Vec<u8>>), StoreError> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -47,30 +47,30 @@ impl Log {
             return Ok((log, Vec::new()));
         };
 
-        let mut records = Vec::new();
-        while let Some(Split { record, after }) = split_record(rest)? {
-            records.push(record.to_vec());
+        let mut frames = Vec::new();
+        while let Some(Split { frame, after }) = split_frame(rest)? {
+            frames.push(frame.to_vec());
             rest = after;
         }
         let mut log = Self { file, end: (bytes.len() - rest.len()) as u64 };
-        // `cut` also syncs. The last process may have been killed before it synced a record that is
+        // `cut` also syncs. The last process may have been killed before it synced a frame that is
         // now read.
         log.cut().map_err(unavailable)?;
-        Ok((log, records))
+        Ok((log, frames))
     }
 
-    /// Appends a record. After `Ok` a power cut does not undo it.
-    pub(crate) fn append(&mut self, record: &[u8]) -> Result<(), StoreError> {
+    /// Appends a frame. After `Ok` a power cut does not undo it.
+    pub(crate) fn append(&mut self, frame: &[u8]) -> Result<(), StoreError> {
         let length =
-            u32::try_from(record.len()).map_err(|error| StoreError::new(StoreErrorKind::Full, error))?;
-        let header = [length.to_be_bytes(), checksum(record).to_be_bytes()];
-        self.write(&[header.as_flattened(), record].concat())
+            u32::try_from(frame.len()).map_err(|error| StoreError::new(StoreErrorKind::Full, error))?;
+        let header = [length.to_be_bytes(), checksum(frame).to_be_bytes()];
+        self.write(&[header.as_flattened(), frame].concat())
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         if let Err(error) = self.file.seek(SeekFrom::Start(self.end)).and_then(|_| self.file.write_all(bytes))
         {
-            // Part of the record may be in the file. If it can be cut off, nothing was stored.
+            // Part of the frame may be in the file. If it can be cut off, nothing was stored.
             self.cut().map_err(unknown)?;
             let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
             let kind = if full { StoreErrorKind::Full } else { StoreErrorKind::Engine };
@@ -82,7 +82,7 @@ impl Log {
         Ok(())
     }
 
-    /// Cuts off everything after the last record, and syncs.
+    /// Cuts off everything after the last frame, and syncs.
     fn cut(&mut self) -> Result<(), Error> {
         self.file.set_len(self.end)?;
         self.file.sync_data()
@@ -90,22 +90,22 @@ impl Log {
 }
 
 struct Split<'a> {
-    record: &'a [u8],
+    frame: &'a [u8],
     after: &'a [u8],
 }
 
-/// The first record, and the bytes after it. `None` at the end of the file, and at a torn last
-/// record, which was never answered, because answers wait for the sync.
-fn split_record(bytes: &[u8]) -> Result<Option<Split<'_>>, StoreError> {
+/// The first frame, and the bytes after it. `None` at the end of the file, and at a torn last
+/// frame, which was never answered, because answers wait for the sync.
+fn split_frame(bytes: &[u8]) -> Result<Option<Split<'_>>, StoreError> {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else { return Ok(None) };
     let [a, b, c, d, sum @ ..] = *header;
     let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
     match rest.split_at_checked(length) {
-        // No record is empty. A file system may leave zeros of a write that was cut off.
-        Some((record, after)) if length > 0 && checksum(record) == u32::from_be_bytes(sum) => {
-            Ok(Some(Split { record, after }))
+        // No frame is empty. A file system may leave zeros of a write that was cut off.
+        Some((frame, after)) if length > 0 && checksum(frame) == u32::from_be_bytes(sum) => {
+            Ok(Some(Split { frame, after }))
         }
-        // A damaged record with other records after it is no torn write.
+        // A damaged frame with other frames after it is no torn write.
         Some((_, after)) if after.iter().any(|byte| *byte != 0) => Err(StoreErrorKind::Corrupt.into()),
         _ => Ok(None),
     }

@@ -17,10 +17,10 @@ pub(crate) type LogStore = Embedded<Reader>;
 
 /// Opens or creates the file. Only one process can have it open.
 pub(crate) fn open(path: &Path) -> Result<LogStore, StoreError> {
-    let (log, records) = Log::open(path)?;
+    let (log, frames) = Log::open(path)?;
     let mut tables = Tables::default();
-    for record in records {
-        for write in codec::decode(&record).ok_or(StoreErrorKind::Corrupt)? {
+    for frame in frames {
+        for write in codec::decode(&frame).ok_or(StoreErrorKind::Corrupt)? {
             tables.apply(write);
         }
     }
@@ -36,17 +36,19 @@ struct Writer {
 
 impl EngineWriter for Writer {
     fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
-        let mut record = Vec::new();
-        for write in &batch {
-            codec::encode(write, &mut record);
+        let mut frame = Vec::new();
+        let encoded: Vec<_> = batch.iter().map(|write| codec::encode(write, &mut frame)).collect();
+        if !frame.is_empty() {
+            self.log.append(&frame)?;
         }
-        if !record.is_empty() {
-            self.log.append(&record)?;
-        }
-        // The record is on the disk, so the batch is committed. Readers wait for the lock and then
+        // The frame is on the disk, so the batch is committed. Readers wait for the lock and then
         // see the whole batch.
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(batch.into_iter().map(|write| tables.apply(write)).collect())
+        let outcome = |(write, encoded)| match encoded {
+            Ok(()) => tables.apply(write),
+            Err(refusal) => Outcome::Refused(refusal),
+        };
+        Ok(batch.into_iter().zip(encoded).map(outcome).collect())
     }
 }
 
@@ -64,15 +66,20 @@ impl Reader {
 }
 
 impl EngineReader for Reader {
-    fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        Ok(self.tables().key(user))
+    fn records(&self, keys: Vec<RecordKey>) -> Result<Vec<Option<Record>>, StoreError> {
+        let tables = self.tables();
+        Ok(keys.iter().map(|key| tables.record(key)).collect())
+    }
+
+    fn scan(&self, query: ScanQuery) -> Result<ScanPage, StoreError> {
+        Ok(self.tables().scan(&query))
     }
 
     fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
         Ok(self.tables().conversation(id))
     }
 
-    fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+    fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ListedConversation>, StoreError> {
         Ok(self.tables().conversations(&query))
     }
 
