@@ -54,6 +54,7 @@
 //! - Data: [`Participants`], [`Conversation`], [`Message`] with its [`Ciphertext`], [`KeyRecord`],
 //!   [`InboxEntry`].
 //! - The service: [`Service`] and its [`Config`]. The errors of its calls: [`Error`].
+//! - Small facts beside the messages, of which features are made: [`record`].
 //! - Delivery to a client: [`Session`], from [`Service::connect`].
 //! - Delivery between nodes, or to sockets of your own: [`notify`].
 //! - Storage: [`store`], with the contract of a [`Store`](store::Store),

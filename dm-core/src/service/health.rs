@@ -1,6 +1,5 @@
 //! [`Health`], the health of the service, for probes and for metrics.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -17,8 +16,9 @@ const GAUGE_INTERVAL: Duration = Duration::from_secs(5);
 pub struct Health {
     /// Whether writes are accepted: false after shutdown has begun.
     pub accepting: bool,
-    /// Whether the last commit succeeded; true before the first commit. After a failed commit the
-    /// service tries another one within 2 to 8 s, even if nobody sends.
+    /// Whether the last commit succeeded and the store never panicked in one; true before the first
+    /// commit. After a failed commit the service tries another one within 2 to 8 s, even if nobody
+    /// sends. After a panic the writes of a lane fail until the service is started again.
     pub committing: bool,
     /// The number of writes that wait in the queue.
     pub queued: usize,
@@ -71,7 +71,7 @@ impl Service {
         let config = self.config();
         Health {
             accepting: self.inner.lifecycle.stage() == Stage::Running,
-            committing: !status.is_failing.load(Ordering::Relaxed),
+            committing: status.is_committing(),
             queued: self.inner.queue.queued_count(),
             oldest_commit,
             oldest_read,

@@ -29,6 +29,12 @@ pub(super) struct Status {
 }
 
 impl Status {
+    /// Whether the last commit succeeded, and every lane can commit. A lane that panicked does not
+    /// become better by the commits of the others.
+    pub(super) fn is_committing(&self) -> bool {
+        !self.is_failing.load(Ordering::Relaxed) && !self.has_lane_panicked.load(Ordering::Relaxed)
+    }
+
     /// The error for a write to a lane that has ended.
     pub(super) fn closed_error(&self) -> Error {
         if self.has_lane_panicked.load(Ordering::Relaxed) {

@@ -55,7 +55,8 @@ pub struct Revisions {
 }
 
 /// The rows of a store in one batch. A store implements this trait for the state of a batch, and
-/// calls [`Write::apply`](super::Write::apply) for each write. Each method sees what the earlier ones wrote.
+/// calls [`Write::apply`](super::Write::apply) for each write. Each method sees what the earlier
+/// ones wrote.
 ///
 /// A store loads and writes rows as it likes: at once, or at the end of the batch. The trait is a
 /// help for authors of stores; the service knows [`Store`](super::Store) only.

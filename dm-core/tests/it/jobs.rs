@@ -112,11 +112,17 @@ async fn a_job_waits_while_the_store_is_full_and_entries_still_expire() {
     let_tasks_run().await;
     store.set_full(true);
     store.release_all_posts();
-    let before = store.count(Kind::Expire);
+    for n in 10..200 {
+        add(&store.inner, job_of(n)).await;
+    }
+    let (before, claims_before) = (store.count(Kind::Expire), store.count(Kind::Other));
     for minutes in 1..=5 {
         world.clock.advance(60 * SECOND);
         let_tasks_run().await;
         assert_eq!(store.count(Kind::Expire), before + minutes);
+        // Each search, of which there is one in half a minute, ends at the first refusal.
+        let claims = store.count(Kind::Other) - claims_before;
+        assert!((1..=2).contains(&(claims / minutes)), "{claims} claims in {minutes} minutes");
         assert_eq!((told(&world, 2).await, told(&world, 4).await), (0, 0));
     }
     store.set_full(false);
@@ -151,7 +157,11 @@ async fn sends_are_committed_while_a_batch_of_five_hundred_posts_waits_in_the_st
             tokio::spawn(async move { dm.send(&who(2), message(chat, &"x".repeat(900))).await })
         })
         .collect();
+    for _ in 0..100 {
+        let_tasks_run().await;
+    }
     for send in sends {
+        assert!(send.is_finished(), "a send waits for the posts");
         send.await.unwrap().unwrap();
     }
     store.release_all_posts();
