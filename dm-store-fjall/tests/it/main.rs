@@ -13,3 +13,4 @@ mod files;
 mod fixtures;
 mod names;
 mod notes;
+mod records;

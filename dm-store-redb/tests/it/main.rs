@@ -16,4 +16,5 @@ mod long_inboxes;
 mod migration;
 mod names;
 mod power_cut;
+mod records;
 mod runs;

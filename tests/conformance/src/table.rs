@@ -67,6 +67,7 @@ macro_rules! __table {
                 fifty_tasks_lose_nothing_in_one_conversation,
                 conversations_with_a_common_user_lose_nothing,
                 batches_in_opposite_orders_do_not_block_each_other,
+                owners_in_opposite_orders_do_not_block_each_other,
                 acknowledgements_at_once_all_count,
                 cumulative_acknowledgements_at_once_keep_the_highest,
                 registrations_at_once_stay_within_the_limit,

@@ -9,6 +9,7 @@ use crate::build::{
     who,
 };
 use crate::reads::{seqs, sequences};
+use crate::records::{about, all, of_the_store, posted, put, shared};
 use crate::{Harness, World};
 
 /// Fifty commits to one conversation.
@@ -40,6 +41,30 @@ pub async fn batches_in_opposite_orders_do_not_block_each_other<H: Harness>(worl
     world.at_once((1..=20).map(batch)).await;
     each_message_once(&world, 2, 20).await;
     each_message_once(&world, 4, 20).await;
+}
+
+/// Each write changes records and inboxes of two users, a conversation and the store, and half of
+/// the writes name them in the opposite order.
+pub async fn owners_in_opposite_orders_do_not_block_each_other<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let write = |task: u64| {
+        let put = |key| put(key, task.to_string(), task);
+        let mut write =
+            all([put(shared(1, "a")), put(about(1, "a")), put(of_the_store("a")), put(shared(2, "a"))]);
+        write = write.post(posted(1, task)).post(posted(2, task));
+        if task.is_multiple_of(2) {
+            write.changes.reverse();
+            write.posts.reverse();
+        }
+        write
+    };
+    let sends = (1..=20).map(|id| vec![write(20 + id), append(1, 1 + id % 2, id).into()]);
+    let outcomes = world.at_once((1..=20).map(|task| vec![write(task)]).chain(sends)).await;
+    assert!(outcomes.iter().flatten().all(|outcome| matches!(outcome, Outcome::Done(_))), "{outcomes:?}");
+    for n in [1, 2] {
+        must_be!(world.since(n, 0).await.revisions.head.get(), 40);
+        must_be!(seqs(&world.inbox(&who(n)).await.entries), (1..=61).collect::<Vec<_>>());
+    }
 }
 
 /// Each task acknowledges one entry.

@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use dm_core::store::{
-    Change, CurrentRecord, Expect, Outcome, Record, RecordKey, Refusal, Store as _, Tag, Write,
-};
+use dm_core::store::{Change, CurrentRecord, Expect, Outcome, RecordKey, Refusal, Store as _, Tag, Write};
 
 use crate::build::{append, append_as, at, name, open, tag};
 use crate::records::{
@@ -284,5 +282,3 @@ pub async fn conditions_hold_after_reopening<H: Harness>(mut world: World<H>) {
 fn fewer(key: RecordKey, than: u16) -> Write {
     Write::default().expect(Expect::Fewer { under: under(key), than })
 }
-
-const _: () = assert!(CurrentRecord::MAX_VALUE < Record::MAX_VALUE);
